@@ -1,0 +1,75 @@
+# `make` alone prints what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+top     := $(CURDIR)
+lint    := go tool -modfile=$(top)/tools/lint/go.mod golangci-lint
+nested  := $(patsubst %/go.mod,%,$(wildcard examples/pgxmock/go.mod bench/go.mod))
+
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## print this
+	@echo "make run and make test work on a machine with Go alone; they install what is missing."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps deps-postgres deps-pgbouncer
+deps: ## install what tests need and this machine lacks: Postgres, PgBouncer
+	@scripts/deps postgres pgbouncer
+
+deps-postgres: ## only Postgres
+	@scripts/deps postgres
+
+deps-pgbouncer: ## only PgBouncer
+	@scripts/deps pgbouncer
+
+.PHONY: run run-check
+run: $(if $(DATABASE_URL),,deps-postgres) ## start the example on a Postgres of its own (or DATABASE_URL) and print its address
+	go run ./examples/transbot -demo
+
+run-check: deps-postgres ## start the example, ask it whether it is well, stop it
+	scripts/run-check
+
+.PHONY: test soak
+test: deps ## run every test
+	go vet ./...
+	go test ./...
+	@for m in $(nested); do echo "in $$m:" && (cd $$m && go vet ./... && go test ./...) || exit 1; done
+
+soak: deps ## run every test with the full counts of the kill loops; takes long
+	TENON_SOAK=1 go test -timeout 3h -count=1 ./...
+
+.PHONY: fuzz bench vuln
+fuzz: deps ## run every fuzz target for FUZZTIME (30s)
+	scripts/fuzz $(FUZZTIME)
+
+bench: deps ## run the comparisons and write bench/RESULTS.md
+	cd bench && go run .
+
+vuln: ## look for known vulnerabilities
+	scripts/vuln
+
+.PHONY: fmt format-check lint
+fmt: ## format the code
+	@for m in . $(nested); do (cd $$m && $(lint) fmt ./...) || exit 1; done
+
+format-check:
+	@for m in . $(nested); do (cd $$m && $(lint) fmt --diff ./...) || { echo "not formatted: run make fmt"; exit 1; }; done
+
+lint: ## run the linters
+	@for m in . $(nested); do (cd $$m && $(lint) run ./...) || exit 1; done
+
+.PHONY: ci race nested
+ci: format-check lint race nested ## what must pass before a change lands
+	$(MAKE) fuzz FUZZTIME=5s
+
+race: deps
+	go vet ./...
+	go test -race -count=1 -json ./... | go run ./scripts/testreport
+
+nested: deps
+	@for m in $(nested); do \
+		echo "in $$m:" && (cd $$m && go vet ./... && go test -count=1 -json ./...) | go run ./scripts/testreport || exit 1; \
+	done

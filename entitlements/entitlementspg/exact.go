@@ -1,0 +1,410 @@
+package entitlementspg
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/transbotai/tenon/entitlements"
+)
+
+// unsealed is what sealed_until holds of a counter that does not decide alone.
+var unsealed = time.Unix(0, 0).UTC()
+
+// exact settles an account's jobs in order: under the tenant's lock it reads everything that decides, lets
+// [entitlements.Account] decide, and writes what that changed. Jobs that have an outcome are left alone.
+func (s *Store) exact(ctx context.Context, a account, jobs []job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	s.stats.exacts.Add(1)
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		for attempt := 1; ; attempt++ {
+			err := s.settleExact(ctx, tx, a, jobs)
+			if !errors.Is(err, errKeyTaken) || attempt == maxAttempts {
+				return err
+			}
+		}
+	})
+}
+
+// errKeyTaken says that another transaction took a key after it was looked up. Nothing was written yet.
+var errKeyTaken = errors.New("a key was taken meanwhile")
+
+func (s *Store) settleExact(ctx context.Context, tx pgx.Tx, a account, jobs []job) error {
+	l := &ledger{store: s, tx: tx, account: a, jobs: jobs}
+	if err := l.read(ctx); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		*j.outcome = l.Settle(j.op)
+	}
+	return l.write(ctx)
+}
+
+// ledger is an account between the tables and the rules.
+type ledger struct {
+	entitlements.Account
+	store   *Store
+	tx      pgx.Tx
+	account account
+	jobs    []job
+	now     time.Time // the latest of the jobs
+
+	rights    *entitlements.Rights
+	wereHolds map[string]entitlements.HoldState // as they were read
+	wereGrant map[string]entitlements.Grant
+	wereDrawn map[string]bool // ids of originals that had draws
+}
+
+// read locks the tenant, reads what decides, and locks the counters, in the order that all packages keep: rights,
+// counters, then what hangs on them.
+func (l *ledger) read(ctx context.Context) error {
+	for _, j := range l.jobs {
+		if j.op.Now.After(l.now) {
+			l.now = j.op.Now
+		}
+	}
+	rights := newRightsReader([]string{l.account.tenant})
+	b := &pgx.Batch{}
+	b.Queue(lockEntitlementSQL, l.account.tenant).Query(rights.entitlements)
+	rights.queue(b, []string{l.account.tenant})
+	l.queueHolds(b)
+	l.queueKeys(b)
+	b.Queue(alertsSQL, l.account.tenant, l.account.feature).Query(l.readAlerts)
+	if err := l.tx.SendBatch(ctx, b).Close(); err != nil {
+		return err
+	}
+	l.rights = rights[l.account.tenant]
+	if err := l.terms(ctx); err != nil {
+		return err
+	}
+	return l.readCounters(ctx)
+}
+
+// terms resolves the account's terms by a catalogue that knows the tenant's plan and the feature.
+func (l *ledger) terms(ctx context.Context) error {
+	v, err := l.store.cached(ctx, l.tx)
+	if err != nil {
+		return err
+	}
+	if !knows(v, l.rights, l.account.feature) {
+		if v, err = l.store.reload(ctx, l.tx); err != nil {
+			return err
+		}
+	}
+	l.Tenant, l.Terms = l.account.tenant, v.Terms(l.rights, l.account.feature, l.now)
+	l.wereGrant = map[string]entitlements.Grant{}
+	for i := range l.rights.Grants {
+		if g := &l.rights.Grants[i]; g.Feature == l.account.feature {
+			l.Grants = append(l.Grants, g)
+			l.wereGrant[g.ID] = *g
+		}
+	}
+	return nil
+}
+
+func knows(v *entitlements.Versions, r *entitlements.Rights, feature string) bool {
+	if _, ok := v.Features[feature]; !ok {
+		return false
+	}
+	if e := r.Entitlement; e != nil {
+		if _, ok := v.Plan(e.Plan, e.Version); !ok {
+			return false
+		}
+		if e.Next != nil {
+			if _, ok := v.Plan(e.Next.Plan, e.Next.Version); !ok {
+				return false
+			}
+		}
+	}
+	for _, a := range r.AddOns {
+		if _, ok := v.AddOn(a.AddOn, a.Version); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+const holdColumns = `h.id::text, h.tenant_id, h.feature_key, h.qty, h.created_at, h.expires_at, h.state, h.included, h.actual,
+  h.ungated, coalesce(h.extra_id::text, ''), d.grants, d.qtys`
+
+// openHoldsSQL reads the open holds of an account, and those that operations name by id or by key.
+const openHoldsSQL = `
+select ` + holdColumns + `
+from tenon.holds h
+left join lateral (
+  select array_agg(grant_id::text order by grant_id) as grants, array_agg(qty order by grant_id) as qtys
+  from tenon.grant_draws d
+  where d.tenant_id = h.tenant_id
+    and d.source_id = h.id) d on h.state = 'open'
+where h.tenant_id = $1
+  and h.feature_key = $2
+  and (h.state = 'open'
+    or h.id = any ($3::text[]::uuid[])
+    or h.id in (select k.id from tenon.usage_keys k where k.tenant_id = $1 and k.key = any ($4::text[])))
+order by h.created_at, h.id`
+
+func (l *ledger) queueHolds(b *pgx.Batch) {
+	ids, keys := []string{}, l.keys()
+	for _, j := range l.jobs {
+		if j.op.Hold != "" {
+			ids = append(ids, j.op.Hold)
+		}
+	}
+	b.Queue(openHoldsSQL, l.account.tenant, l.account.feature, ids, keys).Query(func(rows pgx.Rows) error {
+		l.wereHolds = map[string]entitlements.HoldState{}
+		holds, err := pgx.CollectRows(rows, scanHold)
+		for _, h := range holds {
+			l.Holds = append(l.Holds, &h)
+			l.wereHolds[h.ID] = h.State
+		}
+		return err
+	})
+}
+
+func scanHold(row pgx.CollectableRow) (h entitlements.StoredHold, err error) {
+	var state string
+	var grants []string
+	var quantities []int64
+	err = row.Scan(&h.ID, &h.Tenant, &h.Feature, &h.Quantity, at(&h.CreatedAt), at(&h.ExpiresAt), &state, &h.Included,
+		&h.Actual, &h.Ungated, &h.Extra, &grants, &quantities)
+	h.State, h.Draws = entitlements.HoldState(state), draws(grants, quantities)
+	return h, err
+}
+
+func draws(grants []string, quantities []int64) (ds []entitlements.Draw) {
+	for i, g := range grants {
+		ds = append(ds, entitlements.Draw{Grant: g, Quantity: quantities[i]})
+	}
+	return ds
+}
+
+func (l *ledger) keys() []string {
+	keys := []string{}
+	for _, j := range l.jobs {
+		if j.op.Use.Key != "" {
+			keys = append(keys, j.op.Use.Key)
+		}
+	}
+	return keys
+}
+
+const keysSQL = `
+select key, id::text, digest, corrected
+from tenon.usage_keys
+where tenant_id = $1
+  and key = any ($2::text[])`
+
+// originalsSQL reads what corrections take back: the key's event, and the event beyond the key's hold.
+const originalsSQL = `
+select k.key, e.id::text, e.feature_key, e.qty, e.occurred_at, d.grants, d.qtys
+from tenon.usage_keys k
+left join tenon.holds h on h.tenant_id = k.tenant_id and h.id = k.id
+join tenon.usage_events e on e.tenant_id = k.tenant_id and e.id in (k.id, h.extra_id)
+left join lateral (
+  select array_agg(grant_id::text order by grant_id) as grants, array_agg(qty order by grant_id) as qtys
+  from tenon.grant_draws d
+  where d.tenant_id = e.tenant_id
+    and d.source_id = e.id) d on true
+where k.tenant_id = $1
+  and k.key = any ($2::text[])
+  and not k.corrected
+order by e.id`
+
+func (l *ledger) queueKeys(b *pgx.Batch) {
+	l.Keys, l.Originals, l.wereDrawn = map[string]*entitlements.KeyRecord{}, map[string][]*entitlements.Event{}, map[string]bool{}
+	b.Queue(keysSQL, l.account.tenant, l.keys()).Query(func(rows pgx.Rows) error {
+		var key string
+		var k entitlements.KeyRecord
+		_, err := pgx.ForEachRow(rows, []any{&key, &k.ID, &k.Digest, &k.Corrected}, func() error {
+			record := k
+			l.Keys[key] = &record
+			return nil
+		})
+		return err
+	})
+	var corrected []string
+	for _, j := range l.jobs {
+		if j.op.Kind == entitlements.OpCorrect {
+			corrected = append(corrected, j.op.Use.Key)
+		}
+	}
+	if corrected != nil {
+		b.Queue(originalsSQL, l.account.tenant, corrected).Query(l.readOriginals)
+	}
+}
+
+func (l *ledger) readOriginals(rows pgx.Rows) error {
+	for rows.Next() {
+		var key string
+		var e entitlements.Event
+		var grants []string
+		var quantities []int64
+		if err := rows.Scan(&key, &e.ID, &e.Feature, &e.Quantity, at(&e.OccurredAt), &grants, &quantities); err != nil {
+			return err
+		}
+		e.Draws = draws(grants, quantities)
+		l.wereDrawn[e.ID] = len(e.Draws) > 0
+		l.Originals[key] = append(l.Originals[key], &e)
+	}
+	return rows.Err()
+}
+
+const alertsSQL = `
+select period, period_start, threshold
+from tenon.usage_alerts
+where tenant_id = $1
+  and feature_key = $2`
+
+func (l *ledger) readAlerts(rows pgx.Rows) error {
+	l.Alerts = map[entitlements.Alert]bool{}
+	for rows.Next() {
+		var text string
+		var a entitlements.Alert
+		if err := rows.Scan(&text, at(&a.Start), &a.Name); err != nil {
+			return err
+		}
+		var err error
+		if a.Period, err = entitlements.ParsePeriod(text); err != nil {
+			return err
+		}
+		l.Alerts[a] = true
+	}
+	return rows.Err()
+}
+
+// instants are the times whose counters the jobs touch.
+func (l *ledger) instants() []time.Time {
+	var times []time.Time
+	add := func(t time.Time) {
+		if !slices.ContainsFunc(times, t.Equal) {
+			times = append(times, t)
+		}
+	}
+	for _, j := range l.jobs {
+		add(j.op.At)
+		add(j.op.Now)
+	}
+	for _, h := range l.Holds {
+		add(h.CreatedAt)
+	}
+	for _, originals := range l.Originals {
+		for _, e := range originals {
+			add(e.OccurredAt)
+		}
+	}
+	return times
+}
+
+const lockCountersSQL = `
+select c.period, c.period_start, c.period_end, c.used, c.held, c.granted
+from tenon.usage_counters c
+where c.tenant_id = $1
+  and c.feature_key = $2
+  and exists (
+    select
+    from unnest($3::timestamptz[]) as t(at)
+    where c.period_start <= t.at
+      and c.period_end > t.at)
+order by c.period, c.period_start
+for no key update`
+
+// readCounters locks the counters, and makes those that the terms need and that are not there.
+func (l *ledger) readCounters(ctx context.Context) error {
+	b := &pgx.Batch{}
+	b.Queue(lockCountersSQL, l.account.tenant, l.account.feature, l.instants()).Query(func(rows pgx.Rows) error {
+		counters, err := pgx.CollectRows(rows, scanCounter)
+		for _, c := range counters {
+			l.Counters = append(l.Counters, &c)
+		}
+		return err
+	})
+	if err := l.tx.SendBatch(ctx, b).Close(); err != nil {
+		return err
+	}
+	for _, j := range l.jobs {
+		for _, t := range []time.Time{j.op.At, j.op.Now} {
+			l.begin(t)
+		}
+	}
+	return l.count(ctx)
+}
+
+func scanCounter(row pgx.CollectableRow) (c entitlements.Counter, err error) {
+	var text string
+	if err := row.Scan(&text, at(&c.Start), at(&c.End), &c.Used, &c.Held, &c.Granted); err != nil {
+		return c, err
+	}
+	c.Period, err = entitlements.ParsePeriod(text)
+	return c, err
+}
+
+// begin adds the counters for t that are not there, uncounted.
+func (l *ledger) begin(t time.Time) {
+	for _, w := range l.Terms.Windows(t) {
+		there := slices.ContainsFunc(l.Counters, func(c *entitlements.Counter) bool {
+			return c.Period == w.Period && c.Start.Equal(w.Start)
+		})
+		if !there {
+			w.Used = -1
+			l.Counters = append(l.Counters, &w)
+		}
+	}
+}
+
+// countSQL makes a counter from the events, the draws and the open holds whose time lies in its period. The row may
+// have been made by a reader of rights meanwhile; then that one is right too.
+const countSQL = `
+insert into tenon.usage_counters (tenant_id, feature_key, period, period_start, period_end, used, held, granted, ceiling,
+  sealed_until, shut, source, plan_version, hard_limit, soft_limit, overage_limit, spare, plan_id)
+select $1, $2, $3, $4, $5, coalesce(e.qty, 0), coalesce(h.qty, 0), coalesce(e.drawn, 0) + coalesce(h.drawn, 0), 0,
+  $6, false, 0, 0, 0, 0, 0, 0, ''
+from (
+  select sum(qty)::bigint as qty, sum((
+    select sum(d.qty)
+    from tenon.grant_draws d
+    where d.tenant_id = $1
+      and d.source_id = e.id))::bigint as drawn
+  from tenon.usage_events e
+  where tenant_id = $1
+    and feature_key = $2
+    and occurred_at >= $4
+    and occurred_at < $5) e,
+  (
+  select sum(qty)::bigint as qty, sum((
+    select sum(d.qty)
+    from tenon.grant_draws d
+    where d.tenant_id = $1
+      and d.source_id = h.id))::bigint as drawn
+  from tenon.holds h
+  where tenant_id = $1
+    and feature_key = $2
+    and state = 'open'
+    and created_at >= $4
+    and created_at < $5) h
+on conflict (tenant_id, feature_key, period, period_start) do update
+set used = usage_counters.used
+returning used, held, granted`
+
+func queueCount(b *pgx.Batch, tenant, feature string, c *entitlements.Counter) {
+	b.Queue(countSQL, tenant, feature, c.Period.String(), c.Start, c.End, unsealed).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&c.Used, &c.Held, &c.Granted)
+	})
+}
+
+func (l *ledger) count(ctx context.Context) error {
+	b := &pgx.Batch{}
+	for _, c := range l.Counters {
+		if c.Used < 0 {
+			queueCount(b, l.account.tenant, l.account.feature, c)
+		}
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return l.tx.SendBatch(ctx, b).Close()
+}

@@ -1,0 +1,286 @@
+package entitlementspg
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/transbotai/tenon/entitlements"
+)
+
+// settleSQL settles plain uses of many accounts in one statement: it locks the counters whose seal holds, takes those
+// accounts whose uses fit under the ceiling, claims their keys, and writes counters and events for the keys that it
+// got. A key that exists is not claimed and neither counted nor written; the account comes back with fewer uses than
+// were sent. The lock comes in key order, by a CTE, since an update does not lock in any order; "for no key update"
+// reads the row again after a wait, so what fits is decided on what is locked.
+const settleSQL = `
+with accounts as (
+  select *
+  from unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]) with ordinality
+    as a(tenant_id, feature_key, qty, first_at, n)
+), locked as materialized (
+  select a.n, a.qty, c.tenant_id, c.feature_key, c.period, c.period_start, c.period_end, c.used, c.held, c.granted,
+    c.ceiling, c.shut, c.source, c.plan_id, c.plan_version, c.hard_limit, c.soft_limit, c.overage_limit, c.spare
+  from accounts a
+  join tenon.usage_counters c on c.tenant_id = a.tenant_id and c.feature_key = a.feature_key
+  where c.sealed_until > $5
+    and c.period_start <= a.first_at
+    and c.period_end > a.first_at
+  order by c.tenant_id, c.feature_key
+  for no key update of c %s
+), claimed as (
+  insert into tenon.usage_keys (tenant_id, key, id, digest)
+  select l.tenant_id, u.key, u.id::uuid, u.digest
+  from locked l
+  join unnest($6::bigint[], $7::text[], $8::text[], $9::bigint[]) as u(n, key, id, digest) on u.n = l.n
+  where l.qty <= l.ceiling - l.used - l.held
+  on conflict do nothing
+  returning id
+), written as (
+  select l.n, u.id::uuid as id, u.qty, u.occurred_at, u.metadata
+  from locked l
+  join unnest($6::bigint[], $8::text[], $10::bigint[], $11::timestamptz[], $12::text[])
+    as u(n, id, qty, occurred_at, metadata) on u.n = l.n
+  join claimed k on k.id = u.id::uuid
+), events as (
+  insert into tenon.usage_events (tenant_id, id, feature_key, qty, occurred_at, metadata)
+  select l.tenant_id, w.id, l.feature_key, w.qty, w.occurred_at, w.metadata::jsonb
+  from written w
+  join locked l on l.n = w.n
+), sums as materialized (
+  select w.n, sum(w.qty)::bigint as qty, array_agg(w.id::text) as ids
+  from written w
+  group by w.n
+), counted as (
+  update tenon.usage_counters c
+  set used = c.used + s.qty
+  from sums s
+  join locked l on l.n = s.n
+  where c.tenant_id = l.tenant_id
+    and c.feature_key = l.feature_key
+    and c.period = l.period
+    and c.period_start = l.period_start
+)
+select l.n, l.period, l.period_start, l.period_end, l.used, l.held, l.granted, l.ceiling, l.shut, l.source, l.plan_id,
+  l.plan_version, l.hard_limit, l.soft_limit, l.overage_limit, l.spare, s.ids
+from locked l
+left join sums s on s.n = l.n`
+
+// locking says what [settleSQL] does about a counter that somebody else has locked.
+type locking string
+
+const (
+	waiting  locking = ""
+	skipping locking = "skip locked"
+)
+
+var settleBy = map[locking]string{
+	waiting:  fmt.Sprintf(settleSQL, waiting),
+	skipping: fmt.Sprintf(settleSQL, skipping),
+}
+
+// byIndexSQL keeps a plan that was made when the counters were few from reading all of them when they are many. It
+// lasts until the end of the statement's own transaction, and is not sent in a caller's.
+const byIndexSQL = `
+select set_config('enable_seqscan', 'off', true), set_config('enable_mergejoin', 'off', true)`
+
+// uses are the arguments of settleSQL.
+type uses struct {
+	tenants, features []string
+	sums              []int64
+	firsts            []time.Time
+	last              time.Time
+
+	account      []int64
+	keys, ids    []string
+	digests, qty []int64
+	at           []time.Time
+	metadata     []string
+}
+
+func (u *uses) add(a account, jobs []job) {
+	u.tenants, u.features = append(u.tenants, a.tenant), append(u.features, a.feature)
+	n := int64(len(u.tenants))
+	var sum int64
+	first := jobs[0].op.At
+	for i := range jobs {
+		op := &jobs[i].op
+		sum = min(sum+op.Use.Quantity, 1<<61)
+		if op.At.Before(first) {
+			first = op.At
+		}
+		for _, t := range []time.Time{op.At, op.Now} {
+			if t.After(u.last) {
+				u.last = t
+			}
+		}
+		metadata := "{}"
+		if op.Metadata != nil {
+			metadata = string(op.Metadata)
+		}
+		u.account, u.keys, u.ids = append(u.account, n), append(u.keys, op.Use.Key), append(u.ids, op.ID)
+		u.digests, u.qty = append(u.digests, op.Digest), append(u.qty, op.Use.Quantity)
+		u.at, u.metadata = append(u.at, op.At), append(u.metadata, metadata)
+	}
+	u.sums, u.firsts = append(u.sums, sum), append(u.firsts, first)
+}
+
+func (u *uses) args() []any {
+	return []any{u.tenants, u.features, u.sums, u.firsts, u.last, u.account, u.keys, u.ids, u.digests, u.qty, u.at, u.metadata}
+}
+
+// fast settles what it can of the accounts by their counters alone, and takes it out of jobs. It returns the accounts
+// that have jobs left.
+func (s *Store) fast(ctx context.Context, accounts []account, jobs map[account][]job, mode locking) (rest []account, err error) {
+	var u uses
+	var sent []account
+	for _, a := range accounts {
+		if slices.ContainsFunc(jobs[a], func(j job) bool { return !plain(&j.op) }) {
+			rest = append(rest, a)
+			continue
+		}
+		u.add(a, jobs[a])
+		sent = append(sent, a)
+	}
+	if len(sent) == 0 {
+		return rest, nil
+	}
+	found := make([]row, len(sent))
+	if err := s.sendUses(ctx, &u, mode, found); err != nil {
+		return nil, err
+	}
+	for i, a := range sent {
+		left, err := s.answer(ctx, a, jobs[a], &found[i])
+		if err != nil {
+			return nil, err
+		}
+		if jobs[a] = left; len(left) > 0 {
+			rest = append(rest, a)
+		}
+	}
+	slices.SortFunc(rest, compareAccounts)
+	return rest, nil
+}
+
+// row is what settleSQL returns of an account: its counter before, and the ids of the events that were written.
+type row struct {
+	entitlements.Counter
+	there bool
+	ids   []string
+}
+
+func (s *Store) sendUses(ctx context.Context, u *uses, mode locking, found []row) error {
+	read := func(rows pgx.Rows) error { return readRows(rows, found) }
+	if s.bound {
+		rows, err := s.db.Query(ctx, settleBy[mode], u.args()...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		return read(rows)
+	}
+	b := &pgx.Batch{}
+	b.Queue(byIndexSQL)
+	b.Queue(settleBy[mode], u.args()...).Query(read)
+	return s.db.SendBatch(ctx, b).Close()
+}
+
+func readRows(rows pgx.Rows, found []row) error {
+	for rows.Next() {
+		var n int64
+		var text string
+		var source int16
+		var r row
+		err := rows.Scan(&n, &text, &r.Start, &r.End, &r.Used, &r.Held, &r.Granted, &r.Ceiling, &r.Shut, &source, &r.Plan,
+			&r.PlanVersion, &r.Hard, &r.Soft, &r.Overage, &r.Spare, &r.ids)
+		if err != nil {
+			return err
+		}
+		if r.Period, err = entitlements.ParsePeriod(text); err != nil {
+			return err
+		}
+		r.Start, r.End = entitlements.Instant(r.Start), entitlements.Instant(r.End)
+		r.Source, r.there = entitlements.Source(source), true
+		found[n-1] = r
+	}
+	return rows.Err()
+}
+
+// answer gives the jobs of an account their outcomes, and returns those that the counter alone cannot answer.
+func (s *Store) answer(ctx context.Context, a account, jobs []job, r *row) ([]job, error) {
+	switch {
+	case !r.there:
+		return jobs, nil
+	case len(r.ids) > 0:
+		return r.accept(a, jobs), nil
+	case r.Shut && r.Used+r.Held >= r.Ceiling:
+		return s.refuse(ctx, a, jobs, r)
+	default:
+		return jobs, nil
+	}
+}
+
+// accept answers the jobs whose events were written, each with the balance that it left, in their order.
+func (r *row) accept(a account, jobs []job) (left []job) {
+	written := r.written(len(jobs))
+	accepted := make([]job, 0, len(jobs))
+	for _, j := range jobs {
+		if written != nil && !written[j.op.ID] {
+			left = append(left, j)
+			continue
+		}
+		r.Used += j.op.Use.Quantity
+		j.outcome.Decision = r.Decide(a.feature, j.op.Use.Quantity)
+		accepted = append(accepted, j)
+	}
+	after := r.Decide(a.feature, 0)
+	for _, j := range accepted {
+		j.outcome.After = after
+	}
+	return left
+}
+
+// written returns the ids as a set; nil when all n were written.
+func (r *row) written(n int) map[string]bool {
+	if len(r.ids) == n {
+		return nil
+	}
+	set := make(map[string]bool, len(r.ids))
+	for _, id := range r.ids {
+		set[id] = true
+	}
+	return set
+}
+
+const anyKeySQL = `
+select exists (
+  select
+  from unnest($2::text[]) as u(key)
+  join tenon.usage_keys k on k.tenant_id = $1 and k.key = u.key)`
+
+// refuse answers jobs at a limit that stays where it is until the seal ends, unless one of them was accepted before.
+func (s *Store) refuse(ctx context.Context, a account, jobs []job, r *row) ([]job, error) {
+	var keys []string
+	for _, j := range jobs {
+		if j.op.Kind != entitlements.OpConsume {
+			return jobs, nil
+		}
+		if j.op.Use.Key != j.op.ID {
+			keys = append(keys, j.op.Use.Key)
+		}
+	}
+	if len(keys) > 0 {
+		var replay bool
+		if err := s.db.QueryRow(ctx, anyKeySQL, a.tenant, keys).Scan(&replay); err != nil || replay {
+			return jobs, err
+		}
+	}
+	refusal := r.Decide(a.feature, 0)
+	for _, j := range jobs {
+		j.outcome.Decision, j.outcome.After = refusal, refusal
+	}
+	return nil, nil
+}

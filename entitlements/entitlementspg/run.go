@@ -1,0 +1,188 @@
+package entitlementspg
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/migrations"
+)
+
+// partitionsAhead is how many months are made ahead of the present one.
+const partitionsAhead = 3
+
+const eventsTable = "tenon.usage_events"
+
+// Run carries out planned changes of plan that are due, makes partitions ahead, gives expired holds back, and removes
+// keys, closed holds, past counters and events that are older than they are kept, until ctx is done. It refuses to start when row
+// level security hides rows from it. It is safe to run on every instance at once; no decision depends on it, except
+// that an insert into a month without a partition fails, three months after Run last ran. A round that fails is
+// logged, shown by Stats and tried again. It holds one connection of the pool at a time.
+func (s *Store) Run(ctx context.Context) error {
+	if s.bound {
+		return tenon.Invalid("db", "a store bound to a transaction does not run")
+	}
+	if err := migrations.CheckNotFiltered(ctx, s.db); err != nil {
+		return err
+	}
+	tick := time.NewTicker(s.options.Every)
+	defer tick.Stop()
+	for {
+		s.note(ctx, s.round(ctx))
+		select {
+		case <-ctx.Done():
+			return nil // every piece of work is a transaction of its own, and the next Run finds what is left
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Store) note(ctx context.Context, err error) {
+	now, text := time.Now(), ""
+	switch {
+	case err == nil:
+		s.stats.lastRun.Store(&now)
+	case ctx.Err() == nil:
+		text = err.Error()
+		s.options.Logger.Error("entitlements maintenance", "err", err)
+	}
+	s.stats.lastFail.Store(&text)
+}
+
+func (s *Store) round(ctx context.Context) error {
+	now, err := s.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.partitions(ctx, now), s.carryOut(ctx, now), s.expire(ctx, now), s.prune(ctx, now))
+}
+
+func (s *Store) partitions(ctx context.Context, now time.Time) error {
+	ensured := migrations.EnsurePartitions(ctx, s.db, eventsTable, now, partitionsAhead)
+	missing, err := migrations.MissingPartitions(ctx, s.db, eventsTable, now, partitionsAhead)
+	s.stats.missing.Store(int64(len(missing)))
+	if err == nil && s.options.KeepEvents > 0 {
+		_, err = migrations.DropPartitions(ctx, s.db, eventsTable, now.Add(-s.options.KeepEvents))
+	}
+	return errors.Join(ensured, err)
+}
+
+const dueSQL = `
+select tenant_id
+from tenon.org_entitlements
+where next_at <= $1
+order by next_at
+limit 100`
+
+// carryOut writes planned changes that are due into the tenants' rows. Decisions follow them by themselves; this is
+// for those who read the table.
+func (s *Store) carryOut(ctx context.Context, now time.Time) error {
+	for {
+		rows, err := s.db.Query(ctx, dueSQL, now)
+		tenants, err := collect(rows, err, pgx.RowTo[string])
+		if err != nil || len(tenants) == 0 {
+			return err
+		}
+		for _, t := range tenants {
+			if _, err := s.Change(ctx, t, now, carriedOut); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// carriedOut edits nothing: what is due is carried out before every edit.
+func carriedOut(r *entitlements.Rights, _ *entitlements.Versions) ([]tenon.Change, error) {
+	return []tenon.Change{{Tenant: r.Tenant, Action: "entitlements.plan_changed", Target: "entitlement/" + r.Tenant, Reason: "planned"}}, nil
+}
+
+const expiredSQL = `
+select distinct tenant_id, feature_key
+from tenon.holds
+where state = 'open'
+  and expires_at <= $1
+limit 100`
+
+// expire gives back holds whose time is over, for those who read the tables.
+func (s *Store) expire(ctx context.Context, now time.Time) error {
+	for {
+		rows, err := s.db.Query(ctx, expiredSQL, now)
+		accounts, err := collect(rows, err, func(row pgx.CollectableRow) (a account, err error) {
+			return a, row.Scan(&a.tenant, &a.feature)
+		})
+		if err != nil || len(accounts) == 0 {
+			return err
+		}
+		for _, a := range accounts {
+			check := entitlements.Op{Kind: entitlements.OpConsume, Use: entitlements.Use{Tenant: a.tenant, Feature: a.feature}, Now: now, At: now}
+			if err := s.exact(ctx, a, []job{{op: check, outcome: &entitlements.Outcome{}}}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// prunedAtOnce bounds one delete, so that it holds its locks for a moment only.
+const prunedAtOnce = 5000
+
+const pruneKeysSQL = `
+delete from tenon.usage_keys
+where ctid = any (array(
+  select ctid
+  from tenon.usage_keys
+  where id < tenon.id_floor($1)
+  limit $2
+  for update skip locked))`
+
+const pruneHoldsSQL = `
+delete from tenon.holds
+where ctid = any (array(
+  select ctid
+  from tenon.holds
+  where id < tenon.id_floor($1)
+    and state <> 'open'
+  limit $2
+  for update skip locked))`
+
+// pruneCountersSQL removes counters of the past: should one be needed again it is counted from the events.
+const pruneCountersSQL = `
+delete from tenon.usage_counters
+where ctid = any (array(
+  select ctid
+  from tenon.usage_counters
+  where period_end < $1
+  limit $2
+  for update skip locked))`
+
+const pruneAlertsSQL = `
+delete from tenon.usage_alerts
+where ctid = any (array(
+  select ctid
+  from tenon.usage_alerts
+  where crossed_at < $1
+    and period <> 'lifetime'
+  limit $2
+  for update skip locked))`
+
+func (s *Store) prune(ctx context.Context, now time.Time) error {
+	if s.options.KeepKeys < 0 {
+		return nil
+	}
+	for _, sql := range []string{pruneKeysSQL, pruneHoldsSQL, pruneCountersSQL, pruneAlertsSQL} {
+		for {
+			tag, err := s.db.Exec(ctx, sql, now.Add(-s.options.KeepKeys), prunedAtOnce)
+			if err != nil {
+				return translate(err)
+			}
+			s.stats.pruned.Add(tag.RowsAffected())
+			if tag.RowsAffected() < prunedAtOnce {
+				break
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package entitlementspg
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/entitlements"
+)
+
+// DB is what the store needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be.
+type DB interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// Listener tells of notifications; *listenpg.Listener is one. Fn is called with "" when some may have been missed.
+type Listener interface {
+	Subscribe(channel string, fn func(payload string)) (cancel func())
+}
+
+// Channel is the channel on which changes are told: the payload is a tenant, or empty when the catalogue changed.
+const Channel = "tenon_entitlements"
+
+// Options of a [Store]. The zero value of each field has the documented meaning.
+type Options struct {
+	// Notifier makes the notifier that is told of thresholds, in the transaction that crosses them; its error undoes
+	// the operation. Nil: nobody is told.
+	Notifier func(pgx.Tx) tenon.Notifier
+	// Recorder makes the recorder that is told of changes to plans, rights and the catalogue, in their transaction;
+	// its error undoes the change. Nil: nobody is told.
+	Recorder func(pgx.Tx) tenon.Recorder
+	// Listener lets a Gate learn at once what other processes change. Nil: the Gate learns by asking.
+	Listener Listener
+	// Connections bounds how many connections of the pool group commits use at once; 0 means 4.
+	Connections int
+	// Batch bounds how many operations one statement settles; 0 means 1,000.
+	Batch int
+	// Timeout bounds one group commit; 0 means 5 seconds.
+	Timeout time.Duration
+	// KeepKeys is how long keys and closed holds are kept; 0 means 90 days, negative for ever.
+	KeepKeys time.Duration
+	// KeepEvents is how long events are kept, at least until the end of the month; 0 or negative means for ever.
+	// It must exceed the longest period of any plan, or late counts go wrong.
+	KeepEvents time.Duration
+	// Every is how often Run works; 0 means 1 minute.
+	Every time.Duration
+	// Logger is told what nobody is waiting for. Nil discards.
+	Logger *slog.Logger
+}
+
+func (o *Options) withDefaults() Options {
+	var v Options
+	if o != nil {
+		v = *o
+	}
+	setDefault(&v.Connections, 4)
+	setDefault(&v.Batch, 1000)
+	setDefault(&v.Timeout, 5*time.Second)
+	setDefault(&v.KeepKeys, 90*24*time.Hour)
+	setDefault(&v.Every, time.Minute)
+	if v.Logger == nil {
+		v.Logger = slog.New(slog.DiscardHandler)
+	}
+	return v
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Store keeps entitlements in Postgres.
+type Store struct {
+	db       DB
+	bound    bool // to a transaction of the caller's
+	options  Options
+	group    *group // nil when bound
+	versions atomic.Pointer[entitlements.Versions]
+	stats    counts
+}
+
+var (
+	_ entitlements.Store    = (*Store)(nil)
+	_ entitlements.Reporter = (*Store)(nil)
+	_ entitlements.Clock    = (*Store)(nil)
+	_ entitlements.Watcher  = (*Store)(nil)
+	_ tenon.Exporter        = (*Store)(nil)
+	_ tenon.Eraser          = (*Store)(nil)
+)
+
+// New returns a store on db. On a pool, concurrent calls are settled together; on a pgx.Tx every call is a statement
+// of that transaction, nothing is kept in memory, and what was accepted holds when the caller commits. New does no
+// I/O and starts nothing.
+func New(db DB, opts *Options) *Store {
+	s := &Store{db: db, options: opts.withDefaults()}
+	_, s.bound = db.(pgx.Tx)
+	if !s.bound {
+		s.group = newGroup(s)
+	}
+	return s
+}
+
+// Watch implements [entitlements.Watcher].
+func (s *Store) Watch(changed func(tenant string)) (cancel func()) {
+	if s.options.Listener == nil {
+		return func() {}
+	}
+	return s.options.Listener.Subscribe(Channel, changed)
+}
+
+const clockSQL = `
+select clock_timestamp()`
+
+// Clock implements [entitlements.Clock]: the database's time.
+func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
+	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
+	return t, translate(err)
+}
+
+// inTx runs f in the caller's transaction, or in one of its own. One that lost a race for locks runs again.
+func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	if s.bound {
+		return translate(f(s.db.(pgx.Tx)))
+	}
+	for attempt := 1; ; attempt++ {
+		err := s.once(ctx, f)
+		if !retryable(err) || attempt == maxAttempts {
+			return translate(err)
+		}
+		s.stats.retries.Add(1)
+	}
+}
+
+// maxAttempts bounds how often a transaction that lost a race runs again.
+const maxAttempts = 10
+
+func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) error {
+	tx, err := s.db.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		rollback(ctx, tx)
+		return err
+	}
+	return tx.Commit(ctx)
+}
+
+// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx) // the error that led here is the one to tell
+}

@@ -1,0 +1,174 @@
+package entitlements
+
+import "time"
+
+// Check returns what one more unit would meet at now, from the account as it stands, and seals the counters of the
+// present windows so that a store or a view can answer from them alone.
+func (a *Account) Check(now time.Time) Decision {
+	if a.Terms.Reason != ReasonAllowed {
+		return a.describe(a.Terms.Reason, now, nil)
+	}
+	if a.Terms.Kind == Boolean || a.Terms.Kind == Config {
+		return a.describe(ReasonAllowed, now, nil)
+	}
+	ws := a.windows(now)
+	free := a.capacity(ws, now)
+	a.seal(ws, free, now)
+	if free.total() == 0 {
+		return a.describe(ReasonLimitReached, now, fullest(ws))
+	}
+	return a.describe(a.reason(ws, free.included+free.granted == 0), now, a.tightest(now))
+}
+
+// reason tells the three ways to be allowed apart.
+func (a *Account) reason(ws []window, overage bool) Reason {
+	reason := ReasonAllowed
+	for _, w := range ws {
+		if w.Soft > 0 && w.Used >= w.Soft {
+			reason = ReasonOverSoft
+		}
+	}
+	if overage {
+		return ReasonOverage
+	}
+	return reason
+}
+
+// tightest returns the window with the least of the plan left.
+func (a *Account) tightest(t time.Time) *window {
+	ws := a.windows(t)
+	if len(ws) == 0 {
+		return nil
+	}
+	least := &ws[0]
+	for i := range ws {
+		if ws[i].allowance() < least.allowance() {
+			least = &ws[i]
+		}
+	}
+	return least
+}
+
+// fullest returns the window with the least room.
+func fullest(ws []window) *window {
+	least := &ws[0]
+	for i := range ws {
+		if ws[i].room() < least.room() {
+			least = &ws[i]
+		}
+	}
+	return least
+}
+
+// describe fills a decision. w is the window that binds; nil when none does.
+func (a *Account) describe(reason Reason, now time.Time, w *window) Decision {
+	d := Decision{
+		Allowed: reason.allows(), Answer: No, Reason: reason, Source: a.Terms.Source,
+		Feature: a.Terms.Feature, Plan: a.Terms.Plan, PlanVersion: a.Terms.PlanVersion, Value: a.Terms.Value,
+	}
+	if d.Allowed {
+		d.Answer = Yes
+	}
+	if w == nil {
+		a.describeBare(&d)
+		return d
+	}
+	d.Hard, d.Soft, d.Used, d.Held = w.Hard, w.Soft, w.Used, w.Held
+	d.ResetsAt = resets(w.Period, w.End)
+	free := a.capacity(a.windows(now), now)
+	d.Remaining = remaining(free.included, free.granted)
+	return d
+}
+
+func (a *Account) describeBare(d *Decision) {
+	if d.Allowed && a.Terms.Kind == Boolean {
+		d.Hard, d.Soft, d.Remaining = a.Terms.Limits[0].Hard, a.Terms.Limits[0].Soft, Unlimited
+	}
+	if d.Allowed && a.Terms.Kind == Config {
+		d.Remaining = Unlimited
+	}
+}
+
+func resets(p Period, end time.Time) time.Time {
+	if p.Unit == Lifetime {
+		return time.Time{}
+	}
+	return end
+}
+
+func remaining(included, granted int64) int64 {
+	if included >= maxLevel {
+		return Unlimited
+	}
+	return included + granted
+}
+
+// seal seals the counter of a feature with one window. With several, each counter says nothing alone.
+func (a *Account) seal(ws []window, free split, now time.Time) {
+	if len(ws) != 1 {
+		for _, w := range ws {
+			w.Seal = Seal{}
+		}
+		return
+	}
+	w := ws[0]
+	base := w.Used + w.Held
+	ceiling := maxLevel
+	if w.Hard != Unlimited {
+		ceiling = base + free.stretch()
+	}
+	for _, t := range w.thresholds() {
+		if !a.Alerts[Alert{CounterKey: w.CounterKey, Name: t.Name}] {
+			ceiling = min(ceiling, t.At-1)
+		}
+	}
+	w.Seal = Seal{
+		Until: a.until(w, now), Ceiling: max(base, ceiling), Shut: free.total() == 0,
+		Hard: w.Hard, Soft: w.Soft, Overage: w.Limit.Overage, Spare: free.granted,
+		Plan: a.Terms.Plan, PlanVersion: a.Terms.PlanVersion, Source: a.Terms.Source,
+	}
+}
+
+// stretch is how much fits before the way of covering changes.
+func (s split) stretch() int64 {
+	switch {
+	case s.included > 0:
+		return s.included
+	case s.granted > 0:
+		return 0
+	default:
+		return s.overage
+	}
+}
+
+// until is when a seal ends: with the period, the terms, the first hold that expires, and the first grant that begins
+// or ends.
+func (a *Account) until(w window, now time.Time) time.Time {
+	until := earliest(w.End, a.Terms.Until)
+	return earliest(until, a.nextExpiry())
+}
+
+// Decide answers for one use of quantity that the seal covered and that left the counter at c. Quantity 0 answers a
+// check.
+func (c *Counter) Decide(feature string, quantity int64) Decision {
+	included := max(0, c.Hard-c.level())
+	if c.Hard == Unlimited {
+		included = maxLevel
+	}
+	d := Decision{
+		Allowed: true, Answer: Yes, Reason: ReasonAllowed, Source: c.Source, Feature: feature,
+		Plan: c.Plan, PlanVersion: c.PlanVersion, Hard: c.Hard, Soft: c.Soft, Used: c.Used, Held: c.Held,
+		Remaining: remaining(included, c.Spare), ResetsAt: resets(c.Period, c.End),
+	}
+	if c.Soft > 0 && c.Used >= c.Soft {
+		d.Reason = ReasonOverSoft
+	}
+	over := c.Hard != Unlimited && (quantity > 0 && c.level() > c.Hard || quantity == 0 && included+c.Spare == 0)
+	if over {
+		d.Reason = ReasonOverage
+	}
+	if quantity == 0 && c.Shut && c.Used+c.Held >= c.Ceiling {
+		d.Allowed, d.Answer, d.Reason = false, No, ReasonLimitReached
+	}
+	return d
+}
