@@ -72,7 +72,6 @@ type Counter struct {
 type Seal struct {
 	Until       time.Time // zero: broken
 	Ceiling     int64
-	Shut        bool // at Ceiling nothing more is allowed until Until
 	Hard        int64
 	Soft        int64
 	Overage     int64

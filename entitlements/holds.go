@@ -22,6 +22,30 @@ func (a *Account) expire(now time.Time) {
 	}
 }
 
+// Lapse takes off the counters and grants what is held by those of holds whose time is over at now. A store's Load does
+// it, so that an expired hold is not counted though nothing was settled since.
+func (s *Standing) Lapse(holds []StoredHold, now time.Time) {
+	for _, h := range holds {
+		if h.Tenant != s.Rights.Tenant || h.State != HoldOpen || now.Before(h.ExpiresAt) {
+			continue
+		}
+		for i := range s.Counters[h.Feature] {
+			if c := &s.Counters[h.Feature][i]; c.covers(h.CreatedAt) {
+				c.Held, c.Granted, c.Seal = c.Held-h.Quantity, c.Granted-drawn(h.Draws), Seal{}
+			}
+		}
+		s.lapse(h.Draws)
+	}
+}
+
+func (s *Standing) lapse(draws []Draw) {
+	for _, d := range draws {
+		if i := slices.IndexFunc(s.Rights.Grants, func(g Grant) bool { return g.ID == d.Grant }); i >= 0 {
+			s.Rights.Grants[i].Held -= d.Quantity
+		}
+	}
+}
+
 // undo gives a hold back, to the period and the grants that it was taken from.
 func (a *Account) undo(h *StoredHold, to HoldState) {
 	var granted int64

@@ -130,6 +130,7 @@ func (s *MemoryStore) Load(_ context.Context, tenants []string, now time.Time) (
 					standings[i].Counters[feature] = append(standings[i].Counters[feature], c)
 				}
 			}
+			standings[i].Lapse(a.open, now)
 		}
 	}
 	return standings, nil

@@ -123,7 +123,7 @@ func (a *Account) seal(ws []window, free split, now time.Time) {
 		}
 	}
 	w.Seal = Seal{
-		Until: a.until(w, now), Ceiling: max(base, ceiling), Shut: free.total() == 0,
+		Until: a.until(w, now), Ceiling: max(base, ceiling),
 		Hard: w.Hard, Soft: w.Soft, Overage: w.Limit.Overage, Spare: free.granted,
 		Plan: a.Terms.Plan, PlanVersion: a.Terms.PlanVersion, Source: a.Terms.Source,
 	}
@@ -149,26 +149,27 @@ func (a *Account) until(w window, now time.Time) time.Time {
 }
 
 // Decide answers for one use of quantity that the seal covered and that left the counter at c. Quantity 0 answers a
-// check.
+// check: what one more unit would meet.
 func (c *Counter) Decide(feature string, quantity int64) Decision {
-	included := max(0, c.Hard-c.level())
-	if c.Hard == Unlimited {
-		included = maxLevel
-	}
+	included, overage := c.left()
 	d := Decision{
 		Allowed: true, Answer: Yes, Reason: ReasonAllowed, Source: c.Source, Feature: feature,
 		Plan: c.Plan, PlanVersion: c.PlanVersion, Hard: c.Hard, Soft: c.Soft, Used: c.Used, Held: c.Held,
 		Remaining: remaining(included, c.Spare), ResetsAt: resets(c.Period, c.End),
 	}
-	if c.Soft > 0 && c.Used >= c.Soft {
+	switch over := included+c.Spare == 0; {
+	case quantity == 0 && over && overage == 0:
+		d.Allowed, d.Answer, d.Reason = false, No, ReasonLimitReached
+	case quantity == 0 && over, quantity > 0 && c.Hard != Unlimited && c.level() > c.Hard:
+		d.Reason = ReasonOverage
+	case c.Soft > 0 && c.Used >= c.Soft:
 		d.Reason = ReasonOverSoft
 	}
-	over := c.Hard != Unlimited && (quantity > 0 && c.level() > c.Hard || quantity == 0 && included+c.Spare == 0)
-	if over {
-		d.Reason = ReasonOverage
-	}
-	if quantity == 0 && c.Shut && c.Used+c.Held >= c.Ceiling {
-		d.Allowed, d.Answer, d.Reason = false, No, ReasonLimitReached
-	}
 	return d
+}
+
+// left is what the plan includes and is left, and what may go past it.
+func (c *Counter) left() (included, overage int64) {
+	w := window{Limit: Limit{Hard: c.Hard, Overage: c.Overage}, Counter: c}
+	return w.allowance(), w.room() - w.allowance()
 }

@@ -44,7 +44,7 @@ type Edit func(r *Rights, v *Versions) ([]tenon.Change, error)
 // Standing is a tenant's rights and what it has used of them.
 type Standing struct {
 	Rights   *Rights
-	Counters map[string][]Counter // by feature: those whose period holds the instant asked for
+	Counters map[string][]Counter // by feature: those whose period holds the instant asked for, without expired holds
 }
 
 // Reporter is what a store may do beside, for people who look back.

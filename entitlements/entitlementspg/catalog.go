@@ -111,6 +111,11 @@ func readDefinitions[T any](rows pgx.Rows, keep func(definition T, inactive bool
 	return err
 }
 
+const lockCatalogSQL = `
+select revision
+from tenon.catalog
+for update`
+
 const nextRevisionSQL = `
 update tenon.catalog
 set revision = revision + 1`
@@ -121,7 +126,7 @@ func (s *Store) Declare(ctx context.Context, c entitlements.Catalog, now time.Ti
 		return nil, err
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, nextRevisionSQL); err != nil {
+		if _, err := tx.Exec(ctx, lockCatalogSQL); err != nil {
 			return err
 		}
 		stored, err := readVersions(ctx, tx)
@@ -142,6 +147,7 @@ func (s *Store) Declare(ctx context.Context, c entitlements.Catalog, now time.Ti
 
 func (s *Store) saveCatalog(ctx context.Context, tx pgx.Tx, stored, next *entitlements.Versions, now time.Time) error {
 	b := &pgx.Batch{}
+	b.Queue(nextRevisionSQL)
 	for _, key := range slices.Sorted(maps.Keys(next.Features)) {
 		queueFeature(b, next.Features[key])
 	}

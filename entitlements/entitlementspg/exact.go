@@ -360,9 +360,9 @@ func (l *ledger) begin(t time.Time) {
 // have been made by a reader of rights meanwhile; then that one is right too.
 const countSQL = `
 insert into tenon.usage_counters (tenant_id, feature_key, period, period_start, period_end, used, held, granted, ceiling,
-  sealed_until, shut, source, plan_version, hard_limit, soft_limit, overage_limit, spare, plan_id)
+  sealed_until, source, plan_version, hard_limit, soft_limit, overage_limit, spare, plan_id)
 select $1, $2, $3, $4, $5, coalesce(e.qty, 0), coalesce(h.qty, 0), coalesce(e.drawn, 0) + coalesce(h.drawn, 0), 0,
-  $6, false, 0, 0, 0, 0, 0, 0, ''
+  $6, 0, 0, 0, 0, 0, 0, ''
 from (
   select sum(qty)::bigint as qty, sum((
     select sum(d.qty)

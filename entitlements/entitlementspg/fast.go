@@ -23,7 +23,7 @@ with accounts as (
     as a(tenant_id, feature_key, qty, first_at, n)
 ), locked as materialized (
   select a.n, a.qty, c.tenant_id, c.feature_key, c.period, c.period_start, c.period_end, c.used, c.held, c.granted,
-    c.ceiling, c.shut, c.source, c.plan_id, c.plan_version, c.hard_limit, c.soft_limit, c.overage_limit, c.spare
+    c.ceiling, c.source, c.plan_id, c.plan_version, c.hard_limit, c.soft_limit, c.overage_limit, c.spare
   from accounts a
   join tenon.usage_counters c on c.tenant_id = a.tenant_id and c.feature_key = a.feature_key
   where c.sealed_until > $5
@@ -64,7 +64,7 @@ with accounts as (
     and c.period = l.period
     and c.period_start = l.period_start
 )
-select l.n, l.period, l.period_start, l.period_end, l.used, l.held, l.granted, l.ceiling, l.shut, l.source, l.plan_id,
+select l.n, l.period, l.period_start, l.period_end, l.used, l.held, l.granted, l.ceiling, l.source, l.plan_id,
   l.plan_version, l.hard_limit, l.soft_limit, l.overage_limit, l.spare, s.ids
 from locked l
 left join sums s on s.n = l.n`
@@ -194,7 +194,7 @@ func readRows(rows pgx.Rows, found []row) error {
 		var text string
 		var source int16
 		var r row
-		err := rows.Scan(&n, &text, &r.Start, &r.End, &r.Used, &r.Held, &r.Granted, &r.Ceiling, &r.Shut, &source, &r.Plan,
+		err := rows.Scan(&n, &text, &r.Start, &r.End, &r.Used, &r.Held, &r.Granted, &r.Ceiling, &source, &r.Plan,
 			&r.PlanVersion, &r.Hard, &r.Soft, &r.Overage, &r.Spare, &r.ids)
 		if err != nil {
 			return err
@@ -216,7 +216,7 @@ func (s *Store) answer(ctx context.Context, a account, jobs []job, r *row) ([]jo
 		return jobs, nil
 	case len(r.ids) > 0:
 		return r.accept(a, jobs), nil
-	case r.Shut && r.Used+r.Held >= r.Ceiling:
+	case !r.Decide(a.feature, 0).Allowed:
 		return s.refuse(ctx, a, jobs, r)
 	default:
 		return jobs, nil

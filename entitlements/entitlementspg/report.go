@@ -262,4 +262,3 @@ func repairTenant(ctx context.Context, tx pgx.Tx, tenant string, from time.Time)
 	b.Queue(repairGrantsSQL, tenant)
 	return tx.SendBatch(ctx, b).Close()
 }
-

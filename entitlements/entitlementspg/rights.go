@@ -131,6 +131,18 @@ where tenant_id = any ($1::text[])
   and period_start <= $2
   and period_end > $2`
 
+const lapsedHoldsSQL = `
+select ` + holdColumns + `
+from tenon.holds h
+left join lateral (
+  select array_agg(grant_id::text order by grant_id) as grants, array_agg(qty order by grant_id) as qtys
+  from tenon.grant_draws d
+  where d.tenant_id = h.tenant_id
+    and d.source_id = h.id) d on true
+where h.tenant_id = any ($1::text[])
+  and h.state = 'open'
+  and h.expires_at <= $2`
+
 // Load implements [entitlements.Store], in one round trip. The transaction is spelled out in the batch so that all of
 // it reads one snapshot.
 func (s *Store) Load(ctx context.Context, tenants []string, now time.Time) ([]entitlements.Standing, error) {
@@ -143,6 +155,11 @@ func (s *Store) Load(ctx context.Context, tenants []string, now time.Time) ([]en
 	b.Queue(entitlementsSQL, tenants).Query(rights.entitlements)
 	rights.queue(b, tenants)
 	b.Queue(presentCountersSQL, tenants, now).Query(func(rows pgx.Rows) error { return readCounters(rows, counters) })
+	var lapsed []entitlements.StoredHold
+	b.Queue(lapsedHoldsSQL, tenants, now).Query(func(rows pgx.Rows) (err error) {
+		lapsed, err = pgx.CollectRows(rows, scanHold)
+		return err
+	})
 	if !s.bound {
 		b.Queue("commit")
 	}
@@ -152,6 +169,7 @@ func (s *Store) Load(ctx context.Context, tenants []string, now time.Time) ([]en
 	standings := make([]entitlements.Standing, len(tenants))
 	for i, t := range tenants {
 		standings[i] = entitlements.Standing{Rights: rights[t], Counters: counters[t]}
+		standings[i].Lapse(lapsed, now)
 	}
 	return standings, nil
 }

@@ -40,16 +40,32 @@ func (s *Store) Settle(ctx context.Context, ops []entitlements.Op) ([]entitlemen
 	for i, op := range ops {
 		jobs[i] = job{op: op, outcome: &outcomes[i]}
 	}
-	jobs, err := s.resolve(ctx, jobs)
-	if err != nil {
-		return nil, translate(err)
-	}
-	for chunk := range slices.Chunk(jobs, s.options.Batch) {
-		if err := s.settleJobs(ctx, chunk); err != nil {
+	for len(jobs) > 0 {
+		n := min(independent(jobs), s.options.Batch)
+		found, err := s.resolve(ctx, jobs[:n])
+		if err != nil {
+			return nil, translate(err)
+		}
+		if err := s.settleJobs(ctx, found); err != nil {
 			return nil, err
 		}
+		jobs = jobs[n:]
 	}
 	return outcomes, nil
+}
+
+// independent returns how many of the jobs can be settled together: up to the first that names a hold or a key which
+// one before it may have made.
+func independent(jobs []job) int {
+	makes := map[string]bool{}
+	for i, j := range jobs {
+		needs := j.op.Hold != "" || j.op.Kind == entitlements.OpCorrect
+		if needs && makes[j.op.Use.Tenant] {
+			return i
+		}
+		makes[j.op.Use.Tenant] = makes[j.op.Use.Tenant] || !needs
+	}
+	return len(jobs)
 }
 
 // plain says whether op may be settled by the counter alone.

@@ -66,8 +66,8 @@ func (l *ledger) claim(ctx context.Context) error {
 
 const putCounterSQL = `
 update tenon.usage_counters
-set used = $5, held = $6, granted = $7, ceiling = $8, sealed_until = $9, shut = $10, source = $11, plan_version = $12,
-  hard_limit = $13, soft_limit = $14, overage_limit = $15, spare = $16, plan_id = $17
+set used = $5, held = $6, granted = $7, ceiling = $8, sealed_until = $9, source = $10, plan_version = $11,
+  hard_limit = $12, soft_limit = $13, overage_limit = $14, spare = $15, plan_id = $16
 where tenant_id = $1
   and feature_key = $2
   and period = $3
@@ -97,7 +97,7 @@ func (l *ledger) queueCounters(b *pgx.Batch) {
 			until = unsealed
 		}
 		b.Queue(putCounterSQL, l.account.tenant, l.account.feature, c.Period.String(), c.Start, c.Used, c.Held, c.Granted,
-			c.Ceiling, until, c.Shut, int16(c.Source), c.PlanVersion, c.Hard, c.Soft, c.Overage, c.Spare, c.Plan)
+			c.Ceiling, until, int16(c.Source), c.PlanVersion, c.Hard, c.Soft, c.Overage, c.Spare, c.Plan)
 	}
 }
 

@@ -218,7 +218,6 @@ create table tenon.usage_counters (
   granted       bigint not null,
   ceiling       bigint not null,
   sealed_until  timestamptz not null,
-  shut          boolean not null,
   source        smallint not null,
   plan_version  int not null,
   hard_limit    bigint not null,

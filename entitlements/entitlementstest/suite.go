@@ -1,0 +1,97 @@
+package entitlementstest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/transbotai/tenon/entitlements"
+)
+
+// rule is one promise and how it is tried.
+type rule struct {
+	name string
+	says string // the promise, printed when it is broken
+	run  func(r *rig)
+}
+
+// group is rules about one thing.
+type group struct {
+	name  string
+	rules []rule
+}
+
+// TestStore checks that the stores that newStore gives keep what [entitlements.Store] promises, and what
+// [entitlements.Reporter], [tenon.Exporter] and [tenon.Eraser] promise where they implement them.
+func TestStore(t *testing.T, newStore func(t *testing.T) entitlements.Store) {
+	t.Run("catalogue", func(t *testing.T) { testCatalogue(t, newStore) })
+	for _, g := range []group{
+		kindRules, limitRules, windowRules, periodRules, accessRules, planRules, overrideRules, addOnRules, grantRules,
+		keyRules, holdRules, closedHoldRules, heldGrantRules, recordRules, correctRules, usageRules, historyRules,
+		changeRules, loadRules, inputRules, tenantRules, crowdRules, subjectRules,
+	} {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			for _, one := range g.rules {
+				t.Run(one.name, func(t *testing.T) {
+					t.Parallel()
+					one.try(newRig(t, newStore(t)))
+				})
+			}
+		})
+	}
+}
+
+// try runs the rule, and then asks whether the counters still say what the events say.
+func (one rule) try(r *rig) {
+	r.t.Cleanup(func() {
+		if r.t.Failed() {
+			r.t.Log("the rule: " + one.says)
+		}
+	})
+	one.run(r)
+	r.reconciled()
+}
+
+// catalogue lets one test at a time of this process declare other catalogues than [Catalog].
+var catalogue sync.Mutex
+
+// testCatalogue runs by itself, before the others: its rules retire each other's plans.
+func testCatalogue(t *testing.T, newStore func(t *testing.T) entitlements.Store) {
+	catalogue.Lock()
+	defer catalogue.Unlock()
+	for _, one := range catalogueRules {
+		t.Run(one.name, func(t *testing.T) {
+			r := &rig{t: t, store: newStore(t), tenant: newTenant(), now: noon}
+			r.declare(Catalog())
+			one.try(r)
+			r.declare(Catalog())
+		})
+	}
+}
+
+// prepare declares [Catalog] where it is not stored as it is.
+func prepare(t *testing.T, store entitlements.Store) {
+	t.Helper()
+	catalogue.Lock()
+	defer catalogue.Unlock()
+	ctx := context.WithoutCancel(t.Context())
+	v, err := store.Versions(ctx)
+	if err != nil {
+		t.Fatalf("Versions: %v", err)
+	}
+	_, diff, err := v.Apply(Catalog())
+	if err != nil {
+		t.Fatalf("the stored catalogue does not take the suite's: %v", err)
+	}
+	if len(diff) == 0 {
+		return
+	}
+	if _, err := store.Declare(ctx, Catalog(), noon); err != nil {
+		t.Fatalf("Declare: %v", err)
+	}
+}
+
+// noon is when rules begin: the 10th of a month, on a tenant's plan since the 1st.
+var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
