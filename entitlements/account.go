@@ -45,6 +45,7 @@ type Outcome struct {
 	Decision Decision
 	After    Decision // what a check would say right after
 	Hold     Hold     // of a Reserve that was allowed
+	Settled  bool     // of a Reserve that was replayed: its hold was committed meanwhile
 	Ungated  int64    // of a Commit: units beyond the hold that fitted no limit and were recorded all the same
 	Err      error    // of this operation alone; nothing was written for it
 }
@@ -158,7 +159,8 @@ type Account struct {
 type Effects struct {
 	Events []Event
 	Holds  []*StoredHold
-	Keys   map[string]*KeyRecord
+	Keys   map[string]*KeyRecord // new ones
+	Moved  map[string]*KeyRecord // stored ones that stand for another hold now
 	Alerts []Crossing
 }
 
@@ -190,10 +192,18 @@ func (c Crossing) Notification(tenant, feature string) tenon.Notification {
 	}
 }
 
-// Windows returns the counters that a decision at t needs: one for each limit of the terms. Used, Held and Granted are
-// zero; a store that lacks one makes it from the events, draws and open holds whose time lies in it.
+// Windows returns the counters that a decision at t needs: one for each limit of the terms, and that of a gauge whatever
+// the terms are. Used, Held and Granted are zero; a store that lacks one makes it from the events, draws and open holds
+// whose time lies in it.
 func (t Terms) Windows(at time.Time) []Counter {
-	if t.Reason != ReasonAllowed || t.Kind == Boolean || t.Kind == Config {
+	if t.Kind == Gauge { // what is in use can be given back though nothing is allowed
+		return []Counter{{CounterKey: CounterKey{Start: lifetimeStart}, End: lifetimeEnd}}
+	}
+	switch {
+	case t.Kind == Gauge && t.Reason != ReasonNoPlan: // what is in use stays in use when a plan no longer grants it
+		start, end := Period{}.Bounds(t.Anchor, at)
+		return []Counter{{CounterKey: CounterKey{Start: start}, End: end}}
+	case t.Reason != ReasonAllowed, t.Kind == Boolean, t.Kind == Config:
 		return nil
 	}
 	windows := make([]Counter, 0, len(t.Limits))
@@ -210,11 +220,14 @@ type window struct {
 	*Counter
 }
 
-// windows pairs the limits with the loaded counters that hold t. A store that left one out gives a nil counter, which
-// is a defect of the store and panics here rather than letting use through.
+// windows pairs the limits with the loaded counters that hold t. For the instants of an operation a store has loaded
+// them all, and deciding on a nil counter panics rather than letting use through.
 func (a *Account) windows(t time.Time) []window {
+	if a.Terms.Reason != ReasonAllowed {
+		return nil
+	}
 	var ws []window
-	for i, need := range a.Terms.Windows(t) {
+	for i, need := range a.Terms.Windows(t)[:len(a.Terms.Limits)] {
 		ws = append(ws, window{Limit: a.Terms.Limits[i], Counter: a.counter(need.CounterKey)})
 	}
 	return ws

@@ -55,6 +55,11 @@ func (g *Gate) checkStored(ctx context.Context, tenant, feature string) (Decisio
 	if err := errors.Join(validText("tenant", tenant, true), validText("feature", feature, true)); err != nil {
 		return Decision{Feature: feature}, prefix(err)
 	}
+	if v := g.catalog.Load(); v != nil && g.recent() && !g.bound {
+		if _, ok := v.Features[feature]; !ok {
+			return Decision{Feature: feature, Answer: No, Reason: ReasonUnknownFeature}, ErrUnknownFeature
+		}
+	}
 	w, err := g.load(ctx, tenant)
 	if err != nil {
 		return g.fallback(ctx, tenant, feature, 1, err)
@@ -153,6 +158,7 @@ func (g *Gate) load(ctx context.Context, tenant string) (*view, error) {
 		if err != nil {
 			return nil, err
 		}
+		found[0].touch()
 		return found[0], nil
 	})
 }
@@ -237,11 +243,8 @@ func (g *Gate) learn(tenant string, after Decision, at time.Time) {
 			return
 		}
 		next := &answer{decision: after, at: at, until: old.until, stale: old.stale}
-		if !after.Allowed {
-			next.decision.Upgrade = old.decision.Upgrade
-			if v := g.catalog.Load(); v != nil {
-				next.decision.Upgrade = v.upgrade(after, 1)
-			}
+		if v := g.catalog.Load(); v != nil {
+			v.advise(&next.decision, 1)
 		}
 		if p.CompareAndSwap(old, next) {
 			return

@@ -40,15 +40,18 @@ func (g *Gate) Return(ctx context.Context, u Use) (Decision, error) {
 	return o.Decision, err
 }
 
-// Reservation is what [Gate.Reserve] answers. The Hold is empty when the Decision refuses.
+// Reservation is what [Gate.Reserve] answers. The Hold is empty when the Decision refuses. Settled says of a replayed one
+// that its hold was committed meanwhile: what it was taken for is done.
 type Reservation struct {
 	Hold     Hold
 	Decision Decision
+	Settled  bool
 }
 
 // Reserve sets a quantity aside for ttl, for work whose size is known at the end. The hold counts against the limit
 // until [Gate.Commit], [Gate.Release] or its expiry, which needs no job: ttl is between a millisecond and 30 days, by
-// the store's clock. With the Key of an earlier Reserve it returns the same hold. When the store is away the
+// the store's clock. With the Key of an earlier Reserve it returns the same
+// hold, unless that was released or has expired: then it is decided afresh. When the store is away the
 // Decision's Answer is Unknown and there is no hold, whatever the feature's policy.
 func (g *Gate) Reserve(ctx context.Context, u Use, ttl time.Duration) (Reservation, error) {
 	if ttl < time.Millisecond || ttl > 30*24*time.Hour {
@@ -66,7 +69,7 @@ func (g *Gate) Reserve(ctx context.Context, u Use, ttl time.Duration) (Reservati
 	if err != nil {
 		o.Decision = Decision{Feature: u.Feature, Answer: Unknown, Reason: ReasonUnavailable}
 	}
-	return Reservation{Hold: o.Hold, Decision: o.Decision}, err
+	return Reservation{Hold: o.Hold, Decision: o.Decision, Settled: o.Settled}, err
 }
 
 // Settlement is what [Gate.Commit] answers. Ungated is the part that exceeded the hold, or came after its expiry, and
@@ -120,7 +123,7 @@ func (g *Gate) Record(ctx context.Context, uses ...Use) error {
 	for i, o := range outcomes {
 		g.learn(ops[i].Use.Tenant, o.After, ops[i].Now)
 		if o.Err != nil {
-			failed = append(failed, fmt.Errorf("uses[%d]: %w", i, o.Err))
+			failed = append(failed, prefix(indexed(i, o.Err)))
 		}
 	}
 	return errors.Join(append(failed, err)...)
@@ -249,13 +252,21 @@ func (g *Gate) settle(ctx context.Context, op Op) (Outcome, error) {
 		return o, g.named(ctx, err)
 	}
 	g.learn(op.Use.Tenant, o.After, op.Now)
-	if o.Decision.Allowed {
-		g.stats.allowed.Add(1)
-	} else {
-		g.stats.refused.Add(1)
+	g.tally(op.Kind, o.Decision.Allowed)
+	if !o.Decision.Allowed {
 		g.addUpgrade(&o.Decision, op.Use.Quantity)
 	}
 	return o, nil
+}
+
+func (g *Gate) tally(kind OpKind, allowed bool) {
+	switch {
+	case kind != OpConsume && kind != OpReserve:
+	case allowed:
+		g.stats.allowed.Add(1)
+	default:
+		g.stats.refused.Add(1)
+	}
 }
 
 func (g *Gate) settleOnce(ctx context.Context, op Op) (Outcome, error) {
@@ -263,7 +274,7 @@ func (g *Gate) settleOnce(ctx context.Context, op Op) (Outcome, error) {
 	defer cancel()
 	outcomes, err := g.store.Settle(bounded, []Op{op})
 	if len(outcomes) == 1 && err == nil {
-		return outcomes[0], outcomes[0].Err
+		return outcomes[0], prefix(outcomes[0].Err)
 	}
 	return Outcome{}, err
 }
@@ -277,15 +288,12 @@ func (g *Gate) named(ctx context.Context, err error) error {
 }
 
 func (g *Gate) addUpgrade(d *Decision, quantity int64) {
-	if d.Reason != ReasonNotInPlan && d.Reason != ReasonLimitReached && d.Reason != ReasonNoPlan {
-		return
-	}
 	v := g.catalog.Load()
 	if g.bound {
 		v = g.parent.catalog.Load()
 	}
 	if v != nil {
-		d.Upgrade = v.upgrade(*d, quantity)
+		v.advise(d, quantity)
 	}
 }
 
@@ -320,7 +328,6 @@ func (g *Gate) keepLate(op Op, d Decision) (Decision, error) {
 	switch err := g.spool.write(op); {
 	case err == nil:
 		d.Spooled = true
-		g.stats.spooled.Add(1)
 		g.options.Logger.Warn("use spooled", "tenant", op.Use.Tenant, "feature", op.Use.Feature, "quantity", op.Use.Quantity)
 	case errors.Is(err, errNoSpool):
 		d.Uncounted = true

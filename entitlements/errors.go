@@ -31,6 +31,8 @@ var (
 	ErrTrialUsed = fmt.Errorf("entitlements: trial already used: %w", tenon.ErrConflict)
 	// ErrPlanInactive says that the plan takes no new subscribers.
 	ErrPlanInactive = fmt.Errorf("entitlements: plan takes no new subscribers: %w", tenon.ErrConflict)
+	// ErrSubscriptionEnded says that a canceled subscription cannot be moved to another plan.
+	ErrSubscriptionEnded = fmt.Errorf("entitlements: subscription has ended: %w", tenon.ErrConflict)
 	// ErrKindChanged says that a catalogue gives a stored feature another kind.
 	ErrKindChanged = fmt.Errorf("entitlements: a feature's kind cannot change: %w", tenon.ErrConflict)
 	// ErrOutcomeUnknown says that the caller's context ended, or the connection was lost, while the decision was being

@@ -67,9 +67,11 @@ type shared struct {
 	views   *views
 	clock   clock
 	catalog atomic.Pointer[Versions]
-	away    atomic.Int64 // when the store was last found away, in nanoseconds of the local clock; 0: it was not
-	stats   counters
-	spool   *spool
+
+	catalogRead atomic.Int64 // when, in nanoseconds of the local clock
+	away        atomic.Int64 // when the store was last found away, in nanoseconds of the local clock; 0: it was not
+	stats       counters
+	spool       *spool
 }
 
 // NewGate returns a Gate over store. It does no I/O and starts nothing. When [Gate.Run] is never started, Check loads
@@ -92,23 +94,43 @@ func (g *Gate) WithStore(s Store) *Gate {
 	}}
 }
 
-// now returns the store's time.
-func (g *Gate) now(ctx context.Context) (time.Time, error) { return g.clock.now(ctx, g.store) }
+// now returns the store's time. Only the first call asks the store.
+func (g *Gate) now(ctx context.Context) (time.Time, error) {
+	if g.clock.from != nil || g.clock.sample.Load() != nil {
+		return g.clock.now(ctx, g.store)
+	}
+	ctx, cancel := g.withTimeout(ctx)
+	defer cancel()
+	return g.clock.now(ctx, g.store)
+}
 
 // versions returns the catalogue: the one in memory, or the stored one when nothing is in memory yet or when the gate
 // is bound to a transaction.
 func (g *Gate) versions(ctx context.Context) (*Versions, error) {
-	if v := g.catalog.Load(); v != nil && !g.bound {
-		return v, nil
+	known := g.catalog.Load()
+	if known != nil && !g.bound && g.recent() {
+		return known, nil
 	}
-	return g.reloadCatalog(ctx)
+	v, err := g.reloadCatalog(ctx)
+	if known != nil && isAway(err) {
+		return known, nil
+	}
+	return v, err
+}
+
+// recent says whether the catalogue in memory was read less than Options.MaxAge ago.
+func (g *Gate) recent() bool {
+	return time.Since(time.Unix(0, g.catalogRead.Load())) < g.options.MaxAge
 }
 
 func (g *Gate) reloadCatalog(ctx context.Context) (*Versions, error) {
+	ctx, cancel := g.withTimeout(ctx)
+	defer cancel()
 	v, err := g.store.Versions(ctx)
 	if err != nil {
 		return nil, err
 	}
+	g.catalogRead.Store(time.Now().UnixNano())
 	for !g.bound {
 		old := g.catalog.Load()
 		if old != nil && old.Revision >= v.Revision || g.catalog.CompareAndSwap(old, v) {
@@ -147,7 +169,7 @@ func (g *Gate) DiffCatalog(ctx context.Context, c Catalog) (CatalogDiff, error) 
 }
 
 // Catalog returns the stored catalogue as it is known in this process: at most as old as Options.Refresh when Run is
-// running. It must not be changed.
+// running, and as Options.MaxAge otherwise. It must not be changed.
 func (g *Gate) Catalog(ctx context.Context) (*Versions, error) { return g.versions(ctx) }
 
 // withTimeout bounds a call of the store.
@@ -172,18 +194,18 @@ type Stats struct {
 }
 
 type counters struct {
-	loads, allowed, refused, unknown, spooled, uncounted, setAside atomic.Int64
-	checks                                                         atomic.Int64
-	oldest                                                         atomic.Int64
-	refreshed                                                      atomic.Pointer[time.Time]
-	lastError                                                      atomic.Pointer[string]
+	loads, allowed, refused, unknown, uncounted, setAside atomic.Int64
+	checks                                                atomic.Int64
+	oldest                                                atomic.Int64
+	refreshed                                             atomic.Pointer[time.Time]
+	lastError                                             atomic.Pointer[string]
 }
 
 // Stats returns the present counts.
 func (g *Gate) Stats() Stats {
 	s := Stats{
 		Checks: g.stats.checks.Load(), Loads: g.stats.loads.Load(), Allowed: g.stats.allowed.Load(),
-		Refused: g.stats.refused.Load(), Unknown: g.stats.unknown.Load(), Spooled: g.stats.spooled.Load(),
+		Refused: g.stats.refused.Load(), Unknown: g.stats.unknown.Load(), Spooled: g.spool.left(),
 		Uncounted: g.stats.uncounted.Load(), SetAside: g.stats.setAside.Load(), Tenants: g.views.len(),
 		OldestView: time.Duration(g.stats.oldest.Load()),
 	}

@@ -3,6 +3,8 @@ package entitlements
 import (
 	"slices"
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 func (a *Account) hold(id string) *StoredHold {
@@ -155,6 +157,9 @@ func (a *Account) correct(op Op) Outcome {
 	if k == nil {
 		return Outcome{Err: ErrUnknownKey}
 	}
+	if left := a.inUse(op.Now); a.Terms.Kind == Gauge && !k.Corrected && left < quantity(a.Originals[op.Use.Key]) {
+		return Outcome{Err: tenon.Invalid("key", "it counted more than the %d still in use: Return took the rest away", left)}
+	}
 	if h := a.hold(k.ID); h != nil && h.State == HoldOpen {
 		a.undo(h, HoldReleased)
 	}
@@ -165,6 +170,13 @@ func (a *Account) correct(op Op) Outcome {
 		k.Corrected = true
 	}
 	return a.finish(Outcome{Decision: a.counted(op.Now)}, op.Now)
+}
+
+func quantity(events []*Event) (n int64) {
+	for _, e := range events {
+		n += e.Quantity
+	}
+	return n
 }
 
 func (a *Account) takeBack(op Op, i int, original *Event) {

@@ -229,7 +229,8 @@ func (s *MemoryStore) load(t *memoryTenant, m *memoryAccount, feature string, op
 	for _, c := range m.counters {
 		a.Counters = append(a.Counters, &c)
 	}
-	for _, at := range []time.Time{op.At, op.Now} {
+	t.loadKey(a, m, op)
+	for _, at := range a.touched(op) {
 		for _, w := range a.Terms.Windows(at) {
 			if a.counter(w.CounterKey) == nil {
 				m.count(&w)
@@ -237,8 +238,19 @@ func (s *MemoryStore) load(t *memoryTenant, m *memoryAccount, feature string, op
 			}
 		}
 	}
-	t.loadKey(a, m, op)
 	return a
+}
+
+// touched returns the instants whose counters op may look at or change.
+func (a *Account) touched(op Op) []time.Time {
+	instants := []time.Time{op.At, op.Now}
+	if h := a.hold(op.Hold); h != nil {
+		instants = append(instants, h.CreatedAt)
+	}
+	for _, original := range a.Originals[op.Use.Key] {
+		instants = append(instants, original.OccurredAt)
+	}
+	return instants
 }
 
 func (t *memoryTenant) loadKey(a *Account, m *memoryAccount, op Op) {

@@ -58,15 +58,18 @@ type Next struct {
 	At      time.Time `json:"at"`
 	Plan    string    `json:"plan"`
 	Version int       `json:"version"`
-	Status  Status    `json:"status"`
 }
 
-// At returns e as it stands at t: with Next carried out when it is due.
+// At returns e as it stands at t: with Next carried out when it is due. A trial that Next ends becomes active; any other
+// status stays what it is.
 func (e Entitlement) At(t time.Time) Entitlement {
 	if e.Next == nil || t.Before(e.Next.At) {
 		return e
 	}
-	e.Plan, e.Version, e.Status, e.Next = e.Next.Plan, e.Next.Version, e.Next.Status, nil
+	e.Plan, e.Version, e.Next = e.Next.Plan, e.Next.Version, nil
+	if e.Status == Trialing {
+		e.Status = Active
+	}
 	return e
 }
 
@@ -228,7 +231,7 @@ func (e Entitlement) Spells(t time.Time) []Spell {
 		spells = append(spells, Spell{From: until, Plan: e.Plan, Version: e.Version, Status: Canceled})
 	}
 	if e.Next != nil {
-		spells = append(spells, Spell{From: e.Next.At, Plan: e.Next.Plan, Version: e.Next.Version, Status: e.Next.Status})
+		spells = append(spells, Spell{From: e.Next.At, Plan: e.Next.Plan, Version: e.Next.Version, Status: e.At(e.Next.At).Status})
 	}
 	return spells
 }

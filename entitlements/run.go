@@ -35,13 +35,20 @@ func (g *Gate) drain(ctx context.Context) error {
 
 // round brings everything up to date once.
 func (g *Gate) round(ctx context.Context) error {
-	if _, err := g.clock.read(ctx, g.store); err != nil {
+	if err := g.readClock(ctx); err != nil {
 		return err
 	}
 	if _, err := g.reloadCatalog(ctx); err != nil {
 		return err
 	}
 	return errors.Join(g.replay(ctx), g.refresh(ctx))
+}
+
+func (g *Gate) readClock(ctx context.Context) error {
+	ctx, cancel := g.withTimeout(ctx)
+	defer cancel()
+	_, err := g.clock.read(ctx, g.store)
+	return err
 }
 
 // refreshBatch is how many tenants one call of the store loads.

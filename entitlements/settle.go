@@ -11,10 +11,10 @@ import (
 // changed nothing, but that expired holds were given back.
 func (a *Account) Settle(op Op) Outcome {
 	if a.Effects.Keys == nil {
-		a.Effects.Keys = map[string]*KeyRecord{}
+		a.Effects.Keys, a.Effects.Moved = map[string]*KeyRecord{}, map[string]*KeyRecord{}
 	}
 	a.expire(op.Now)
-	if prior := a.Keys[op.Use.Key]; prior != nil && op.Use.Key != "" && op.Kind != OpCorrect {
+	if prior := a.Keys[op.Use.Key]; prior != nil && op.Kind != OpCorrect && !a.over(op, prior) {
 		return a.replay(op, prior)
 	}
 	switch op.Kind {
@@ -148,10 +148,8 @@ func (a *Account) giveBack(op Op) Outcome {
 	if a.Terms.Kind != Gauge {
 		return Outcome{Err: tenon.Invalid("feature", "%q is a %s feature: only a gauge is given back; see Correct", a.Terms.Feature, a.Terms.Kind)}
 	}
-	for _, c := range a.Counters {
-		if c.covers(op.At) && c.Used < op.Use.Quantity {
-			return Outcome{Err: tenon.Invalid("quantity", "%d is more than the %d in use", op.Use.Quantity, c.Used)}
-		}
+	if used := a.inUse(op.At); used < op.Use.Quantity {
+		return Outcome{Err: tenon.Invalid("quantity", "%d is more than the %d in use", op.Use.Quantity, used)}
 	}
 	if op.Use.Quantity > 0 {
 		a.count(op.At, -op.Use.Quantity, 0, 0)
@@ -159,6 +157,16 @@ func (a *Account) giveBack(op Op) Outcome {
 		a.remember(op)
 	}
 	return a.finish(Outcome{Decision: a.counted(op.Now)}, op.Now)
+}
+
+// inUse is a gauge's present level.
+func (a *Account) inUse(t time.Time) int64 {
+	for _, c := range a.Counters {
+		if c.covers(t) {
+			return c.Used
+		}
+	}
+	return 0
 }
 
 func (a *Account) reserve(op Op) Outcome {
@@ -187,7 +195,21 @@ func (a *Account) remember(op Op) {
 	if a.Keys == nil {
 		a.Keys = map[string]*KeyRecord{}
 	}
-	a.Keys[op.Use.Key], a.Effects.Keys[op.Use.Key] = k, k
+	if a.Keys[op.Use.Key] == nil || a.Effects.Keys[op.Use.Key] != nil {
+		a.Effects.Keys[op.Use.Key] = k
+	} else {
+		a.Effects.Moved[op.Use.Key] = k
+	}
+	a.Keys[op.Use.Key] = k
+}
+
+// over says whether op repeats a Reserve whose hold was given back. Like a refusal it is decided afresh.
+func (a *Account) over(op Op, prior *KeyRecord) bool {
+	if op.Kind != OpReserve || prior.Digest != op.Digest {
+		return false
+	}
+	h := a.hold(prior.ID)
+	return h != nil && (h.State == HoldReleased || h.State == HoldExpired)
 }
 
 func (a *Account) event(op Op, id string, quantity int64, at time.Time, draws []Draw) {
@@ -205,6 +227,9 @@ func (a *Account) cross(at, now time.Time) {
 		return
 	}
 	for _, w := range a.windows(at) {
+		if w.Counter == nil {
+			continue // the terms changed since, and nobody counts this window of theirs
+		}
 		for _, t := range w.thresholds() {
 			alert := Alert{CounterKey: w.CounterKey, Name: t.Name}
 			if w.Used < t.At || a.Alerts[alert] {
@@ -229,8 +254,9 @@ func (a *Account) replay(op Op, prior *KeyRecord) Outcome {
 	o := Outcome{Decision: a.counted(op.Now)}
 	o.Decision.Replayed = true
 	if op.Kind == OpReserve {
+		o.Settled = true
 		if h := a.hold(prior.ID); h != nil {
-			o.Hold = h.Hold
+			o.Hold, o.Settled = h.Hold, h.State == HoldCommitted
 		}
 	}
 	return a.finish(o, op.Now)

@@ -30,12 +30,13 @@ const (
 // before write returns. The writer holds a lock on its file, so that no other process removes it meanwhile. Replaying
 // twice counts once, because every use has a key.
 type spool struct {
-	dir  string
-	mu   sync.Mutex
-	file *os.File
+	dir     string
+	mu      sync.Mutex
+	file    *os.File
+	waiting map[string]int64 // lines that this process wrote, by file
 }
 
-func newSpool(dir string) *spool { return &spool{dir: dir} }
+func newSpool(dir string) *spool { return &spool{dir: dir, waiting: map[string]int64{}} }
 
 // spooled is what a line holds.
 type spooled struct {
@@ -68,6 +69,7 @@ func (s *spool) write(op Op) error {
 	if err = errors.Join(err, s.file.Sync()); err != nil {
 		return errors.Join(err, s.close()) // half a line must not swallow the next one
 	}
+	s.waiting[s.file.Name()]++
 	return nil
 }
 
@@ -78,15 +80,38 @@ func (s *spool) open(name string) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(s.dir, name+spoolOpen), os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)
+	for i := 0; ; i++ {
+		f, err := os.OpenFile(filepath.Join(s.dir, fmt.Sprintf("%s-%d%s", name, i, spoolOpen)), os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		ours, err := own(f)
+		if ours {
+			s.file = f
+			return nil
+		}
+		// Somebody who replays the folder took the new file for one left behind, and removes it.
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+}
+
+// own locks f, and says whether it could and f is still in its folder.
+func own(f *os.File) (bool, error) {
+	locked, err := lockFile(f)
+	if err != nil || !locked {
+		return false, err
+	}
+	mine, err := f.Stat()
 	if err != nil {
-		return err
+		return false, err
 	}
-	if _, err := lockFile(f); err != nil {
-		return errors.Join(err, f.Close())
+	there, err := os.Stat(f.Name())
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
 	}
-	s.file = f
-	return nil
+	return err == nil && os.SameFile(mine, there), err
 }
 
 func (s *spool) close() error {
@@ -125,6 +150,20 @@ func (g *Gate) replay(ctx context.Context) error {
 	return nil
 }
 
+// left returns how many lines of this process wait in the folder. Other processes may have counted some of its files.
+func (s *spool) left() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, lines := range s.waiting {
+		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+			delete(s.waiting, name)
+			continue
+		}
+		n += lines
+	}
+	return n
+}
+
 // replayFile counts a file and removes it. One that another process is writing is that process's to count.
 func (g *Gate) replayFile(ctx context.Context, name string) error {
 	f, err := os.Open(name)
@@ -135,7 +174,7 @@ func (g *Gate) replayFile(ctx context.Context, name string) error {
 		return err
 	}
 	defer f.Close()
-	if ours, err := lockFile(f); err != nil || !ours {
+	if ours, err := own(f); err != nil || !ours {
 		return err
 	}
 	lines, aside, err := readSpool(f)

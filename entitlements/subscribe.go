@@ -130,7 +130,8 @@ type PlanChange struct {
 }
 
 // ChangePlan moves the tenant. What it used stays used, and its billing cycle goes on; a change that was planned
-// before is dropped. A tenant that trials becomes active by a change that acts at once.
+// before is dropped. A tenant that trials becomes active by a change that acts at once; a downgrade acts when its trial
+// ends. A canceled subscription is [ErrSubscriptionEnded]: Subscribe starts a new one.
 func (g *Gate) ChangePlan(ctx context.Context, c PlanChange) (Entitlement, error) {
 	return g.entitle(ctx, c.Tenant, "entitlements.plan_changed", c.Reason, func(r *Rights, v *Versions, now time.Time) error {
 		e := r.Entitlement
@@ -141,9 +142,12 @@ func (g *Gate) ChangePlan(ctx context.Context, c PlanChange) (Entitlement, error
 		if err != nil {
 			return err
 		}
+		if e.Status == Canceled {
+			return ErrSubscriptionEnded
+		}
 		present, _ := v.Plan(e.Plan, e.Version)
 		if c.When == AtPeriodEnd || c.When == ByTier && plan.Tier < present.Tier {
-			e.Next = &Next{At: e.PeriodEnd(now), Plan: plan.ID, Version: plan.Version, Status: Active}
+			e.Next = &Next{At: e.endOfTerm(now), Plan: plan.ID, Version: plan.Version}
 			return nil
 		}
 		e.Plan, e.Version, e.Next = plan.ID, plan.Version, nil
@@ -183,13 +187,14 @@ func (g *Gate) StartTrial(ctx context.Context, t Trial) (Entitlement, error) {
 			e = *r.Entitlement
 		}
 		e.Plan, e.Version, e.Status, e.Next = plan.ID, plan.Version, Trialing, nil
+		e.GraceUntil, e.AccessUntil = time.Time{}, time.Time{}
 		e.TrialEndsAt, e.TrialUsed = now.Add(t.Length).Truncate(time.Microsecond), true
 		if t.Fallback != "" {
 			after, err := v.subscribable(t.Fallback, 0, r.Entitlement)
 			if err != nil {
 				return err
 			}
-			e.Next = &Next{At: e.TrialEndsAt, Plan: after.ID, Version: after.Version, Status: Active}
+			e.Next = &Next{At: e.TrialEndsAt, Plan: after.ID, Version: after.Version}
 		}
 		r.Entitlement = &e
 		return nil
@@ -224,29 +229,37 @@ func (g *Gate) SetStatus(ctx context.Context, c StatusChange) (Entitlement, erro
 			return prefix(tenon.Invalid("status", "there is no trial that lasts; see StartTrial"))
 		}
 		e.Status, e.GraceUntil, e.AccessUntil = c.Status, Instant(c.GraceUntil), Instant(c.AccessUntil)
+		if e.Status != Active && e.Status != Trialing && e.Status != PastDue {
+			e.Next = nil // it was planned for a subscription that goes on
+		}
 		return nil
 	})
 }
 
-// Cancel ends the tenant's subscription: at the period's end, or at once with [Now].
+// Cancel ends the tenant's subscription: at the end of the period or trial, or at once with [Now]. It never gives access
+// to a tenant that has none, nor longer than it has.
 func (g *Gate) Cancel(ctx context.Context, tenant string, when When, reason string) (Entitlement, error) {
 	return g.entitle(ctx, tenant, "entitlements.canceled", reason, func(r *Rights, _ *Versions, now time.Time) error {
 		e := r.Entitlement
 		if e == nil {
 			return ErrUnknownTenant
 		}
-		e.Next = nil
-		if when == Now {
-			e.Status, e.AccessUntil = Canceled, time.Time{}
-			return nil
+		reason, until := e.access(now)
+		until = earliest(until, e.endOfTerm(now))
+		if when == Now || reason != ReasonAllowed { // what is over already does not come back
+			until = time.Time{}
 		}
-		end := e.PeriodEnd(now)
-		if e.Status == Trialing {
-			end = e.TrialEndsAt
-		}
-		e.Status, e.AccessUntil = Canceled, end
+		e.Status, e.AccessUntil, e.Next = Canceled, until, nil
 		return nil
 	})
+}
+
+// endOfTerm is when what the tenant is in now ends: the trial, else the billing period.
+func (e Entitlement) endOfTerm(now time.Time) time.Time {
+	if e.Status == Trialing {
+		return e.TrialEndsAt
+	}
+	return e.PeriodEnd(now)
 }
 
 // Entitlement returns the tenant's subscription as it stands now, read from the store.

@@ -81,7 +81,7 @@ func (v *Versions) addOn(terms *Terms, id string, version int, quantity int64) {
 		v.addOn(terms, other, a.Pinned[other], quantity)
 	}
 	allowance, ok := a.Features[terms.Feature]
-	if !ok {
+	if !ok || terms.Kind == Boolean && allowance.Limits[0].Hard == 0 {
 		return
 	}
 	terms.Source = FromAddOn

@@ -68,6 +68,8 @@ func (v *views) put(tenant string, w *view) *view {
 		return have
 	} else if have == nil {
 		v.count.Add(1)
+	} else {
+		w.idle.Store(have.idle.Load()) // that it was refreshed is no sign that anybody asks
 	}
 	next := maps.Clone(old)
 	next[tenant] = w
@@ -147,7 +149,6 @@ func newView(s Standing, versions *Versions, now time.Time) *view {
 		pointers[0].Store(&a)
 		w.answers[key], pointers = &pointers[0], pointers[1:]
 	}
-	w.used.Store(true)
 	return w
 }
 
@@ -159,9 +160,7 @@ func (s Standing) answer(versions *Versions, feature string, now time.Time) answ
 	for _, c := range a.Counters {
 		until = earliest(until, c.End)
 	}
-	if d.Reason == ReasonNotInPlan || d.Reason == ReasonLimitReached {
-		d.Upgrade = versions.upgrade(d, 1)
-	}
+	versions.advise(&d, 1)
 	return answer{decision: d, at: now, until: until}
 }
 
@@ -184,10 +183,21 @@ func (s Standing) account(versions *Versions, feature string, now time.Time) *Ac
 	return a
 }
 
+// advise adds to a refusal that another plan would lift which one that is.
+func (v *Versions) advise(d *Decision, quantity int64) {
+	switch d.Reason {
+	case ReasonNoPlan, ReasonNotInPlan, ReasonLimitReached:
+		d.Upgrade = v.upgrade(*d, quantity)
+	default:
+		d.Upgrade = ""
+	}
+}
+
 // upgrade returns the lowest plan, above or beside the present one, whose plain terms would allow what d refused.
 func (v *Versions) upgrade(d Decision, quantity int64) string {
+	present, _ := v.Plan(d.Plan, d.PlanVersion)
 	for _, p := range v.PlansByTier() {
-		if p.ID == d.Plan && p.Version == d.PlanVersion {
+		if p.Tier < present.Tier || p.ID == d.Plan && p.Version == d.PlanVersion {
 			continue
 		}
 		allowance, ok := p.Features[d.Feature]

@@ -177,34 +177,8 @@ func TestIdempotencyKeyMustBeOneHeader(t *testing.T) {
 
 func TestIdempotencyKeyThatCannotBeLookedUpIsUnavailable(t *testing.T) {
 	t.Parallel()
-	used := func(t *testing.T) *rig {
-		g := newRig(t)
-		require.Equal(t, http.StatusOK, serve(g.meter(keyed, ok), withKey("/", "k")).Code)
-		return g
-	}
-
-	t.Run("by_its_open_holds", func(t *testing.T) {
-		t.Parallel()
-		g := used(t)
-		g.store.failAfter(func(entitlements.Op) error { g.store.away.Store(true); return nil })
-		requireProblem(t, serve(g.meter(keyed, ok), withKey("/", "k")), http.StatusServiceUnavailable, "unavailable")
-	})
-
-	t.Run("by_its_closed_one", func(t *testing.T) {
-		t.Parallel()
-		g := used(t)
-		g.store.failBefore(on(entitlements.OpRelease, tenon.ErrUnavailable))
-		requireProblem(t, serve(g.meter(keyed, ok), withKey("/", "k")), http.StatusServiceUnavailable, "unavailable")
-	})
-}
-
-func TestIdempotencyKeyWearsOut(t *testing.T) {
-	t.Parallel()
 	g := newRig(t)
-	h := g.meter(keyed, answering(http.StatusInternalServerError))
-	for serve(h, withKey("/", "k")).Code == http.StatusInternalServerError {
-	}
-	requireProblem(t, serve(h, withKey("/", "k")), http.StatusConflict, "conflict")
-	require.Equal(t, http.StatusInternalServerError, serve(h, withKey("/", "another")).Code)
-	g.requireUse("pro", "rates", 0, 0)
+	require.Equal(t, http.StatusOK, serve(g.meter(keyed, ok), withKey("/", "k")).Code)
+	g.store.failBefore(on(entitlements.OpReserve, tenon.ErrUnavailable))
+	requireProblem(t, serve(g.meter(keyed, ok), withKey("/", "k")), http.StatusServiceUnavailable, "unavailable")
 }

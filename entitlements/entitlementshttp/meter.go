@@ -83,8 +83,8 @@ func (m *meter) use(r *http.Request, tenant string) (entitlements.Use, error) {
 func (m *meter) reserve(ctx context.Context, use entitlements.Use) (*Reserved, error) {
 	ctx, cancel := m.detached(ctx)
 	defer cancel()
-	found, err := m.take(ctx, use)
-	return &Reserved{Reservation: found.Reservation, service: m.service, actual: use.Quantity, state: found.state}, hostFault(err)
+	found, state, err := m.take(ctx, use)
+	return &Reserved{Reservation: found, service: m.service, actual: use.Quantity, state: state}, hostFault(err)
 }
 
 // run serves the request over its hold. Every way out of the handler settles it.

@@ -82,30 +82,29 @@ func saveRights(ctx context.Context, tx pgx.Tx, before, after *entitlements.Righ
 const putEntitlementSQL = `
 insert into tenon.org_entitlements (tenant_id, plan_id, plan_version, status, started_at, trial_ends_at, trial_used,
   anchor, current_period_start, current_period_end, grace_until, access_until, next_at, next_plan_id,
-  next_plan_version, next_status, stripe_customer_id, stripe_subscription_id, revision, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+  next_plan_version, stripe_customer_id, stripe_subscription_id, revision, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 on conflict (tenant_id) do update
 set plan_id = excluded.plan_id, plan_version = excluded.plan_version, status = excluded.status,
   started_at = excluded.started_at, trial_ends_at = excluded.trial_ends_at, trial_used = excluded.trial_used,
   anchor = excluded.anchor, current_period_start = excluded.current_period_start,
   current_period_end = excluded.current_period_end, grace_until = excluded.grace_until,
   access_until = excluded.access_until, next_at = excluded.next_at, next_plan_id = excluded.next_plan_id,
-  next_plan_version = excluded.next_plan_version, next_status = excluded.next_status,
+  next_plan_version = excluded.next_plan_version,
   stripe_customer_id = excluded.stripe_customer_id, stripe_subscription_id = excluded.stripe_subscription_id,
   revision = excluded.revision, updated_at = excluded.updated_at`
 
 func queueEntitlement(b *pgx.Batch, r *entitlements.Rights, now time.Time) {
 	e := r.Entitlement
 	var nextAt *time.Time
-	var nextPlan, nextStatus *string
+	var nextPlan *string
 	var nextVersion *int
 	if n := e.Next; n != nil {
-		status := string(n.Status)
-		nextAt, nextPlan, nextVersion, nextStatus = &n.At, &n.Plan, &n.Version, &status
+		nextAt, nextPlan, nextVersion = &n.At, &n.Plan, &n.Version
 	}
 	b.Queue(putEntitlementSQL, r.Tenant, e.Plan, e.Version, string(e.Status), e.StartedAt, null(e.TrialEndsAt), e.TrialUsed,
 		null(e.Anchor), null(e.CurrentPeriodStart), null(e.CurrentPeriodEnd), null(e.GraceUntil), null(e.AccessUntil),
-		nextAt, nextPlan, nextVersion, nextStatus, e.Customer, e.Subscription, r.Revision, now)
+		nextAt, nextPlan, nextVersion, e.Customer, e.Subscription, r.Revision, now)
 }
 
 const forgetFutureSQL = `

@@ -327,8 +327,12 @@ func (l *ledger) readCounters(ctx context.Context) error {
 		return err
 	}
 	for _, j := range l.jobs {
-		for _, t := range []time.Time{j.op.At, j.op.Now} {
-			l.begin(t)
+		l.begin(j.op.At)
+		l.begin(j.op.Now)
+	}
+	for _, h := range l.Holds {
+		if slices.ContainsFunc(l.jobs, func(j job) bool { return j.op.Hold == h.ID }) {
+			l.begin(h.CreatedAt)
 		}
 	}
 	return l.count(ctx)

@@ -123,14 +123,10 @@ func (l *lane) next(n int) []*call {
 // settleBatch settles a batch of a lane and returns, by account, the calls that are left.
 func (g *group) settleBatch(batch []*call) map[account][]*call {
 	accounts, jobs, calls := gather(batch)
-	mode := skipping
-	if len(accounts) == 1 {
-		mode = waiting // there is nobody else to hold up
-	}
 	ctx, cancel := g.bounded()
 	defer cancel()
 	start := time.Now()
-	rest, err := g.store.fast(ctx, accounts, jobs, mode)
+	rest, err := g.store.fast(ctx, accounts, jobs, skipping)
 	g.store.stats.batch(len(batch), time.Since(start))
 	if retryable(err) {
 		rest, err = accounts, nil // all of them, each on its own

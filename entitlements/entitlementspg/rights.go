@@ -11,7 +11,7 @@ import (
 
 const entitlementColumns = `tenant_id, plan_id, plan_version, status, started_at, trial_ends_at, trial_used, anchor,
   current_period_start, current_period_end, grace_until, access_until, next_at, coalesce(next_plan_id, ''),
-  coalesce(next_plan_version, 0), coalesce(next_status, ''), stripe_customer_id, stripe_subscription_id, revision`
+  coalesce(next_plan_version, 0), stripe_customer_id, stripe_subscription_id, revision`
 
 const entitlementsSQL = `
 select ` + entitlementColumns + `
@@ -62,17 +62,17 @@ func (r rightsReader) queue(b *pgx.Batch, tenants []string) {
 
 func (r rightsReader) entitlements(rows pgx.Rows) error {
 	for rows.Next() {
-		var tenant, status, nextStatus string
+		var tenant, status string
 		var e entitlements.Entitlement
 		var next entitlements.Next
 		var revision int64
 		err := rows.Scan(&tenant, &e.Plan, &e.Version, &status, at(&e.StartedAt), at(&e.TrialEndsAt), &e.TrialUsed,
 			at(&e.Anchor), at(&e.CurrentPeriodStart), at(&e.CurrentPeriodEnd), at(&e.GraceUntil), at(&e.AccessUntil),
-			at(&next.At), &next.Plan, &next.Version, &nextStatus, &e.Customer, &e.Subscription, &revision)
+			at(&next.At), &next.Plan, &next.Version, &e.Customer, &e.Subscription, &revision)
 		if err != nil {
 			return err
 		}
-		e.Status, next.Status = entitlements.Status(status), entitlements.Status(nextStatus)
+		e.Status = entitlements.Status(status)
 		if !next.At.IsZero() {
 			e.Next = &next
 		}

@@ -144,15 +144,21 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 // maxAttempts bounds how often a transaction that lost a race runs again.
 const maxAttempts = 10
 
-func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) error {
+func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) (err error) {
 	tx, err := s.db.Begin(ctx)
 	if err != nil {
 		return err
 	}
+	done := false
+	defer func() {
+		if !done { // also when f panics
+			rollback(ctx, tx)
+		}
+	}()
 	if err := f(tx); err != nil {
-		rollback(ctx, tx)
 		return err
 	}
+	done = true
 	return tx.Commit(ctx)
 }
 

@@ -16,6 +16,9 @@ func (l *ledger) write(ctx context.Context) error {
 		return err
 	}
 	b := &pgx.Batch{}
+	for _, key := range slices.Sorted(maps.Keys(l.Effects.Moved)) {
+		b.Queue(moveKeySQL, l.account.tenant, key, l.Effects.Moved[key].ID)
+	}
 	l.queueCounters(b)
 	l.queueGrants(b)
 	l.queueHoldsOut(b)
@@ -36,6 +39,12 @@ select $1, u.key, u.id::uuid, u.digest
 from unnest($2::text[], $3::text[], $4::bigint[]) as u(key, id, digest)
 order by u.key
 on conflict do nothing`
+
+const moveKeySQL = `
+update tenon.usage_keys
+set id = $3::text::uuid
+where tenant_id = $1
+  and key = $2`
 
 const unclaimSQL = `
 delete from tenon.usage_keys k

@@ -101,7 +101,7 @@ var accessRules = group{"access", []rule{
 			fallback, _ := v.Plan(free, 0)
 			r.entitle(func(e *entitlements.Entitlement) {
 				e.Status, e.TrialEndsAt, e.TrialUsed = entitlements.Trialing, end, true
-				e.Next = &entitlements.Next{At: end, Plan: free, Version: fallback.Version, Status: entitlements.Active}
+				e.Next = &entitlements.Next{At: end, Plan: free, Version: fallback.Version}
 			})
 			r.consume(calls, 2)
 			r.now = end.Add(-time.Microsecond)
@@ -207,6 +207,6 @@ func (r *rig) plan(id string, at time.Time) {
 	r.t.Helper()
 	r.change(func(rights *entitlements.Rights, v *entitlements.Versions) {
 		p, _ := v.Plan(id, 0)
-		rights.Entitlement.Next = &entitlements.Next{At: at, Plan: id, Version: p.Version, Status: entitlements.Active}
+		rights.Entitlement.Next = &entitlements.Next{At: at, Plan: id, Version: p.Version}
 	})
 }

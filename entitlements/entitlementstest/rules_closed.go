@@ -75,7 +75,7 @@ var closedHoldRules = group{"closed_holds", []rule{
 	},
 	{
 		"reserving_again_gives_the_same_hold",
-		"With the key of an earlier hold Reserve returns that hold, also when it is closed; another payload conflicts.",
+		"With the key of an earlier hold Reserve returns that hold, also when it is committed; another payload conflicts.",
 		func(r *rig) {
 			r.on(basic)
 			first := r.do(r.reserveOp(keyed(calls, 6, "k"), time.Hour))
@@ -88,8 +88,43 @@ var closedHoldRules = group{"closed_holds", []rule{
 			equal(r.t, "Replayed", again.Decision.Replayed, true)
 			r.fails(r.reserveOp(keyed(calls, 5, "k"), time.Hour), entitlements.ErrKeyReused)
 			r.commit(first.Hold, 6)
-			equal(r.t, "the id of the closed hold", r.do(r.reserveOp(keyed(calls, 6, "k"), time.Hour)).Hold.ID, first.Hold.ID)
+			equal(r.t, "the id of the committed hold", r.do(r.reserveOp(keyed(calls, 6, "k"), time.Hour)).Hold.ID, first.Hold.ID)
 			r.says(r.check(calls), answer{entitlements.ReasonOverSoft, 6, 0, 4})
+		},
+	},
+	{
+		"a_hold_that_was_given_back_leaves_its_key",
+		"A key whose hold was released, or expired, is decided afresh, as after a refusal: the retry gets a hold that lives.",
+		func(r *rig) {
+			r.on(basic)
+			first := r.do(r.reserveOp(keyed(calls, 6, "k"), time.Hour)).Hold
+			r.release(first)
+			second := r.do(r.reserveOp(keyed(calls, 6, "k"), time.Hour))
+			equal(r.t, "Replayed after a release", second.Decision.Replayed, false)
+			equal(r.t, "it is another hold", second.Hold.ID != first.ID, true)
+			r.now = second.Hold.ExpiresAt
+			third := r.do(r.reserveOp(keyed(calls, 6, "k"), time.Hour))
+			equal(r.t, "Replayed after expiry", third.Decision.Replayed, false)
+			r.says(third.Decision, answer{entitlements.ReasonAllowed, 0, 6, 4})
+			r.fails(r.reserveOp(keyed(calls, 5, "k"), time.Hour), entitlements.ErrKeyReused)
+			r.commit(third.Hold, 6)
+			r.correct("k")
+			r.says(r.check(calls), answer{entitlements.ReasonAllowed, 0, 0, 10})
+		},
+	},
+	{
+		"a_hold_outlives_the_windows_that_it_was_made_in",
+		"A hold is committed at its own time though the billing cycle or the windows are others by then.",
+		func(r *rig) {
+			r.on(basic)
+			h := r.reserve(tasks, 3, 48*time.Hour)
+			r.later(30 * time.Hour)
+			r.move(big)
+			r.entitle(func(e *entitlements.Entitlement) { e.Anchor = r.now.Add(-time.Hour) })
+			r.commit(h, 4)
+			r.says(r.check(tasks), answer{entitlements.ReasonAllowed, 1, 0, entitlements.Unlimited})
+			r.entitle(func(e *entitlements.Entitlement) { e.Anchor = started })
+			r.says(r.check(tasks), answer{entitlements.ReasonAllowed, 4, 0, entitlements.Unlimited})
 		},
 	},
 	{

@@ -68,6 +68,18 @@ var kindRules = group{"kinds", []rule{
 		},
 	},
 	{
+		"nothing_in_use_gives_nothing_back",
+		"The same holds while the plan refuses: a count of things never falls below 0.",
+		func(r *rig) {
+			r.on(free)
+			r.faults(r.op(entitlements.OpReturn, use(seats, 1)), "quantity")
+			r.record(seats, 2, r.now)
+			r.faults(r.op(entitlements.OpReturn, use(seats, 3)), "quantity")
+			r.move(basic)
+			r.says(r.check(seats), answer{entitlements.ReasonAllowed, 2, 0, 3})
+		},
+	},
+	{
 		"a_return_is_answered_though_the_plan_refuses",
 		"What is in use can be given back whatever the plan says: over its limit, and without one.",
 		func(r *rig) {

@@ -84,14 +84,13 @@ create table tenon.org_entitlements (
   next_at                timestamptz,
   next_plan_id           text,
   next_plan_version      int,
-  next_status            text,
   stripe_customer_id     text not null,
   stripe_subscription_id text not null,
   revision               bigint not null,
   updated_at             timestamptz not null,
   foreign key (plan_id, plan_version) references tenon.plan_versions,
   foreign key (next_plan_id, next_plan_version) references tenon.plan_versions,
-  check (num_nulls(next_at, next_plan_id, next_plan_version, next_status) in (0, 4))
+  check (num_nulls(next_at, next_plan_id, next_plan_version) in (0, 3))
 );
 comment on table tenon.org_entitlements is
   'The plan of each tenant. Its row is the lock of everything that is decided about the tenant, but for the fast path.';

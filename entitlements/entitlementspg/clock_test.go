@@ -1,0 +1,147 @@
+package entitlementspg_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/entitlements/entitlementspg"
+)
+
+// wrongClock runs f where time.Now is off by as much. A bubble of synctest has a clock of its own, which stands still
+// while something waits for the network.
+func wrongClock(t *testing.T, off time.Duration, f func(t *testing.T)) {
+	t.Helper()
+	want := time.Now().Add(off)
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(want))
+		f(t)
+	})
+}
+
+// decided is what two processes with different clocks must agree on.
+type decided struct {
+	consumed, refused, checked entitlements.Decision
+	holdFor                    time.Duration // from the making of the hold to its expiry
+	madeAt                     time.Time     // of the hold
+	event                      time.Time     // of the use
+	entitlement                entitlements.Entitlement
+}
+
+// decide connects and does a bit of everything.
+func decide(t *testing.T, url, tenant string) (d decided) {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, url)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	g := newGate(conn, nil)
+	_, err = g.Subscribe(ctx, entitlements.Subscription{
+		Tenant: tenant, Plan: "free", CurrentPeriodStart: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC),
+	})
+	require.NoError(t, err)
+	d.consumed = consume(t, g, use(tenant, calls, 2, "k"))
+	d.refused = consume(t, g, use(tenant, calls, 2, "l"))
+	d.checked, err = g.Check(ctx, tenant, calls)
+	require.NoError(t, err)
+	d.checked.Age = 0
+	r, err := g.Reserve(ctx, use(tenant, calls, 1, ""), time.Minute)
+	require.NoError(t, err)
+	d.holdFor, d.madeAt = r.Hold.ExpiresAt.Sub(r.Hold.CreatedAt), r.Hold.CreatedAt
+	d.event = one[time.Time](t, conn, "select occurred_at from tenon.usage_events where tenant_id = $1", tenant)
+	d.entitlement, err = g.Entitlement(ctx, tenant)
+	require.NoError(t, err)
+	return d
+}
+
+func TestProcessesWhoseClocksDifferDecideAlike(t *testing.T) {
+	t.Parallel()
+	url, pool := database(t)
+	before := one[time.Time](t, pool, "select clock_timestamp()")
+	right := decide(t, url, "right")
+	for name, off := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute, "days_ahead": 49 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			wrongClock(t, off, func(t *testing.T) {
+				here := time.Now()
+				wrong := decide(t, url, name)
+				after := one[time.Time](t, connected(t, url), "select clock_timestamp()")
+				require.Greater(t, here.Sub(after).Abs(), 9*time.Minute, "this process's clock is wrong indeed")
+
+				require.Equal(t, right.consumed, wrong.consumed, "the numbers, the reasons and when the period ends")
+				require.Equal(t, right.refused, wrong.refused)
+				require.Equal(t, right.checked, wrong.checked)
+				require.Equal(t, right.holdFor, wrong.holdFor)
+				for _, at := range []time.Time{wrong.madeAt, wrong.event, wrong.entitlement.StartedAt} {
+					require.WithinRange(t, at, before, after, "by the database's clock")
+				}
+			})
+		})
+	}
+}
+
+func connected(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func TestAHoldExpiresByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	url, pool := database(t)
+	g := newGate(pool, nil)
+	tenant := subscribe(t, g, "free")
+	r, err := g.Reserve(t.Context(), use(tenant, calls, 3, ""), 5*time.Minute)
+	require.NoError(t, err)
+	wrongClock(t, 10*time.Minute, func(t *testing.T) {
+		conn := connected(t, url)
+		ahead := newGate(conn, nil)
+		require.False(t, consume(t, ahead, use(tenant, calls, 1, "")).Allowed, "the hold lives")
+		s, err := ahead.Commit(t.Context(), r.Hold, 3)
+		require.NoError(t, err)
+		require.Zero(t, s.Ungated, "and is committed in time")
+	})
+	reconciled(t, g, tenant)
+}
+
+func TestAUseAMinuteAheadIsJudgedByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	url, pool := database(t)
+	tenant := subscribe(t, newGate(pool, nil), "basic")
+	wrongClock(t, 10*time.Minute, func(t *testing.T) {
+		g := newGate(connected(t, url), nil)
+		u := use(tenant, calls, 1, "")
+		u.At = time.Now()
+		_, err := g.Consume(t.Context(), u)
+		require.ErrorContains(t, err, "lies ahead")
+	})
+}
+
+func TestRunGoesByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	url, pool := database(t)
+	opts := &entitlementspg.Options{KeepKeys: 5 * time.Minute}
+	g := newGate(pool, opts)
+	tenant := subscribe(t, g, "basic")
+	allowed(t, g, use(tenant, calls, 1, "k"))
+	wrongClock(t, 10*time.Minute, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		store := entitlementspg.New(connected(t, url), opts)
+		done := make(chan error, 1)
+		go func() { done <- store.Run(ctx) }()
+		synctest.Wait()
+		for store.Stats().LastRun.IsZero() {
+			require.Empty(t, store.Stats().LastFail)
+			synctest.Wait()
+		}
+		cancel()
+		require.NoError(t, <-done)
+	})
+	require.True(t, consume(t, g, use(tenant, calls, 1, "k")).Replayed, "a key of a moment ago is still there")
+}
