@@ -83,29 +83,56 @@ func validateAddOns(addons []AddOn, features map[string]Feature) error {
 			return err
 		}
 	}
+	in := inclusions{of: includes, open: map[string]bool{}, found: map[string]included{}}
 	for i, a := range addons {
-		if err := checkIncludes(fmt.Sprintf("addons[%d].includes", i), a.ID, includes, nil); err != nil {
+		if _, err := in.check(fmt.Sprintf("addons[%d].includes", i), a.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkIncludes walks what id brings along. The path tells a cycle from a diamond, which is none.
-func checkIncludes(field, id string, includes map[string][]string, path []string) error {
-	if slices.Contains(path, id) {
-		return tenon.Invalid(field, "%q includes itself", id)
+// The bounds of what one add-on may bring along, each counted as often as it comes, and through how many others.
+const (
+	maxIncluded      = 1000
+	maxIncludedDepth = 32
+)
+
+// included is how many add-ons one stands for, itself among them, and how deep they lie.
+type included struct{ count, depth int }
+
+// inclusions walks what add-ons include. Each is walked once: a diamond is no cycle, and costs nothing.
+type inclusions struct {
+	of    map[string][]string
+	open  map[string]bool
+	found map[string]included
+}
+
+func (in inclusions) check(field, id string) (included, error) {
+	if found, ok := in.found[id]; ok {
+		return found, nil
 	}
-	next, ok := includes[id]
-	if !ok {
-		return tenon.Invalid(field, "add-on %q is unknown", id)
+	next, ok := in.of[id]
+	switch {
+	case !ok:
+		return included{}, tenon.Invalid(field, "add-on %q is unknown", id)
+	case in.open[id]:
+		return included{}, tenon.Invalid(field, "%q includes itself", id)
 	}
+	in.open[id] = true
+	all := included{count: 1}
 	for _, other := range next {
-		if err := checkIncludes(field, other, includes, append(path, id)); err != nil {
-			return err
+		one, err := in.check(field, other)
+		if err != nil {
+			return all, err
+		}
+		all.count, all.depth = all.count+one.count, max(all.depth, one.depth+1)
+		if all.count > maxIncluded || all.depth > maxIncludedDepth {
+			return all, tenon.Invalid(field, "%q includes more than %d others, or deeper than %d", id, maxIncluded, maxIncludedDepth)
 		}
 	}
-	return nil
+	in.open[id], in.found[id] = false, all
+	return all, nil
 }
 
 func validID(field, id string) error {
@@ -138,8 +165,11 @@ func (f Feature) validate(field string) error {
 }
 
 func (p Plan) validatePrice(field string) error {
-	if p.Monthly < 0 || p.Yearly < 0 || p.Monthly > MaxQuantity || p.Yearly > MaxQuantity {
-		return tenon.Invalid(field+".monthly", "a price is not within 0 and %d", MaxQuantity)
+	if p.Monthly < 0 || p.Monthly > MaxQuantity {
+		return tenon.Invalid(field+".monthly", "%d is not within 0 and %d", p.Monthly, MaxQuantity)
+	}
+	if p.Yearly < 0 || p.Yearly > MaxQuantity {
+		return tenon.Invalid(field+".yearly", "%d is not within 0 and %d", p.Yearly, MaxQuantity)
 	}
 	if p.Monthly == 0 && p.Yearly == 0 && p.Currency == "" {
 		return nil

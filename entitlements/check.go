@@ -3,8 +3,6 @@ package entitlements
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -16,39 +14,17 @@ import (
 //
 // An unknown feature gives [ErrUnknownFeature] beside a refusal.
 func (g *Gate) Check(ctx context.Context, tenant, feature string) (Decision, error) {
-	g.stats.checks.Add(1)
 	if s := g.clock.sample.Load(); s != nil {
 		if w := g.views.get(tenant); w != nil {
-			if p := w.answers[feature]; p != nil {
-				if d, ok := p.Load().fresh(s.now(), g.options.MaxAge); ok {
+			if at := w.slot(feature); at != nil {
+				if a, now := at.load(), s.now(); a.serves(now, g.options.MaxAge) {
 					w.touch()
-					return d, nil
+					return a.tell(now), nil
 				}
 			}
 		}
 	}
 	return g.checkStored(ctx, tenant, feature)
-}
-
-// fresh returns the answer as a Decision with its age, when it may still serve.
-func (a *answer) fresh(now time.Time, maxAge time.Duration) (Decision, bool) {
-	age := now.Sub(a.at)
-	if age > maxAge || a.stale || !a.until.IsZero() && !now.Before(a.until) {
-		return Decision{}, false
-	}
-	d := a.decision
-	d.Age = max(age, 1)
-	return d, true
-}
-
-// touch marks w as used. It writes only when that changes something, so that readers share the cache line.
-func (w *view) touch() {
-	if !w.used.Load() {
-		w.used.Store(true)
-	}
-	if w.idle.Load() {
-		w.idle.Store(false)
-	}
 }
 
 func (g *Gate) checkStored(ctx context.Context, tenant, feature string) (Decision, error) {
@@ -64,23 +40,12 @@ func (g *Gate) checkStored(ctx context.Context, tenant, feature string) (Decisio
 	if err != nil {
 		return g.fallback(ctx, tenant, feature, 1, err)
 	}
-	p := w.answers[feature]
-	if p == nil {
+	at := w.slot(feature)
+	if at == nil {
 		return Decision{Feature: feature, Answer: No, Reason: ReasonUnknownFeature}, ErrUnknownFeature
 	}
-	a := p.Load()
-	d := a.decision
-	d.Age = max(time.Since(g.clock.local(a.at)), 1)
-	return d, nil
-}
-
-// local returns the local instant at which the store's clock read t.
-func (c *clock) local(t time.Time) time.Time {
-	if c.from != nil {
-		return c.from.local(t)
-	}
-	s := c.sample.Load()
-	return s.local.Add(t.Sub(s.store))
+	now, err := g.now(ctx)
+	return at.load().tell(now), err
 }
 
 // CheckAll returns the Decision for every feature of the catalogue, by key, from one consistent view. Limits that
@@ -97,12 +62,9 @@ func (g *Gate) CheckAll(ctx context.Context, tenant string) ([]Decision, error) 
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Decision, 0, len(w.answers))
-	for _, key := range slices.Sorted(maps.Keys(w.answers)) {
-		a := w.answers[key].Load()
-		d := a.decision
-		d.Age = max(now.Sub(a.at), 1)
-		all = append(all, d)
+	all := make([]Decision, len(w.answers))
+	for i := range w.answers {
+		all[i] = w.answers[i].load().tell(now)
 	}
 	return all, nil
 }
@@ -113,7 +75,7 @@ func (g *Gate) fallbackAll(ctx context.Context, tenant string, cause error) ([]D
 		return nil, cause
 	}
 	var all []Decision
-	for _, key := range slices.Sorted(maps.Keys(versions.Features)) {
+	for _, key := range g.featuresOf(versions).keys {
 		d, err := g.fallback(ctx, tenant, key, 1, cause)
 		if err != nil {
 			return nil, err
@@ -130,13 +92,8 @@ func (g *Gate) fresh(ctx context.Context, tenant string) (*view, error) {
 		return nil, err
 	}
 	w := g.views.get(tenant)
-	if w == nil {
+	if w == nil || !w.fresh(now, g.options.MaxAge) {
 		return g.load(ctx, tenant)
-	}
-	for _, p := range w.answers {
-		if _, ok := p.Load().fresh(now, g.options.MaxAge); !ok {
-			return g.load(ctx, tenant)
-		}
 	}
 	w.touch()
 	return w, nil
@@ -146,19 +103,28 @@ func (g *Gate) fresh(ctx context.Context, tenant string) (*view, error) {
 // waited for by every caller.
 const awayFor = time.Second
 
-// load reads the tenant's view. Concurrent loads of one tenant are one.
+// load reads the tenant's view. Concurrent loads of one tenant are one; a caller that joined one that began before this
+// process changed the tenant's rights loads again.
 func (g *Gate) load(ctx context.Context, tenant string) (*view, error) {
+	w, err := g.loadShared(ctx, tenant)
+	if err == nil && g.views.old(w) {
+		w, err = g.loadShared(ctx, tenant)
+	}
+	if err == nil {
+		w.touch()
+	}
+	return w, err
+}
+
+func (g *Gate) loadShared(ctx context.Context, tenant string) (*view, error) {
 	if at := g.away.Load(); at != 0 && time.Since(time.Unix(0, at)) < awayFor && !g.bound {
 		return nil, errAway
 	}
 	return g.views.flights.do(ctx, tenant, func() (*view, error) {
-		ctx, cancel := g.withTimeout(context.WithoutCancel(ctx))
-		defer cancel()
-		found, err := g.loadAll(ctx, []string{tenant})
+		found, err := g.loadAll(context.WithoutCancel(ctx), []string{tenant})
 		if err != nil {
 			return nil, err
 		}
-		found[0].touch()
 		return found[0], nil
 	})
 }
@@ -200,25 +166,33 @@ func (g *Gate) readAll(ctx context.Context, tenants []string) ([]*view, error) {
 		if versions, err = g.covering(ctx, versions, s.Rights); err != nil {
 			return nil, err
 		}
-		found[i] = g.keep(tenants[i], newView(s, versions, now))
+		found[i] = g.keep(newView(s, g.featuresOf(versions), now))
 	}
 	return found, nil
 }
 
+// featuresOf returns the order of the catalogue's features, which all views of one catalogue share.
+func (g *Gate) featuresOf(v *Versions) *features {
+	f := g.features.Load()
+	if f == nil || f.of != v {
+		f = newFeatures(v)
+		g.features.Store(f)
+	}
+	return f
+}
+
 // keep puts w among the views, unless g is bound to a transaction.
-func (g *Gate) keep(tenant string, w *view) *view {
+func (g *Gate) keep(w *view) *view {
 	if g.bound {
 		return w
 	}
-	return g.views.put(tenant, w)
+	return g.views.put(w)
 }
 
-// covering returns a catalogue that holds the tenant's plan: one that another process made a moment ago is read again.
+// covering returns a catalogue that covers the tenant's rights: one that another process made a moment ago is read
+// again.
 func (g *Gate) covering(ctx context.Context, versions *Versions, r *Rights) (*Versions, error) {
-	if r.Entitlement == nil {
-		return versions, nil
-	}
-	if _, ok := versions.Plan(r.Entitlement.Plan, r.Entitlement.Version); ok {
+	if versions.Covers(r) {
 		return versions, nil
 	}
 	return g.reloadCatalog(ctx)
@@ -230,24 +204,17 @@ func (g *Gate) learn(tenant string, after Decision, at time.Time) {
 		return
 	}
 	w := g.views.get(tenant)
-	if w == nil {
+	if w == nil || w.slot(after.Feature) == nil {
 		return
 	}
-	p := w.answers[after.Feature]
-	if p == nil {
-		return
+	if v := g.catalog.Load(); v != nil {
+		v.advise(&after, 1)
 	}
-	for {
-		old := p.Load()
-		if old.at.After(at) || old.decision.PlanVersion != after.PlanVersion || old.decision.Plan != after.Plan {
-			return
+	w.slot(after.Feature).change(func(a answer) (answer, bool) {
+		if a.at.After(at) || a.decision.PlanVersion != after.PlanVersion || a.decision.Plan != after.Plan {
+			return a, false
 		}
-		next := &answer{decision: after, at: at, until: old.until, stale: old.stale}
-		if v := g.catalog.Load(); v != nil {
-			v.advise(&next.decision, 1)
-		}
-		if p.CompareAndSwap(old, next) {
-			return
-		}
-	}
+		a.decision, a.at = after, at
+		return a, true
+	})
 }

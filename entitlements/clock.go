@@ -21,7 +21,7 @@ type sample struct {
 func (s *sample) now() time.Time { return s.store.Add(time.Since(s.local)) }
 
 // now returns the store's time, truncated as instants are.
-func (c *clock) now(ctx context.Context, store Store) (time.Time, error) {
+func (c *clock) now(ctx context.Context, store timed) (time.Time, error) {
 	if c.from != nil {
 		return c.from.now(ctx, store)
 	}
@@ -36,16 +36,13 @@ func (c *clock) now(ctx context.Context, store Store) (time.Time, error) {
 }
 
 // read asks the store. The answer is taken to be of the middle of the call.
-func (c *clock) read(ctx context.Context, store Store) (*sample, error) {
+func (c *clock) read(ctx context.Context, store timed) (*sample, error) {
 	asked := time.Now()
-	s := &sample{store: asked.UTC(), local: asked}
-	if shared, ok := store.(Clock); ok {
-		t, err := shared.Clock(ctx)
-		if err != nil {
-			return nil, err
-		}
-		s = &sample{store: t.UTC(), local: asked.Add(time.Since(asked) / 2)}
+	t, err := store.clock(ctx)
+	if err != nil {
+		return nil, err
 	}
+	s := &sample{store: t.UTC(), local: asked.Add(time.Since(asked) / 2)}
 	s.store = s.store.Round(0) // without a monotonic reading of its own
 	c.sample.Store(s)
 	return s, nil

@@ -116,8 +116,6 @@ func (g *Gate) Record(ctx context.Context, uses ...Use) error {
 		}
 		ops[i] = op
 	}
-	ctx, cancel := g.withTimeout(ctx)
-	defer cancel()
 	outcomes, err := g.store.Settle(ctx, ops)
 	var failed []error
 	for i, o := range outcomes {
@@ -270,9 +268,7 @@ func (g *Gate) tally(kind OpKind, allowed bool) {
 }
 
 func (g *Gate) settleOnce(ctx context.Context, op Op) (Outcome, error) {
-	bounded, cancel := g.withTimeout(ctx)
-	defer cancel()
-	outcomes, err := g.store.Settle(bounded, []Op{op})
+	outcomes, err := g.store.Settle(ctx, []Op{op})
 	if len(outcomes) == 1 && err == nil {
 		return outcomes[0], prefix(outcomes[0].Err)
 	}
@@ -344,19 +340,14 @@ func (g *Gate) keepLate(op Op, d Decision) (Decision, error) {
 // assume takes a late use off the last known answer, so that LastKnown does not allow more than was left.
 func (g *Gate) assume(op Op) {
 	w := g.views.get(op.Use.Tenant)
-	if w == nil || w.answers[op.Use.Feature] == nil {
+	if w == nil || w.slot(op.Use.Feature) == nil {
 		return
 	}
-	p := w.answers[op.Use.Feature]
-	for {
-		old := p.Load()
-		next := *old
-		next.decision.Used += op.Use.Quantity
-		if next.decision.Remaining != Unlimited {
-			next.decision.Remaining = max(0, next.decision.Remaining-op.Use.Quantity)
+	w.slot(op.Use.Feature).change(func(a answer) (answer, bool) {
+		a.decision.Used += op.Use.Quantity
+		if a.decision.Remaining != Unlimited {
+			a.decision.Remaining = max(0, a.decision.Remaining-op.Use.Quantity)
 		}
-		if p.CompareAndSwap(old, &next) {
-			return
-		}
-	}
+		return a, true
+	})
 }

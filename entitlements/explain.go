@@ -45,7 +45,7 @@ func (g *Gate) Explain(ctx context.Context, tenant, feature string) (Explanation
 		return Explanation{}, ErrUnknownFeature
 	}
 	x := s.explain(versions, f, now)
-	if reporter, ok := g.store.(Reporter); ok {
+	if reporter, ok := g.store.Store.(Reporter); ok {
 		x.Holds, err = reporter.Holds(ctx, tenant, feature, now)
 	}
 	return x, err
@@ -199,7 +199,7 @@ func (g *Gate) Repair(ctx context.Context, tenant string) ([]Drift, error) {
 }
 
 func (g *Gate) reporter() (Reporter, error) {
-	if r, ok := g.store.(Reporter); ok {
+	if r, ok := g.store.Store.(Reporter); ok {
 		return r, nil
 	}
 	return nil, fmt.Errorf("entitlements: the store keeps no reports: %w", tenon.ErrNotFound)

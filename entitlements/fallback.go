@@ -56,10 +56,10 @@ func (d Decision) covers(quantity int64) bool {
 // lastKnown returns the last answer that was had, however old, with its age. Its period must not have ended.
 func (g *Gate) lastKnown(tenant, feature string) (Decision, bool) {
 	w, s := g.views.get(tenant), g.clock.sample.Load()
-	if w == nil || s == nil || w.answers[feature] == nil {
+	if w == nil || s == nil || w.slot(feature) == nil {
 		return Decision{}, false
 	}
-	a := *w.answers[feature].Load()
+	a, now := *w.slot(feature).load(), s.now()
 	a.stale = false
-	return a.fresh(s.now(), math.MaxInt64)
+	return a.tell(now), a.serves(now, math.MaxInt64)
 }

@@ -39,6 +39,13 @@ func (f *flights) do(ctx context.Context, tenant string, load func() (*view, err
 	}
 }
 
+// under says whether a load of the tenant is under way.
+func (f *flights) under(tenant string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open[tenant] != nil
+}
+
 func (f *flights) fly(tenant string, one *flight, load func() (*view, error)) {
 	one.found, one.err = load()
 	f.mu.Lock()

@@ -55,7 +55,7 @@ func orDuration(d, other time.Duration) time.Duration {
 // Gate answers who may use what, how much, and how much is left. Its methods may be called concurrently. [Gate.Check]
 // advises from memory; [Gate.Consume] and [Gate.Reserve] decide in the store.
 type Gate struct {
-	store   Store
+	store   timed
 	options Options
 	bound   bool
 	parent  *shared // of a Gate made by WithStore: what it may read and not write
@@ -64,9 +64,10 @@ type Gate struct {
 
 // shared is what a Gate keeps in memory. A Gate made by WithStore has one of its own that stays empty.
 type shared struct {
-	views   *views
-	clock   clock
-	catalog atomic.Pointer[Versions]
+	views    *views
+	clock    clock
+	catalog  atomic.Pointer[Versions]
+	features atomic.Pointer[features] // of the catalogue that views were last made from
 
 	catalogRead atomic.Int64 // when, in nanoseconds of the local clock
 	away        atomic.Int64 // when the store was last found away, in nanoseconds of the local clock; 0: it was not
@@ -78,7 +79,7 @@ type shared struct {
 // a tenant's view again by itself once it is older than Options.MaxAge, and spooled use stays on disk.
 func NewGate(store Store, opts *Options) *Gate {
 	o := opts.withDefaults()
-	return &Gate{store: store, options: o, shared: newShared(o)}
+	return &Gate{store: timed{store, o.Timeout}, options: o, shared: newShared(o)}
 }
 
 func newShared(o Options) *shared {
@@ -89,20 +90,13 @@ func newShared(o Options) *shared {
 // and spools nothing: what it decides holds when the transaction commits, and an unavailable store is an error. It
 // shares g's clock.
 func (g *Gate) WithStore(s Store) *Gate {
-	return &Gate{store: s, options: g.options, bound: true, parent: g.shared, shared: &shared{
+	return &Gate{store: timed{s, g.options.Timeout}, options: g.options, bound: true, parent: g.shared, shared: &shared{
 		views: newViews(1), clock: clock{from: &g.clock}, spool: newSpool(""),
 	}}
 }
 
 // now returns the store's time. Only the first call asks the store.
-func (g *Gate) now(ctx context.Context) (time.Time, error) {
-	if g.clock.from != nil || g.clock.sample.Load() != nil {
-		return g.clock.now(ctx, g.store)
-	}
-	ctx, cancel := g.withTimeout(ctx)
-	defer cancel()
-	return g.clock.now(ctx, g.store)
-}
+func (g *Gate) now(ctx context.Context) (time.Time, error) { return g.clock.now(ctx, g.store) }
 
 // versions returns the catalogue: the one in memory, or the stored one when nothing is in memory yet or when the gate
 // is bound to a transaction.
@@ -124,8 +118,6 @@ func (g *Gate) recent() bool {
 }
 
 func (g *Gate) reloadCatalog(ctx context.Context) (*Versions, error) {
-	ctx, cancel := g.withTimeout(ctx)
-	defer cancel()
 	v, err := g.store.Versions(ctx)
 	if err != nil {
 		return nil, err
@@ -154,7 +146,7 @@ func (g *Gate) ApplyCatalog(ctx context.Context, c Catalog) (CatalogDiff, error)
 	}
 	g.catalog.Store(nil)
 	_, err = g.reloadCatalog(ctx)
-	g.views.each(func(tenant string, _ *view) { g.views.expire(tenant) })
+	g.views.each((*view).expire)
 	return diff, err
 }
 
@@ -171,11 +163,6 @@ func (g *Gate) DiffCatalog(ctx context.Context, c Catalog) (CatalogDiff, error) 
 // Catalog returns the stored catalogue as it is known in this process: at most as old as Options.Refresh when Run is
 // running, and as Options.MaxAge otherwise. It must not be changed.
 func (g *Gate) Catalog(ctx context.Context) (*Versions, error) { return g.versions(ctx) }
-
-// withTimeout bounds a call of the store.
-func (g *Gate) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, g.options.Timeout)
-}
 
 // Stats is what a Gate did since it was made.
 type Stats struct {
@@ -204,7 +191,7 @@ type counters struct {
 // Stats returns the present counts.
 func (g *Gate) Stats() Stats {
 	s := Stats{
-		Checks: g.stats.checks.Load(), Loads: g.stats.loads.Load(), Allowed: g.stats.allowed.Load(),
+		Loads: g.stats.loads.Load(), Allowed: g.stats.allowed.Load(),
 		Refused: g.stats.refused.Load(), Unknown: g.stats.unknown.Load(), Spooled: g.spool.left(),
 		Uncounted: g.stats.uncounted.Load(), SetAside: g.stats.setAside.Load(), Tenants: g.views.len(),
 		OldestView: time.Duration(g.stats.oldest.Load()),

@@ -118,20 +118,15 @@ func TestPeriodText(t *testing.T) {
 func TestParsePeriodRefusesWhatIsNone(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"", " ", "months", "fortnight", "0 days", "-1 days", "1001 days", "+5 hours", "05 hours", "5  hours", "5hours", "5 hours ",
+		"", " ", "fortnight", "0 days", "-1 days", "1001 days", "+5 hours", "05 hours", "5  hours", "5hours", "5 hours ",
 		"5.5 hours", "Month", "9999999999999999999 days", "5 lifetimes",
 	} {
 		p, err := entitlements.ParsePeriod(text)
-		if text == "months" || text == "5 lifetimes" {
-			continue // see the next test
-		}
 		require.ErrorIs(t, err, tenon.ErrInvalid, "%q gave %v", text, p)
 		var field *tenon.FieldError
 		require.ErrorAs(t, err, &field)
 		require.Equal(t, "period", field.Field)
 	}
-	_, err := entitlements.ParsePeriod("5 lifetimes")
-	require.ErrorIs(t, err, tenon.ErrInvalid)
 }
 
 func TestPeriodInJSONIsItsText(t *testing.T) {

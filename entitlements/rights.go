@@ -214,6 +214,26 @@ func (r *Rights) Edit(v *Versions, now time.Time, edit Edit, record func([]tenon
 	return next, record(changes)
 }
 
+// Covers says whether v holds everything that r refers to.
+func (v *Versions) Covers(r *Rights) bool {
+	if e := r.Entitlement; e != nil {
+		if _, ok := v.Plan(e.Plan, e.Version); !ok {
+			return false
+		}
+		if e.Next != nil {
+			if _, ok := v.Plan(e.Next.Plan, e.Next.Version); !ok {
+				return false
+			}
+		}
+	}
+	for _, a := range r.AddOns {
+		if _, ok := v.AddOn(a.AddOn, a.Version); !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // Spell is a line of a tenant's history: the plan in force from an instant on, until the next line.
 type Spell struct {
 	From    time.Time `json:"from"`

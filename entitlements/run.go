@@ -11,7 +11,7 @@ import (
 // ctx is done; then it counts once more what is spooled, within Options.Drain, and returns what it could not finish.
 // It is safe to run on every instance at once. A round that fails is logged, shown by Stats and tried again.
 func (g *Gate) Run(ctx context.Context) error {
-	if watcher, ok := g.store.(Watcher); ok {
+	if watcher, ok := g.store.Store.(Watcher); ok {
 		cancel := watcher.Watch(func(tenant string) { g.changed(ctx, tenant) })
 		defer cancel()
 	}
@@ -35,7 +35,7 @@ func (g *Gate) drain(ctx context.Context) error {
 
 // round brings everything up to date once.
 func (g *Gate) round(ctx context.Context) error {
-	if err := g.readClock(ctx); err != nil {
+	if _, err := g.clock.read(ctx, g.store); err != nil {
 		return err
 	}
 	if _, err := g.reloadCatalog(ctx); err != nil {
@@ -44,23 +44,13 @@ func (g *Gate) round(ctx context.Context) error {
 	return errors.Join(g.replay(ctx), g.refresh(ctx))
 }
 
-func (g *Gate) readClock(ctx context.Context) error {
-	ctx, cancel := g.withTimeout(ctx)
-	defer cancel()
-	_, err := g.clock.read(ctx, g.store)
-	return err
-}
-
 // refreshBatch is how many tenants one call of the store loads.
 const refreshBatch = 200
 
 func (g *Gate) refresh(ctx context.Context) error {
 	g.noteOldest()
 	for batch := range slices.Chunk(g.views.active(), refreshBatch) {
-		bounded, cancel := g.withTimeout(ctx)
-		_, err := g.loadAll(bounded, batch)
-		cancel()
-		if err != nil {
+		if _, err := g.loadAll(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -73,7 +63,7 @@ func (g *Gate) refresh(ctx context.Context) error {
 func (g *Gate) noteOldest() {
 	s := g.clock.sample.Load()
 	var oldest time.Duration
-	g.views.each(func(_ string, w *view) {
+	g.views.each(func(w *view) {
 		if w.used.Load() {
 			oldest = max(oldest, s.now().Sub(w.loaded))
 		}
@@ -99,5 +89,5 @@ func (g *Gate) changed(ctx context.Context, tenant string) {
 	if _, err := g.reloadCatalog(ctx); err != nil && ctx.Err() == nil {
 		g.options.Logger.Warn("catalogue not reloaded", "err", err)
 	}
-	g.views.each(func(tenant string, _ *view) { g.views.expire(tenant) })
+	g.views.each((*view).expire)
 }

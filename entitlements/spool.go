@@ -214,8 +214,6 @@ func (g *Gate) replayLines(ctx context.Context, lines []spooled) (refused []byte
 	for i, l := range lines {
 		ops[i] = l.op(now)
 	}
-	ctx, cancel := g.withTimeout(ctx)
-	defer cancel()
 	outcomes, err := g.store.Settle(ctx, ops)
 	if err != nil {
 		return nil, err

@@ -325,7 +325,7 @@ func (g *Gate) change(ctx context.Context, tenant string, edit func(*Rights, *Ve
 	if err != nil {
 		return nil, now, err
 	}
-	g.views.expire(tenant)
+	g.views.written(tenant, r.Revision)
 	return r, now, nil
 }
 

@@ -1,155 +1,131 @@
 package entitlements
 
 import (
-	"hash/maphash"
 	"maps"
-	"sync"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// views keeps an immutable view of each tenant that was asked about. Reading takes no lock.
-type views struct {
-	seed    maphash.Seed
-	max     int
-	count   atomic.Int64
-	hand    atomic.Uint32
-	flights flights
-	shards  [64]shard
+// features are the features of a catalogue in order, and where each stands.
+type features struct {
+	of    *Versions
+	keys  []string
+	place map[string]int
 }
 
-type shard struct {
-	mu      sync.Mutex
-	tenants atomic.Pointer[map[string]*view]
+func newFeatures(v *Versions) *features {
+	f := &features{of: v, keys: slices.Sorted(maps.Keys(v.Features)), place: make(map[string]int, len(v.Features))}
+	for i, key := range f.keys {
+		f.place[key] = i
+	}
+	return f
 }
 
-// view is what is known of one tenant. The map is never changed; the answers in it are, as use goes on.
+// view is what is known of one tenant: an answer for each feature. Answers change as use goes on.
 type view struct {
+	tenant   string
+	features *features
+	answers  []slot
 	standing Standing
-	loaded   time.Time // the store's time
-	answers  map[string]*atomic.Pointer[answer]
+	loaded   time.Time   // the store's time
 	used     atomic.Bool // since the last refresh
 	idle     atomic.Bool // not used when the hand of the eviction last passed
 }
 
+// slot holds an answer: the first one in place, where it takes no further look, and what replaced it.
+type slot struct {
+	next  atomic.Pointer[answer]
+	first answer
+}
+
 // answer is a Decision and how long it may serve.
 type answer struct {
-	decision Decision
 	at       time.Time // the store's time when it was true
 	until    time.Time // when it changes by itself; zero: never
 	stale    bool      // something changed since
-}
-
-func newViews(limit int) *views {
-	v := &views{seed: maphash.MakeSeed(), max: limit}
-	for i := range v.shards {
-		v.shards[i].tenants.Store(&map[string]*view{})
-	}
-	return v
-}
-
-func (v *views) shard(tenant string) *shard {
-	return &v.shards[maphash.String(v.seed, tenant)%uint64(len(v.shards))]
-}
-
-func (v *views) get(tenant string) *view {
-	return (*v.shard(tenant).tenants.Load())[tenant]
-}
-
-func (v *views) len() int { return int(v.count.Load()) }
-
-// put keeps w unless a newer revision of the tenant is there.
-func (v *views) put(tenant string, w *view) *view {
-	s := v.shard(tenant)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := *s.tenants.Load()
-	if have := old[tenant]; have != nil && have.standing.Rights.Revision > w.standing.Rights.Revision {
-		return have
-	} else if have == nil {
-		v.count.Add(1)
-	} else {
-		w.idle.Store(have.idle.Load()) // that it was refreshed is no sign that anybody asks
-	}
-	next := maps.Clone(old)
-	next[tenant] = w
-	s.tenants.Store(&next)
-	return w
-}
-
-// evict lets tenants go until at most max are left: those that were not asked about since the hand last came by.
-func (v *views) evict() {
-	for range 3 * len(v.shards) {
-		if v.len() <= v.max {
-			return
-		}
-		v.sweep(&v.shards[v.hand.Add(1)%uint32(len(v.shards))])
-	}
-}
-
-func (v *views) sweep(s *shard) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	old := *s.tenants.Load()
-	next := make(map[string]*view, len(old))
-	for tenant, w := range old {
-		if w.idle.Swap(true) && v.len() > v.max {
-			v.count.Add(-1)
-			continue
-		}
-		next[tenant] = w
-	}
-	s.tenants.Store(&next)
-}
-
-// active returns the tenants that were asked about since the last call.
-func (v *views) active() []string {
-	var tenants []string
-	for i := range v.shards {
-		for tenant, w := range *v.shards[i].tenants.Load() {
-			if w.used.Swap(false) {
-				tenants = append(tenants, tenant)
-			}
-		}
-	}
-	return tenants
-}
-
-func (v *views) each(f func(tenant string, w *view)) {
-	for i := range v.shards {
-		for tenant, w := range *v.shards[i].tenants.Load() {
-			f(tenant, w)
-		}
-	}
-}
-
-// expire makes the tenant's view too old to serve, but for a feature whose policy falls back on what was last known.
-func (v *views) expire(tenant string) {
-	w := v.get(tenant)
-	if w == nil {
-		return
-	}
-	for _, p := range w.answers {
-		for old := p.Load(); !old.stale; old = p.Load() {
-			next := *old
-			next.stale = true
-			if p.CompareAndSwap(old, &next) {
-				break
-			}
-		}
-	}
+	decision Decision
 }
 
 // newView answers every feature of the catalogue from a standing.
-func newView(s Standing, versions *Versions, now time.Time) *view {
-	w := &view{standing: s, loaded: now, answers: make(map[string]*atomic.Pointer[answer], len(versions.Features))}
-	pointers := make([]atomic.Pointer[answer], len(versions.Features))
-	for key := range versions.Features {
-		a := s.answer(versions, key, now)
-		pointers[0].Store(&a)
-		w.answers[key], pointers = &pointers[0], pointers[1:]
+func newView(s Standing, f *features, now time.Time) *view {
+	w := &view{tenant: strings.Clone(s.Rights.Tenant), features: f, standing: s, loaded: now, answers: make([]slot, len(f.keys))}
+	for i, key := range f.keys {
+		w.answers[i].first = s.answer(f.of, key, now)
 	}
 	return w
+}
+
+func (w *view) revision() int64 { return w.standing.Rights.Revision }
+
+// slot returns where the feature's answer is; nil for an unknown feature.
+func (w *view) slot(feature string) *slot {
+	i, ok := w.features.place[feature]
+	if !ok {
+		return nil
+	}
+	return &w.answers[i]
+}
+
+func (s *slot) load() *answer {
+	if next := s.next.Load(); next != nil {
+		return next
+	}
+	return &s.first
+}
+
+// change replaces the answer by what f makes of it, unless f declines.
+func (s *slot) change(f func(a answer) (answer, bool)) {
+	for {
+		old := s.next.Load()
+		next, ok := f(*s.load())
+		if !ok || s.next.CompareAndSwap(old, &next) {
+			return
+		}
+	}
+}
+
+// expire makes every answer too old to serve, but for a feature whose policy falls back on what was last known.
+func (w *view) expire() {
+	for i := range w.answers {
+		w.answers[i].change(func(a answer) (answer, bool) {
+			was := a.stale
+			a.stale = true
+			return a, !was
+		})
+	}
+}
+
+// fresh says whether every answer may still serve.
+func (w *view) fresh(now time.Time, maxAge time.Duration) bool {
+	for i := range w.answers {
+		if !w.answers[i].load().serves(now, maxAge) {
+			return false
+		}
+	}
+	return true
+}
+
+// touch marks w as used. It writes only when that changes something, so that readers share the cache line.
+func (w *view) touch() {
+	if !w.used.Load() {
+		w.used.Store(true)
+	}
+	if w.idle.Load() {
+		w.idle.Store(false)
+	}
+}
+
+func (a *answer) serves(now time.Time, maxAge time.Duration) bool {
+	return !a.stale && now.Sub(a.at) <= maxAge && (a.until.IsZero() || now.Before(a.until))
+}
+
+// tell returns the Decision with its age.
+func (a *answer) tell(now time.Time) Decision {
+	d := a.decision
+	d.Age = max(now.Sub(a.at), 1)
+	return d
 }
 
 // answer decides a check of feature at now from the standing alone.

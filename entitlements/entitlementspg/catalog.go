@@ -160,14 +160,21 @@ func (s *Store) saveCatalog(ctx context.Context, tx pgx.Tx, stored, next *entitl
 	return tx.SendBatch(ctx, b).Close()
 }
 
+// definition returns a feature, plan or add-on as JSON text, which every exec mode of pgx can send. Nothing in one fails
+// to encode.
+func definition(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b)
+}
+
 const putFeatureSQL = `
 insert into tenon.features (key, description, category, kind, definition)
-values ($1, $2, $3, $4, $5)
+values ($1, $2, $3, $4, $5::text::jsonb)
 on conflict (key) do update
 set description = excluded.description, category = excluded.category, definition = excluded.definition`
 
 func queueFeature(b *pgx.Batch, f entitlements.Feature) {
-	b.Queue(putFeatureSQL, f.Key, f.Description, f.Category, string(f.Kind), f)
+	b.Queue(putFeatureSQL, f.Key, f.Description, f.Category, string(f.Kind), definition(f))
 }
 
 const putPlanSQL = `
@@ -179,7 +186,7 @@ set name = excluded.name, tier = excluded.tier, active = excluded.active, curren
 
 const putPlanVersionSQL = `
 insert into tenon.plan_versions (plan_id, version, definition, created_at)
-values ($1, $2, $3, $4)`
+values ($1, $2, $3::text::jsonb, $4)`
 
 const putPlanFeatureSQL = `
 insert into tenon.plan_features (plan_id, plan_version, feature_key, period, hard_limit, soft_limit, overage_limit, value)
@@ -192,7 +199,7 @@ func queuePlan(b *pgx.Batch, versions []entitlements.Plan, have int, now time.Ti
 		entitlements.Price(p.Monthly, p.Currency), entitlements.Price(p.Yearly, p.Currency), p.Version)
 	for _, p := range versions[have:] {
 		p.Inactive = false // not part of a version
-		b.Queue(putPlanVersionSQL, p.ID, p.Version, p, now)
+		b.Queue(putPlanVersionSQL, p.ID, p.Version, definition(p), now)
 		for _, key := range slices.Sorted(maps.Keys(p.Features)) {
 			queuePlanFeature(b, p, key)
 		}
@@ -217,13 +224,13 @@ set name = excluded.name, active = excluded.active, version = excluded.version`
 
 const putAddOnVersionSQL = `
 insert into tenon.addon_versions (addon_id, version, definition, created_at)
-values ($1, $2, $3, $4)`
+values ($1, $2, $3::text::jsonb, $4)`
 
 func queueAddOn(b *pgx.Batch, versions []entitlements.AddOn, have int, now time.Time) {
 	a := versions[len(versions)-1]
 	b.Queue(putAddOnSQL, a.ID, a.Name, !a.Inactive, a.Version)
 	for _, a := range versions[have:] {
 		a.Inactive = false
-		b.Queue(putAddOnVersionSQL, a.ID, a.Version, a, now)
+		b.Queue(putAddOnVersionSQL, a.ID, a.Version, definition(a), now)
 	}
 }

@@ -18,22 +18,28 @@ select pg_advisory_xact_lock(hashtextextended('tenon.entitlements/' || $1, 0))`
 // Change implements [entitlements.Store]. It holds the row of tenon.org_entitlements, then the tenant's counters.
 func (s *Store) Change(ctx context.Context, tenant string, now time.Time, edit entitlements.Edit) (r *entitlements.Rights, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		versions, err := readVersions(ctx, tx)
-		if err != nil {
-			return err
-		}
 		before, err := lockRights(ctx, tx, tenant)
-		if err != nil {
-			return err
+		if err == nil {
+			r, err = s.change(ctx, tx, before, now, edit)
 		}
-		if r, err = before.Edit(versions, now, edit, func(changes []tenon.Change) error {
-			return s.recordChanges(ctx, tx, changes, tenant)
-		}); err != nil {
-			return err
-		}
-		return saveRights(ctx, tx, before, r, versions, now)
+		return err
 	})
 	return r, err
+}
+
+// change edits rights that are locked. The catalogue is read under the lock, so that it knows every plan they name.
+func (s *Store) change(ctx context.Context, tx pgx.Tx, before *entitlements.Rights, now time.Time, edit entitlements.Edit) (*entitlements.Rights, error) {
+	versions, err := readVersions(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	after, err := before.Edit(versions, now, edit, func(changes []tenon.Change) error {
+		return s.recordChanges(ctx, tx, changes, before.Tenant)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return after, saveRights(ctx, tx, before, after, versions, now)
 }
 
 // lockRights locks and reads the tenant's rights.

@@ -91,7 +91,7 @@ func (l *ledger) terms(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !knows(v, l.rights, l.account.feature) {
+	if _, known := v.Features[l.account.feature]; !known || !v.Covers(l.rights) {
 		if v, err = l.store.reload(ctx, l.tx); err != nil {
 			return err
 		}
@@ -105,28 +105,6 @@ func (l *ledger) terms(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func knows(v *entitlements.Versions, r *entitlements.Rights, feature string) bool {
-	if _, ok := v.Features[feature]; !ok {
-		return false
-	}
-	if e := r.Entitlement; e != nil {
-		if _, ok := v.Plan(e.Plan, e.Version); !ok {
-			return false
-		}
-		if e.Next != nil {
-			if _, ok := v.Plan(e.Next.Plan, e.Next.Version); !ok {
-				return false
-			}
-		}
-	}
-	for _, a := range r.AddOns {
-		if _, ok := v.AddOn(a.AddOn, a.Version); !ok {
-			return false
-		}
-	}
-	return true
 }
 
 const holdColumns = `h.id::text, h.tenant_id, h.feature_key, h.qty, h.created_at, h.expires_at, h.state, h.included, h.actual,

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/transbotai/tenon"
-	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/migrations"
 )
 
@@ -26,13 +23,14 @@ func (s *Store) Run(ctx context.Context) error {
 	if s.bound {
 		return tenon.Invalid("db", "a store bound to a transaction does not run")
 	}
-	if err := migrations.CheckNotFiltered(ctx, s.db); err != nil {
-		return err
-	}
 	tick := time.NewTicker(s.options.Every)
 	defer tick.Stop()
-	for {
-		s.note(ctx, s.round(ctx))
+	for checked := false; ; {
+		err := s.round(ctx, &checked)
+		if errors.Is(err, migrations.ErrFiltered) {
+			return err
+		}
+		s.note(ctx, err)
 		select {
 		case <-ctx.Done():
 			return nil // every piece of work is a transaction of its own, and the next Run finds what is left
@@ -53,7 +51,14 @@ func (s *Store) note(ctx context.Context, err error) {
 	s.stats.lastFail.Store(&text)
 }
 
-func (s *Store) round(ctx context.Context) error {
+// round works once. Before the first one it asks whether it can see every tenant.
+func (s *Store) round(ctx context.Context, checked *bool) error {
+	if !*checked {
+		if err := migrations.CheckNotFiltered(ctx, s.db); err != nil {
+			return err
+		}
+		*checked = true
+	}
 	now, err := s.Clock(ctx)
 	if err != nil {
 		return err
@@ -69,61 +74,6 @@ func (s *Store) partitions(ctx context.Context, now time.Time) error {
 		_, err = migrations.DropPartitions(ctx, s.db, eventsTable, now.Add(-s.options.KeepEvents))
 	}
 	return errors.Join(ensured, err)
-}
-
-const dueSQL = `
-select tenant_id
-from tenon.org_entitlements
-where next_at <= $1
-order by next_at
-limit 100`
-
-// carryOut writes planned changes that are due into the tenants' rows. Decisions follow them by themselves; this is
-// for those who read the table.
-func (s *Store) carryOut(ctx context.Context, now time.Time) error {
-	for {
-		rows, err := s.db.Query(ctx, dueSQL, now)
-		tenants, err := collect(rows, err, pgx.RowTo[string])
-		if err != nil || len(tenants) == 0 {
-			return err
-		}
-		for _, t := range tenants {
-			if _, err := s.Change(ctx, t, now, carriedOut); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// carriedOut edits nothing: what is due is carried out before every edit.
-func carriedOut(r *entitlements.Rights, _ *entitlements.Versions) ([]tenon.Change, error) {
-	return []tenon.Change{{Tenant: r.Tenant, Action: "entitlements.plan_changed", Target: "entitlement/" + r.Tenant, Reason: "planned"}}, nil
-}
-
-const expiredSQL = `
-select distinct tenant_id, feature_key
-from tenon.holds
-where state = 'open'
-  and expires_at <= $1
-limit 100`
-
-// expire gives back holds whose time is over, for those who read the tables.
-func (s *Store) expire(ctx context.Context, now time.Time) error {
-	for {
-		rows, err := s.db.Query(ctx, expiredSQL, now)
-		accounts, err := collect(rows, err, func(row pgx.CollectableRow) (a account, err error) {
-			return a, row.Scan(&a.tenant, &a.feature)
-		})
-		if err != nil || len(accounts) == 0 {
-			return err
-		}
-		for _, a := range accounts {
-			check := entitlements.Op{Kind: entitlements.OpConsume, Use: entitlements.Use{Tenant: a.tenant, Feature: a.feature}, Now: now, At: now}
-			if err := s.exact(ctx, a, []job{{op: check, outcome: &entitlements.Outcome{}}}); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 // prunedAtOnce bounds one delete, so that it holds its locks for a moment only.
@@ -158,13 +108,21 @@ where ctid = any (array(
   limit $2
   for update skip locked))`
 
+// pruneAlertsSQL forgets the thresholds of periods that are over by as much: those whose counter is gone.
 const pruneAlertsSQL = `
 delete from tenon.usage_alerts
 where ctid = any (array(
   select ctid
-  from tenon.usage_alerts
+  from tenon.usage_alerts a
   where crossed_at < $1
     and period <> 'lifetime'
+    and not exists (
+      select
+      from tenon.usage_counters c
+      where c.tenant_id = a.tenant_id
+        and c.feature_key = a.feature_key
+        and c.period = a.period
+        and c.period_start = a.period_start)
   limit $2
   for update skip locked))`
 

@@ -306,3 +306,5 @@ func withoutCounters(rows []string) []string {
 func isConflict(err error) bool { return errors.Is(err, tenon.ErrConflict) }
 
 func isAway(err error) bool { return errors.Is(err, tenon.ErrUnavailable) }
+
+func isInvalid(err error) bool { return errors.Is(err, tenon.ErrInvalid) }

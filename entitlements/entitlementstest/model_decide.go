@@ -177,17 +177,21 @@ func (m *reference) giveBack(op entitlements.Op) verdict {
 	if m.kind(f) != entitlements.Gauge {
 		return verdict{err: tenon.ErrInvalid}
 	}
-	var inUse int64
-	for _, e := range m.events {
-		if e.feature == f {
-			inUse += e.quantity
-		}
-	}
-	if op.Use.Quantity > inUse {
+	if op.Use.Quantity > m.inUse(f, "") {
 		return verdict{err: tenon.ErrInvalid}
 	}
 	m.happen(op, op.ID, f, -op.Use.Quantity, op.At, nil)
 	return m.noted(f)
+}
+
+// inUse adds up a feature's events, or those of one origin.
+func (m *reference) inUse(feature, origin string) (n int64) {
+	for _, e := range m.events {
+		if e.feature == feature && (origin == "" || e.origin == origin) {
+			n += e.quantity
+		}
+	}
+	return n
 }
 
 func (m *reference) hold(id string) *refHold {
@@ -260,6 +264,10 @@ func (m *reference) correct(op entitlements.Op) verdict {
 	if k == nil {
 		return verdict{err: entitlements.ErrUnknownKey}
 	}
+	f := k.use.Feature
+	if m.kind(f) == entitlements.Gauge && !k.corrected && m.inUse(f, k.id) > m.inUse(f, "") {
+		return verdict{err: tenon.ErrInvalid}
+	}
 	if h := m.hold(k.id); h != nil && h.state == entitlements.HoldOpen {
 		h.state = entitlements.HoldReleased
 	}
@@ -273,5 +281,5 @@ func (m *reference) correct(op entitlements.Op) verdict {
 		}
 		m.events = kept
 	}
-	return m.noted(k.use.Feature)
+	return m.noted(f)
 }

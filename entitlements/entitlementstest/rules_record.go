@@ -224,6 +224,20 @@ var correctRules = group{"correct", []rule{
 		},
 	},
 	{
+		"a_correction_leaves_no_gauge_below_0",
+		"What Return took away already cannot be corrected away again.",
+		func(r *rig) {
+			r.on(basic)
+			r.do(r.op(entitlements.OpConsume, keyed(seats, 4, "k")))
+			r.do(r.op(entitlements.OpReturn, use(seats, 3)))
+			r.faults(r.correctOp("k"), "key")
+			r.says(r.check(seats), answer{entitlements.ReasonAllowed, 1, 0, 4})
+			r.consume(seats, 3)
+			r.correct("k")
+			r.says(r.check(seats), answer{entitlements.ReasonAllowed, 0, 0, 5})
+		},
+	},
+	{
 		"a_correction_frees_what_was_refused",
 		"After a correction the freed units can be used.",
 		func(r *rig) {
