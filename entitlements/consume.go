@@ -21,7 +21,7 @@ import (
 func (g *Gate) Consume(ctx context.Context, u Use) (Decision, error) {
 	op, err := g.op(ctx, OpConsume, u)
 	if err != nil {
-		return g.refused(ctx, op, u, err)
+		return refused(u, err)
 	}
 	o, err := g.settle(ctx, op)
 	if err != nil {
@@ -294,16 +294,16 @@ func (g *Gate) addUpgrade(d *Decision, quantity int64) {
 }
 
 // refused answers a use that could not be made an operation: the store may be away before anything was known.
-func (g *Gate) refused(ctx context.Context, op Op, u Use, err error) (Decision, error) {
-	if !isAway(err) {
-		return Decision{Feature: u.Feature, Answer: No}, prefix(err)
+func refused(u Use, err error) (Decision, error) {
+	if isAway(err) {
+		return Decision{Feature: u.Feature, Answer: Unknown, Reason: ReasonUnavailable}, err
 	}
-	return g.accept(ctx, op, err)
+	return Decision{Feature: u.Feature, Answer: No}, prefix(err)
 }
 
 // accept lets the feature's policy answer a Consume that the store could not, and keeps what it lets through.
 func (g *Gate) accept(ctx context.Context, op Op, cause error) (Decision, error) {
-	if op.Kind == 0 || !isAway(cause) {
+	if !isAway(cause) {
 		return Decision{Feature: op.Use.Feature, Answer: Unknown, Reason: ReasonUnavailable}, cause
 	}
 	d, err := g.fallback(ctx, op.Use.Tenant, op.Use.Feature, op.Use.Quantity, cause)

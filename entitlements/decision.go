@@ -133,8 +133,12 @@ type Decision struct {
 
 // Text returns a sentence for the customer: the reason, and the plan that would allow.
 func (d Decision) Text() string {
-	if d.Upgrade == "" {
+	switch {
+	case d.Upgrade == "":
 		return d.Reason.Text()
+	case d.Reason == ReasonLimitReached:
+		return d.Reason.Text() + " The plan " + d.Upgrade + " includes more."
+	default:
+		return d.Reason.Text() + " The plan " + d.Upgrade + " includes it."
 	}
-	return d.Reason.Text() + " The plan " + d.Upgrade + " includes it."
 }

@@ -95,6 +95,10 @@ func (g *Gate) WithStore(s Store) *Gate {
 	}}
 }
 
+// Forget makes what g has in memory of the tenant too old to serve. Call it after the commit of a transaction in which a
+// Gate of [Gate.WithStore] used something, where the next Check must know of it at once.
+func (g *Gate) Forget(tenant string) { g.views.expire(tenant) }
+
 // now returns the store's time. Only the first call asks the store.
 func (g *Gate) now(ctx context.Context) (time.Time, error) { return g.clock.now(ctx, g.store) }
 

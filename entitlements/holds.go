@@ -1,7 +1,9 @@
 package entitlements
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -191,18 +193,11 @@ func (a *Account) takeBack(op Op, i int, original *Event) {
 	a.Effects.Events[len(a.Effects.Events)-1].Corrects = original.ID
 }
 
-// sibling returns the id of the i-th event of one operation: the same UUID with its last digit turned.
+// sibling returns the id of the i-th event of one operation: the i-th UUID after its id.
 func sibling(id string, i int) string {
-	if i == 0 {
-		return id
-	}
-	const digits = "0123456789abcdef"
-	last := id[len(id)-1]
-	at := 0
-	for digits[at] != last {
-		at++
-	}
-	return id[:len(id)-1] + string(digits[(at+i)%len(digits)])
+	tail := id[len(id)-8:]
+	n, _ := strconv.ParseUint(tail, 16, 32) // hexadecimal: the id was minted
+	return id[:len(id)-8] + fmt.Sprintf("%08x", uint32(n)+uint32(i))
 }
 
 // nextExpiry returns when the first open hold that c counts expires; zero for none.

@@ -145,12 +145,12 @@ func (s *MemoryStore) Change(ctx context.Context, tenant string, now time.Time, 
 	if err != nil {
 		return nil, err
 	}
+	if told := next.Told(t.rights, now); told != nil {
+		t.spells = Retell(t.spells, told)
+	}
 	t.rights = next
 	for feature, m := range t.accounts {
 		m.begin(s.versions.Terms(next, feature, now).Windows(now))
-	}
-	if next.Entitlement != nil {
-		t.spells = Retell(t.spells, next.Entitlement.Spells(now))
 	}
 	return next.Clone(), nil
 }

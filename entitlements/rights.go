@@ -242,8 +242,21 @@ type Spell struct {
 	Status  Status    `json:"status"`
 }
 
-// Spells returns what the history says from t on when e is in force: the present line, and those that follow by
-// themselves. A store replaces all lines from t on by these, and drops the first when it repeats the line before.
+// Told returns what a history says of r, which before became at now: the lines from the first on, which a store puts in
+// the place of all it has from then on, less a first one that repeats the line before. A tenant's first subscription is
+// told from its start. Without an entitlement there is nothing to tell.
+func (r *Rights) Told(before *Rights, now time.Time) []Spell {
+	if r.Entitlement == nil {
+		return nil
+	}
+	spells := r.Entitlement.Spells(now)
+	if start := r.Entitlement.StartedAt; before.Entitlement == nil && start.Before(now) {
+		spells[0].From = start
+	}
+	return spells
+}
+
+// Spells returns what follows from t on when e is in force: the present line, and those that come by themselves.
 func (e Entitlement) Spells(t time.Time) []Spell {
 	e = e.At(t)
 	spells := []Spell{{From: t, Plan: e.Plan, Version: e.Version, Status: e.Status}}

@@ -68,7 +68,7 @@ func saveRights(ctx context.Context, tx pgx.Tx, before, after *entitlements.Righ
 	b := &pgx.Batch{}
 	if after.Entitlement != nil {
 		queueEntitlement(b, after, now)
-		queueHistory(b, after, now)
+		queueHistory(b, after.Tenant, after.Told(before, now))
 	}
 	queueOverrides(b, before, after)
 	queueAttachments(b, before, after)
@@ -130,10 +130,10 @@ where ($3::text, $4::int, $5::text) is distinct from (
   order by h.effective_at desc
   limit 1)`
 
-func queueHistory(b *pgx.Batch, r *entitlements.Rights, now time.Time) {
-	b.Queue(forgetFutureSQL, r.Tenant, now)
-	for _, s := range r.Entitlement.Spells(now) {
-		b.Queue(tellSQL, r.Tenant, s.From, s.Plan, s.Version, string(s.Status))
+func queueHistory(b *pgx.Batch, tenant string, told []entitlements.Spell) {
+	b.Queue(forgetFutureSQL, tenant, told[0].From)
+	for _, s := range told {
+		b.Queue(tellSQL, tenant, s.From, s.Plan, s.Version, string(s.Status))
 	}
 }
 
@@ -251,7 +251,7 @@ func (s *Store) recordChanges(ctx context.Context, tx pgx.Tx, changes []tenon.Ch
 		recorder := s.options.Recorder(tx)
 		for _, c := range changes {
 			if err := recorder.RecordChange(ctx, c); err != nil {
-				return err
+				return hosts{err}
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,6 +17,7 @@ import (
 const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	lockNotAvailable     = "55P03"
 	noPartition          = "23514" // also a check violation; the message tells
 	undefinedTable       = "42P01"
 )
@@ -22,8 +25,19 @@ const (
 // retryable says whether a transaction lost a race and may run again.
 func retryable(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == serializationFailure || pg.Code == deadlockDetected)
+	return errors.As(err, &pg) && slices.Contains([]string{serializationFailure, deadlockDetected, lockNotAvailable}, pg.Code)
 }
+
+// refused says whether the server refused a value or a row: class 22, data exception, and 23, integrity violation.
+func refused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23"))
+}
+
+// hosts marks an error of the host's notifier or recorder, which is told as it is.
+type hosts struct{ error }
+
+func (h hosts) Unwrap() error { return h.error }
 
 // unavailable are the classes of SQLSTATE that say that the server, not the statement, is at fault: connection,
 // insufficient resources, operator intervention, system error.
@@ -33,6 +47,9 @@ var unavailable = map[string]bool{"08": true, "53": true, "57": true, "58": true
 func translate(err error) error {
 	if err == nil || classed(err) || errors.Is(err, context.Canceled) {
 		return err
+	}
+	if own := (hosts{}); errors.As(err, &own) {
+		return own.error
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {

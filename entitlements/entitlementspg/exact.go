@@ -24,7 +24,7 @@ func (s *Store) exact(ctx context.Context, a account, jobs []job) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		for attempt := 1; ; attempt++ {
 			err := s.settleExact(ctx, tx, a, jobs)
-			if !errors.Is(err, errKeyTaken) || attempt == maxAttempts {
+			if !errors.Is(err, errKeyTaken) || attempt == 10 {
 				return err
 			}
 		}
@@ -278,6 +278,17 @@ func (l *ledger) instants() []time.Time {
 	return times
 }
 
+// spans are the instants, and the present periods: a counter that overlaps one of those must not stand beside it.
+func (l *ledger) spans() (firsts, ends []time.Time) {
+	for _, t := range l.instants() {
+		firsts, ends = append(firsts, t), append(ends, t.Add(time.Microsecond))
+	}
+	for _, w := range l.Terms.Windows(l.now) {
+		firsts, ends = append(firsts, w.Start), append(ends, w.End)
+	}
+	return firsts, ends
+}
+
 const lockCountersSQL = `
 select c.period, c.period_start, c.period_end, c.used, c.held, c.granted
 from tenon.usage_counters c
@@ -285,16 +296,17 @@ where c.tenant_id = $1
   and c.feature_key = $2
   and exists (
     select
-    from unnest($3::timestamptz[]) as t(at)
-    where c.period_start <= t.at
-      and c.period_end > t.at)
+    from unnest($3::timestamptz[], $4::timestamptz[]) as t(first_at, end_at)
+    where c.period_start < t.end_at
+      and c.period_end > t.first_at)
 order by c.period, c.period_start
 for no key update`
 
 // readCounters locks the counters, and makes those that the terms need and that are not there.
 func (l *ledger) readCounters(ctx context.Context) error {
 	b := &pgx.Batch{}
-	b.Queue(lockCountersSQL, l.account.tenant, l.account.feature, l.instants()).Query(func(rows pgx.Rows) error {
+	firsts, ends := l.spans()
+	b.Queue(lockCountersSQL, l.account.tenant, l.account.feature, firsts, ends).Query(func(rows pgx.Rows) error {
 		counters, err := pgx.CollectRows(rows, scanCounter)
 		for _, c := range counters {
 			l.Counters = append(l.Counters, &c)

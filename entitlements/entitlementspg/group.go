@@ -128,8 +128,8 @@ func (g *group) settleBatch(batch []*call) map[account][]*call {
 	start := time.Now()
 	rest, err := g.store.fast(ctx, accounts, jobs, skipping)
 	g.store.stats.batch(len(batch), time.Since(start))
-	if retryable(err) {
-		rest, err = accounts, nil // all of them, each on its own
+	if retryable(err) || refused(err) {
+		rest, err = accounts, nil // all of them, each on its own: one may spoil it for the others
 	}
 	return g.finish(accounts, jobs, calls, rest, err)
 }
@@ -190,16 +190,18 @@ func (l *lane) part(g *group, left map[account][]*call) {
 // settleApart settles an account on its own until nobody waits for it: by its counter, waiting for the lock, and what
 // the counter cannot settle exactly.
 func (l *lane) settleApart(g *group, a account) {
-	g.aparts <- struct{}{}
-	defer func() { <-g.aparts }()
 	for {
+		g.aparts <- struct{}{} // in turn, so that one that never ends holds up no other
 		batch := l.nextApart(a, g.store.options.Batch)
+		if batch != nil {
+			g.slots <- struct{}{}
+			g.settleOne(a, batch)
+			<-g.slots
+		}
+		<-g.aparts
 		if batch == nil {
 			return
 		}
-		g.slots <- struct{}{}
-		g.settleOne(a, batch)
-		<-g.slots
 	}
 }
 
@@ -221,11 +223,15 @@ func (g *group) settleOne(a account, batch []*call) {
 	defer cancel()
 	_, jobs, _ := gather(batch)
 	_, err := g.store.fast(ctx, []account{a}, jobs, waiting)
-	if err == nil || retryable(err) {
+	if err == nil || retryable(err) || refused(err) {
 		err = g.store.exact(ctx, a, jobs[a])
 	}
 	g.store.stats.apart(len(batch))
 	for _, c := range batch {
+		if refused(err) && len(batch) > 1 {
+			c.end(g.store.exact(ctx, a, []job{{op: c.op, outcome: &c.outcome}}))
+			continue
+		}
 		c.end(err)
 	}
 }

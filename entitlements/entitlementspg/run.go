@@ -114,8 +114,7 @@ delete from tenon.usage_alerts
 where ctid = any (array(
   select ctid
   from tenon.usage_alerts a
-  where crossed_at < $1
-    and period <> 'lifetime'
+  where period_end < $1
     and not exists (
       select
       from tenon.usage_counters c

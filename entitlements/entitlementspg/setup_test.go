@@ -185,18 +185,24 @@ func dump(t *testing.T, db entitlementspg.DB, tenant string) []string {
 }
 
 var (
-	uuid     = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
-	keyed    = regexp.MustCompile(`^usage_keys .*"id": "([^"]*)".*"key": "([^"]*)"`)
-	revision = regexp.MustCompile(`"revision": \d+`)
+	uuid       = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	keyed      = regexp.MustCompile(`^usage_keys .*"id": "([^"]*)".*"key": "([^"]*)"`)
+	correcting = regexp.MustCompile(`^usage_events .*"id": "([^"]*)".*"corrects": "([^"]*)"`)
+	revision   = regexp.MustCompile(`"revision": \d+`)
 )
 
-// normal makes dumps of the same work for two tenants alike: an id becomes the key that stands for it, or its rank
-// among the others, and how often the rights were written is left out.
+// normal makes dumps of the same work for two tenants alike: an id becomes the key that stands for it, what it
+// corrects, or its rank among the others, and how often the rights were written is left out.
 func normal(tenant string, rows []string) []string {
 	text := strings.ReplaceAll(strings.Join(rows, "\n"), tenant, "T")
 	for _, row := range rows {
 		if m := keyed.FindStringSubmatch(row); m != nil {
 			text = strings.ReplaceAll(text, m[1], "id of "+m[2])
+		}
+	}
+	for _, row := range rows {
+		if m := correcting.FindStringSubmatch(row); m != nil {
+			text = strings.ReplaceAll(text, m[1], "correction of "+m[2])
 		}
 	}
 	ids := uuid.FindAllString(text, -1)

@@ -127,22 +127,36 @@ func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	return t, translate(err)
 }
 
-// inTx runs f in the caller's transaction, or in one of its own. One that lost a race for locks runs again.
+// inTx runs f in a transaction of its own. One that lost a race for locks, or waits for one longer than patience, runs
+// again until ctx is done: a caller's transaction may hold a counter and want the tenant's row, which f holds while it
+// wants the counter, and only f can start over.
+//
+// In a caller's transaction f runs as it is, under a savepoint where the host's own code may undo it.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
+	if s.bound && s.options.Notifier == nil && s.options.Recorder == nil {
 		return translate(f(s.db.(pgx.Tx)))
 	}
-	for attempt := 1; ; attempt++ {
-		err := s.once(ctx, f)
-		if !retryable(err) || attempt == maxAttempts {
+	if s.bound {
+		return translate(s.once(ctx, f))
+	}
+	for {
+		err := s.once(ctx, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, patienceSQL); err != nil {
+				return err
+			}
+			return f(tx)
+		})
+		if !retryable(err) || ctx.Err() != nil {
 			return translate(err)
 		}
 		s.stats.retries.Add(1)
 	}
 }
 
-// maxAttempts bounds how often a transaction that lost a race runs again.
-const maxAttempts = 10
+// patienceSQL is less than Postgres waits before it looks for a deadlock (deadlock_timeout, 1 second), so that it is f
+// that gives way.
+const patienceSQL = `
+select set_config('lock_timeout', '300ms', true)`
 
 func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) (err error) {
 	tx, err := s.db.Begin(ctx)

@@ -2,6 +2,7 @@ package entitlementspg
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -15,6 +16,9 @@ func (l *ledger) write(ctx context.Context) error {
 	if err := l.claim(ctx); err != nil {
 		return err
 	}
+	if err := l.notify(ctx); err != nil {
+		return l.undo(ctx, err)
+	}
 	b := &pgx.Batch{}
 	for _, key := range slices.Sorted(maps.Keys(l.Effects.Moved)) {
 		b.Queue(moveKeySQL, l.account.tenant, key, l.Effects.Moved[key].ID)
@@ -25,12 +29,19 @@ func (l *ledger) write(ctx context.Context) error {
 	l.queueEvents(b)
 	l.queueCorrected(b)
 	l.queueAlerts(b)
-	if b.Len() > 0 {
-		if err := l.tx.SendBatch(ctx, b).Close(); err != nil {
-			return err
-		}
+	if b.Len() == 0 {
+		return nil
 	}
-	return l.notify(ctx)
+	return l.tx.SendBatch(ctx, b).Close()
+}
+
+// undo leaves a transaction of the caller's as it was before the operations: people are told before anything but keys
+// is written. What an SQL error aborted needs no undoing.
+func (l *ledger) undo(ctx context.Context, cause error) error {
+	if l.store.bound && l.tx.Conn().PgConn().TxStatus() == 'T' {
+		return errors.Join(cause, l.unclaim(ctx))
+	}
+	return cause
 }
 
 const claimSQL = `
@@ -55,22 +66,33 @@ where k.tenant_id = $1
 
 // claim writes the new keys, or none and [errKeyTaken].
 func (l *ledger) claim(ctx context.Context) error {
-	keys := slices.Sorted(maps.Keys(l.Effects.Keys))
+	keys, ids, digests := l.newKeys()
 	if len(keys) == 0 {
 		return nil
-	}
-	ids, digests := make([]string, len(keys)), make([]int64, len(keys))
-	for i, key := range keys {
-		ids[i], digests[i] = l.Effects.Keys[key].ID, l.Effects.Keys[key].Digest
 	}
 	tag, err := l.tx.Exec(ctx, claimSQL, l.account.tenant, keys, ids, digests)
 	if err != nil || tag.RowsAffected() == int64(len(keys)) {
 		return err
 	}
-	if _, err := l.tx.Exec(ctx, unclaimSQL, l.account.tenant, keys, ids); err != nil {
+	if err := l.unclaim(ctx); err != nil {
 		return err
 	}
 	return errKeyTaken
+}
+
+// unclaim takes back what claim wrote.
+func (l *ledger) unclaim(ctx context.Context) error {
+	keys, ids, _ := l.newKeys()
+	_, err := l.tx.Exec(ctx, unclaimSQL, l.account.tenant, keys, ids)
+	return err
+}
+
+func (l *ledger) newKeys() (keys, ids []string, digests []int64) {
+	keys = slices.Sorted(maps.Keys(l.Effects.Keys))
+	for _, key := range keys {
+		ids, digests = append(ids, l.Effects.Keys[key].ID), append(digests, l.Effects.Keys[key].Digest)
+	}
+	return keys, ids, digests
 }
 
 const putCounterSQL = `
@@ -89,15 +111,15 @@ where tenant_id = $1
   and period = $3
   and period_start = $4`
 
-// queueCounters writes the counters. One that holds the present and belongs to no limit any more goes, so that a
-// sealed counter is the only one that its uses must be counted in; should its limit come back it is counted anew.
+// queueCounters writes the counters. One that overlaps the present periods and belongs to no limit any more goes, so that
+// a sealed counter is the only one that its uses must be counted in; should its limit come back it is counted anew.
 func (l *ledger) queueCounters(b *pgx.Batch) {
 	present := l.Terms.Windows(l.now)
 	for _, c := range l.Counters {
 		wanted := slices.ContainsFunc(present, func(w entitlements.Counter) bool {
 			return w.Period == c.Period && w.Start.Equal(c.Start)
 		})
-		if !wanted && len(present) > 0 && !l.now.Before(c.Start) && l.now.Before(c.End) {
+		if !wanted && slices.ContainsFunc(present, func(w entitlements.Counter) bool { return w.Start.Before(c.End) && c.Start.Before(w.End) }) {
 			b.Queue(dropCounterSQL, l.account.tenant, l.account.feature, c.Period.String(), c.Start)
 			continue
 		}
@@ -209,13 +231,13 @@ func (l *ledger) queueCorrected(b *pgx.Batch) {
 }
 
 const putAlertSQL = `
-insert into tenon.usage_alerts (tenant_id, feature_key, period, period_start, threshold, crossed_at)
-values ($1, $2, $3, $4, $5, $6)
+insert into tenon.usage_alerts (tenant_id, feature_key, period, period_start, period_end, threshold, crossed_at)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing`
 
 func (l *ledger) queueAlerts(b *pgx.Batch) {
 	for _, c := range l.Effects.Alerts {
-		b.Queue(putAlertSQL, l.account.tenant, l.account.feature, c.Period.String(), c.Start, c.Name, c.At)
+		b.Queue(putAlertSQL, l.account.tenant, l.account.feature, c.Period.String(), c.Start, c.Counter.End, c.Name, c.At)
 	}
 }
 
@@ -227,7 +249,7 @@ func (l *ledger) notify(ctx context.Context) error {
 	notifier := l.store.options.Notifier(l.tx)
 	for _, c := range l.Effects.Alerts {
 		if err := notifier.Notify(ctx, c.Notification(l.account.tenant, l.account.feature)); err != nil {
-			return err
+			return hosts{err}
 		}
 	}
 	return nil

@@ -235,6 +235,7 @@ create table tenon.usage_alerts (
   feature_key  text not null,
   period       text not null,
   period_start timestamptz not null,
+  period_end   timestamptz not null,
   threshold    text not null,
   crossed_at   timestamptz not null,
   primary key (tenant_id, feature_key, period, period_start, threshold)

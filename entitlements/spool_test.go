@@ -1,0 +1,264 @@
+package entitlements_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon/entitlements"
+)
+
+// spooling returns a Gate whose store is away and whose use goes to dir.
+func spooling(t *testing.T, store *troubled, dir string) *entitlements.Gate {
+	t.Helper()
+	store.be(none)
+	g := setup(t, store, &entitlements.Options{SpoolDir: dir}, "acme")
+	store.be(away)
+	return g
+}
+
+// spool uses while the store is away.
+func spool(t *testing.T, g *entitlements.Gate, key string, quantity int64) {
+	t.Helper()
+	u := use("events", quantity)
+	u.Key, u.Metadata = key, map[string]any{"lane": "a → b"}
+	d, err := g.Consume(t.Context(), u)
+	require.NoError(t, err)
+	require.True(t, d.Spooled)
+}
+
+// left returns the names in dir that end so.
+func left(t *testing.T, dir, ending string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*"+ending))
+	require.NoError(t, err)
+	return names
+}
+
+func TestSpooledUseIsCountedOnceTheStoreIsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := newTroubled(), filepath.Join(t.TempDir(), "made", "when needed")
+		g := spooling(t, store, dir)
+		began := time.Now()
+		spool(t, g, "k", 3)
+		spool(t, g, "", 4)
+		require.Equal(t, int64(2), g.Stats().Spooled)
+		info, err := os.Stat(left(t, dir, ".spool")[0])
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		stop := running(t, g)
+		time.Sleep(time.Hour)
+		require.Zero(t, store.used(t, "acme", "events"))
+		require.NotEmpty(t, g.Stats().LastError)
+		store.be(none)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, int64(7), store.used(t, "acme", "events"))
+		require.Zero(t, g.Stats().Spooled)
+		require.Empty(t, left(t, dir, ""))
+		buckets, err := g.Usage(t.Context(), entitlements.UsageQuery{Tenant: "acme", Feature: "events", Bucket: entitlements.Hourly, Anchor: began})
+		require.NoError(t, err)
+		require.Len(t, buckets, 1)
+		require.Equal(t, began.UTC(), buckets[0].Start, "use is counted when it happened")
+		require.NoError(t, stop())
+	})
+}
+
+func TestSpooledUseIsCountedAfterARestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := newTroubled(), t.TempDir()
+		g := spooling(t, store, dir)
+		spool(t, g, "k", 3)
+		crash(t, g)
+		store.be(none)
+		after := entitlements.NewGate(store, &entitlements.Options{SpoolDir: dir})
+		stop := running(t, after)
+		require.NoError(t, stop())
+		require.Equal(t, int64(3), store.used(t, "acme", "events"))
+		require.Empty(t, left(t, dir, ""))
+		u := use("events", 3)
+		u.Key, u.Metadata = "k", map[string]any{"lane": "a → b"}
+		d, err := after.Consume(t.Context(), u)
+		require.NoError(t, err)
+		require.True(t, d.Replayed, "the caller's retry is the same use")
+	})
+}
+
+// crash leaves the files of g as a process that died would: unlocked. A Gate lets go of its file when it replays.
+func crash(t *testing.T, g *entitlements.Gate) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, g.Run(ctx), "the store is away, so that Run could not finish")
+}
+
+func TestRunReturnsWhatItCouldNotFinish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := newTroubled(), t.TempDir()
+		g := spooling(t, store, dir)
+		spool(t, g, "k", 3)
+		stop := running(t, g)
+		require.ErrorContains(t, stop(), "spool")
+		require.Equal(t, int64(1), g.Stats().Spooled)
+		require.Len(t, left(t, dir, ".spool"), 1)
+	})
+}
+
+func TestRunCountsOnceMoreWhenItEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := newTroubled(), t.TempDir()
+		g := spooling(t, store, dir)
+		stop := running(t, g)
+		spool(t, g, "k", 3)
+		store.be(none)
+		require.NoError(t, stop())
+		require.Equal(t, int64(3), store.used(t, "acme", "events"))
+	})
+}
+
+func TestATornLastLineIsSetAside(t *testing.T) {
+	t.Parallel()
+	for name, tear := range map[string]func(b []byte) []byte{
+		"half a line":      func(b []byte) []byte { return append(b, b[:len(b)/2]...) },
+		"no end of line":   func(b []byte) []byte { return append(b, "0badc0de {\"tenant\":\"acme\"}"...) },
+		"zeros":            func(b []byte) []byte { return append(b, make([]byte, 512)...) },
+		"a flipped bit":    func(b []byte) []byte { again := append([]byte(nil), b...); again[20] ^= 1; return append(b, again...) },
+		"a checksum alone": func(b []byte) []byte { return append(b, b[:9]...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store, dir := newTroubled(), t.TempDir()
+				g := spooling(t, store, dir)
+				spool(t, g, "k", 3)
+				crash(t, g)
+				file := left(t, dir, ".spool")[0]
+				b, err := os.ReadFile(file)
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(file, tear(b), 0o600))
+				store.be(none)
+				stop := running(t, g)
+				require.NoError(t, stop())
+				require.Equal(t, int64(3), store.used(t, "acme", "events"))
+				require.Equal(t, int64(1), g.Stats().SetAside)
+				require.Len(t, left(t, dir, ".refused"), 1)
+				require.Empty(t, left(t, dir, ".spool"))
+			})
+		})
+	}
+}
+
+func TestUseThatTheStoreRefusesIsSetAside(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := newTroubled(), t.TempDir()
+		g := spooling(t, store, dir)
+		spool(t, g, "k", 3)
+		u := use("events", 1)
+		u.Tenant = "nobody"
+		_, err := g.Consume(t.Context(), u)
+		require.NoError(t, err)
+		store.be(none)
+		stop := running(t, g)
+		require.NoError(t, stop())
+		require.Equal(t, int64(3), store.used(t, "acme", "events"))
+		require.Equal(t, int64(1), g.Stats().SetAside)
+		kept, err := os.ReadFile(left(t, dir, ".refused")[0])
+		require.NoError(t, err)
+		require.Contains(t, string(kept), `"tenant":"nobody"`)
+		require.Contains(t, string(kept), "not found")
+	})
+}
+
+func TestAConnectionThatIsLostDuringTheReplayCountsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := newTroubled(), t.TempDir()
+		g := spooling(t, store, dir)
+		for i := range 1200 { // more than one call's worth
+			spool(t, g, fmt.Sprint("k", i), 1)
+		}
+		store.be(broken)
+		stop := running(t, g)
+		time.Sleep(3 * time.Second)
+		require.Len(t, left(t, dir, ".spool"), 1)
+		store.be(none)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, int64(1200), store.used(t, "acme", "events"))
+		require.NoError(t, stop())
+	})
+}
+
+func TestGatesShareAFolder(t *testing.T) {
+	t.Parallel()
+	store, dir := newTroubled(), t.TempDir()
+	gates := make([]*entitlements.Gate, 3)
+	for i := range gates {
+		gates[i] = spooling(t, store, dir)
+	}
+	store.be(none)
+	unlimited := entitlements.Unlimited
+	require.NoError(t, gates[0].Override(t.Context(), "acme", entitlements.Override{
+		Feature: "events", Period: entitlements.Monthly, Hard: &unlimited, Reason: "to count",
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	var writers, runners sync.WaitGroup
+	for _, g := range gates {
+		runners.Go(func() {
+			for ctx.Err() == nil { // each Run begins and ends with a replay
+				once, end := context.WithTimeout(ctx, time.Millisecond)
+				_ = g.Run(once)
+				end()
+			}
+		})
+		for w := range 4 {
+			writers.Go(func() {
+				for i := range 100 {
+					store.be(trouble(i % 2)) // none or away, for all
+					u := use("events", 1)
+					u.Key = fmt.Sprintf("%p-%d-%d", g, w, i)
+					d, err := g.Consume(ctx, u)
+					require.NoError(t, err)
+					require.True(t, d.Allowed)
+				}
+			})
+		}
+	}
+	writers.Wait()
+	cancel()
+	runners.Wait()
+	store.be(none)
+	for _, g := range gates {
+		done, end := context.WithCancel(t.Context())
+		end()
+		require.NoError(t, g.Run(done))
+		require.Zero(t, g.Stats().Spooled)
+		require.Zero(t, g.Stats().SetAside)
+	}
+	require.Equal(t, int64(1200), store.used(t, "acme", "events"))
+	require.Empty(t, left(t, dir, ""))
+}
+
+func TestAFolderThatCannotBeWrittenRefuses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, file := newTroubled(), filepath.Join(t.TempDir(), "file")
+		require.NoError(t, os.WriteFile(file, nil, 0o600))
+		g := spooling(t, store, file)
+		d, err := g.Consume(t.Context(), use("events", 1))
+		require.Error(t, err)
+		require.False(t, d.Allowed, "what cannot be kept is not let through in silence")
+		require.True(t, strings.Contains(err.Error(), "spool"))
+	})
+}

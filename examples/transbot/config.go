@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/transbotai/tenon/internal/pgtest"
+)
+
+// errUsage says that the command line was wrong; what was wrong has been printed.
+var errUsage = errors.New("usage")
+
+// config is how the program was started.
+type config struct {
+	addr        string
+	data        string // where the private Postgres keeps its data
+	demo        bool
+	https       bool
+	linger      time.Duration
+	databaseURL string // empty: a private Postgres
+	adminKey    string // empty: with demo one is made
+}
+
+func readConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
+	c := config{databaseURL: getenv("DATABASE_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY")}
+	f := flag.NewFlagSet("transbot", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	f.StringVar(&c.data, "data", pgtest.KeepDir("transbot"), "`folder` of the private Postgres; not used with DATABASE_URL")
+	f.BoolVar(&c.demo, "demo", false, "fill with a small marketplace and print keys to try")
+	f.BoolVar(&c.https, "https", false, "people reach the service by https, through a proxy: cookies are Secure")
+	f.DurationVar(&c.linger, "linger", 0, "`time` between saying not ready and refusing connections, for a load balancer to see")
+	f.Usage = func() {
+		fmt.Fprintln(stderr, "transbot serves a freight platform in miniature.")
+		f.PrintDefaults()
+		fmt.Fprintln(stderr, "DATABASE_URL names the Postgres to use; without it, one is started below -data.")
+		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
+	}
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return c, err
+		}
+		return c, errUsage
+	}
+	return c, c.check(f, stderr)
+}
+
+// minAdminKey bounds the staff's key below, in bytes: it must not be guessed.
+const minAdminKey = 16
+
+func (c config) check(f *flag.FlagSet, stderr io.Writer) error {
+	wrong := ""
+	switch {
+	case f.NArg() > 0:
+		wrong = "takes no arguments"
+	case c.linger < 0 || c.linger > time.Minute:
+		wrong = "-linger is not within 0 and a minute"
+	case c.adminKey != "" && len(c.adminKey) < minAdminKey:
+		wrong = fmt.Sprintf("TRANSBOT_ADMIN_KEY is shorter than %d bytes", minAdminKey)
+	default:
+		return nil
+	}
+	fmt.Fprintln(stderr, "transbot:", wrong)
+	return errUsage
+}

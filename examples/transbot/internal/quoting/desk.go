@@ -1,0 +1,61 @@
+// Package quoting answers companies that ask what a lane costs. It is where the platform's trade and its plans meet: a
+// quote and the use that it counts as are one transaction.
+package quoting
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/entitlements/entitlementspg"
+)
+
+// The features that quoting uses up.
+const (
+	Rates = "rates"       // one for each quote
+	Bulk  = "bulk_rating" // one for each job
+)
+
+// MaxKey bounds a caller's idempotency key, in bytes.
+const MaxKey = 200
+
+// Desk answers requests for quotes. Its methods may be called concurrently.
+type Desk struct {
+	pool   *pgxpool.Pool
+	gate   *entitlements.Gate
+	logger *slog.Logger
+}
+
+// NewDesk returns a Desk that keeps quotes in pool and counts by gate.
+func NewDesk(pool *pgxpool.Pool, gate *entitlements.Gate, logger *slog.Logger) *Desk {
+	return &Desk{pool: pool, gate: gate, logger: logger}
+}
+
+// gateIn returns the gate as part of a transaction: what it counts holds when tx commits.
+func (d *Desk) gateIn(tx pgx.Tx) *entitlements.Gate {
+	return d.gate.WithStore(entitlementspg.New(tx, nil))
+}
+
+// standing is what is left of the company's rates, for an answer that uses nothing. It is read from the database: the
+// gate's memory does not know yet what a transaction of ours counted.
+func (d *Desk) standing(ctx context.Context, company string) (entitlements.Decision, error) {
+	decision, err := d.gate.WithStore(entitlementspg.New(d.pool, nil)).Check(ctx, company, Rates)
+	decision.Allowed = true
+	return decision, err
+}
+
+func checkKey(key string) error {
+	if len(key) > MaxKey {
+		return tenon.Invalid("idempotency_key", "has %d bytes, more than %d", len(key), MaxKey)
+	}
+	for _, c := range []byte(key) {
+		if c <= ' ' || c > '~' {
+			return tenon.Invalid("idempotency_key", "holds what is no visible ASCII character")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package quoting
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+)
+
+// Request asks for a quote.
+type Request struct {
+	Company string // the tenant
+	Lane    freight.Lane
+	Key     string // the caller's idempotency key: a repeated request gives the same quote and counts once; may be empty
+}
+
+// Answer is a quote, or a Decision that does not allow one.
+type Answer struct {
+	Quote    freight.Quote
+	Decision entitlements.Decision
+	Replayed bool // the quote was made by an earlier request with the same key
+}
+
+// Quote prices a lane and keeps the quote. The use of the company's plan and the quote are one transaction: neither is
+// there without the other, and a refusal leaves no trace. A key that was used for another lane is
+// [entitlements.ErrKeyReused].
+func (d *Desk) Quote(ctx context.Context, r Request) (Answer, error) {
+	if err := checkKey(r.Key); err != nil {
+		return Answer{}, err
+	}
+	rate, err := freight.RateLane(r.Lane, time.Now())
+	if err != nil {
+		return Answer{}, err
+	}
+	var a Answer
+	err = freight.InTx(ctx, d.pool, func(tx pgx.Tx) (keep bool, err error) {
+		a, err = d.quoteIn(ctx, tx, r, rate)
+		return a.Decision.Allowed && !a.Replayed, err
+	})
+	if errors.Is(err, errTaken) {
+		return d.earlier(ctx, r, rate)
+	}
+	return a, err
+}
+
+// errTaken says that there is a quote under the key of a request that the gate took for new: the gate forgets keys in
+// the end.
+var errTaken = errors.New("key taken")
+
+func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.Rate) (Answer, error) {
+	decision, err := d.gateIn(tx).Consume(ctx, r.use(rate.Lane))
+	a := Answer{Decision: decision, Replayed: decision.Replayed}
+	if err != nil || !decision.Allowed {
+		return a, err
+	}
+	quotes := freight.NewStore(tx)
+	if decision.Replayed {
+		a.Quote, err = quotes.QuoteByKey(ctx, r.Company, r.Key)
+		return a, err
+	}
+	a.Quote = freight.NewQuote(rate, entitlements.Instant(time.Now()))
+	a.Quote.Key = r.Key
+	added, err := quotes.AddQuotes(ctx, r.Company, a.Quote)
+	if err == nil && !added[a.Quote.ID] {
+		err = errTaken
+	}
+	return a, err
+}
+
+// earlier answers with the quote that was made under the key before the gate forgot it.
+func (d *Desk) earlier(ctx context.Context, r Request, rate freight.Rate) (Answer, error) {
+	quote, err := freight.NewStore(d.pool).QuoteByKey(ctx, r.Company, r.Key)
+	if err == nil && quote.Rate.Lane != rate.Lane {
+		err = entitlements.ErrKeyReused
+	}
+	if errors.Is(err, tenon.ErrNotFound) { // a deleted quote keeps its key
+		err = entitlements.ErrKeyReused
+	}
+	if err != nil {
+		return Answer{}, err
+	}
+	decision, err := d.standing(ctx, r.Company)
+	return Answer{Quote: quote, Decision: decision, Replayed: true}, err
+}
+
+// use is what the quote counts as. The lane goes with it, so that a key is not taken for two lanes.
+func (r Request) use(l freight.Lane) entitlements.Use {
+	u := entitlements.Use{Tenant: r.Company, Feature: Rates, Quantity: 1, Metadata: map[string]any{
+		"origin": l.Origin, "destination": l.Destination, "weight_kg": l.WeightKG, "pallets": l.Pallets, "ready_on": l.ReadyOn,
+	}}
+	if r.Key != "" {
+		u.Key = "quote/" + r.Key // apart from other keys of the company
+	}
+	return u
+}

@@ -1,0 +1,169 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/entitlements/entitlementshttp"
+)
+
+// apiAccess is counted for each call that works with quotes.
+const apiAccess = "api_access"
+
+// The sizes of bodies, in bytes.
+const (
+	maxBody     = 16 << 10
+	maxBulkBody = 256 << 10
+)
+
+// api returns the routes below /api, for the holder of an API key.
+func (s *Server) api() http.Handler {
+	mux := http.NewServeMux()
+	answers := http.StripPrefix("/api", entitlementshttp.Handler(s.Gate, tenantOf, &entitlementshttp.Options{Logger: s.Logger}))
+	mux.Handle("/api/entitlements", answers)
+	mux.Handle("/api/entitlements/", answers)
+	mux.Handle("/api/limits/", answers)
+	mux.Handle("GET /api/quotes", s.metered(s.listQuotes))
+	mux.Handle("GET /api/quotes/{id}", s.metered(s.getQuote))
+	mux.Handle("POST /api/quotes", s.metered(s.createQuote))
+	mux.Handle("POST /api/quotes/bulk", s.metered(s.createQuotes))
+	return s.bearer(mux)
+}
+
+// bearer lets the holder of an API key through, as the caller, and nobody else.
+func (s *Server) bearer(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok {
+			unauthenticated(w)
+			return
+		}
+		holder, err := s.companies.FindKey(r.Context(), key, time.Now())
+		switch {
+		case errors.Is(err, tenon.ErrDenied):
+			unauthenticated(w)
+		case err != nil:
+			s.fail(w, r, err)
+		default:
+			next.ServeHTTP(w, as(r, holder.CompanyID, "key:"+holder.KeyID))
+		}
+	})
+}
+
+// as returns r with the one who acts in its context.
+func as(r *http.Request, company, actor string) *http.Request {
+	c, _ := tenon.CallerFrom(r.Context())
+	c.Tenant, c.Actor = company, actor
+	return r.WithContext(tenon.WithCaller(r.Context(), c))
+}
+
+// tenantOf returns the company that calls.
+func tenantOf(r *http.Request) (string, error) { return company(r), nil }
+
+func company(r *http.Request) string {
+	c, _ := tenon.CallerFrom(r.Context())
+	return c.Tenant
+}
+
+// metered counts a call that succeeds against the plan's API access. A company whose plan has none is not shut out: its
+// people work with quotes through the same routes, and are bounded by their rates. Asking what one may do is never
+// counted.
+func (s *Server) metered(next http.HandlerFunc) http.Handler {
+	counted := entitlementshttp.Meter(s.Gate, apiAccess, entitlementshttp.Units(1), tenantOf, &entitlementshttp.Options{Logger: s.Logger})(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d, err := s.Gate.Check(r.Context(), company(r), apiAccess)
+		if err == nil && d.Reason == entitlements.ReasonNotInPlan {
+			next(w, r)
+			return
+		}
+		counted.ServeHTTP(w, r)
+	})
+}
+
+func unauthenticated(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	problem(w, http.StatusUnauthorized, "unauthenticated", "Send an API key as a bearer token.")
+}
+
+// problem sends a problem document (RFC 9457) of the platform's own.
+func problem(w http.ResponseWriter, status int, name, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	send(w, status, struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{"urn:transbot:problem:" + name, http.StatusText(status), status, detail})
+}
+
+// send sends v as JSON.
+func send(w http.ResponseWriter, status int, v any) {
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client went away
+}
+
+// fail answers an error and logs what is nobody's fault but ours.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	s.note(r, err)
+	entitlementshttp.WriteError(w, r, err)
+}
+
+// note logs errors of which the client is told nothing.
+func (s *Server) note(r *http.Request, err error) {
+	for _, told := range []error{tenon.ErrInvalid, tenon.ErrNotFound, tenon.ErrConflict, tenon.ErrDenied} {
+		if errors.Is(err, told) {
+			return
+		}
+	}
+	c, _ := tenon.CallerFrom(r.Context())
+	s.Logger.ErrorContext(r.Context(), "request", "path", r.URL.Path, "err", err, "request_id", c.RequestID)
+}
+
+// receive reads a body of at most limit bytes into v, or answers the request.
+func receive(w http.ResponseWriter, r *http.Request, limit int64, v any) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		problem(w, http.StatusUnsupportedMediaType, "media-type", "Send application/json.")
+		return false
+	}
+	err = decodeOne(http.MaxBytesReader(w, r.Body, limit), v)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &tooLarge):
+		problem(w, http.StatusRequestEntityTooLarge, "too-large", "The body is too large.")
+	default:
+		entitlementshttp.WriteError(w, r, tenon.Invalid("body", "is not one JSON object of the known fields"))
+	}
+	return false
+}
+
+var errTrailing = errors.New("something follows the object")
+
+// decodeOne reads one JSON object of known fields and nothing after it.
+func decodeOne(body io.Reader, v any) error {
+	d := json.NewDecoder(body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	switch _, err := d.Token(); {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return err
+	}
+	return errTrailing
+}

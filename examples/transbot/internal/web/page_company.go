@@ -1,0 +1,189 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+)
+
+// maxRecent bounds the quotes on a company's page.
+const maxRecent = 20
+
+// companyView is a company's page.
+type companyView struct {
+	Company  freight.Company
+	Plan     entitlements.Plan // zero: none
+	Status   string
+	Facts    []fact // about the subscription
+	Meters   []meter
+	History  []spell
+	Quotes   []quoteLine
+	Places   []string
+	FormKey  string // makes sending the quote form twice harmless
+	Plans    []entitlements.Plan
+	Features []entitlements.Feature // those with units
+}
+
+// fact is a line about the subscription: what, when, and how far off that is.
+type fact struct {
+	What string
+	When time.Time
+	Off  string
+}
+
+// spell is a line of the history.
+type spell struct {
+	entitlements.Spell
+	Name    string // of the plan
+	Says    string // the status
+	Planned bool
+}
+
+// quoteLine is a quote with its price in words.
+type quoteLine struct {
+	freight.Quote
+	Price string
+}
+
+var doneTexts = map[string]string{
+	"quote": "The quote was made.", "plan": "The plan was changed.", "grant": "The units were granted.",
+	"override": "The limit was overridden.", "removed": "The override was removed.",
+}
+
+func (s *Server) companyPage(w http.ResponseWriter, r *http.Request, v visitor) {
+	s.showCompany(w, r, v, http.StatusOK, "")
+}
+
+// showCompany shows the company's page, with an alert when what was asked for failed.
+func (s *Server) showCompany(w http.ResponseWriter, r *http.Request, v visitor, status int, alert string) {
+	page, err := s.companyView(r.Context(), r.PathValue("company"))
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	s.render(w, r, status, "company", view{
+		Title: page.Company.Name, Visitor: v, Done: doneTexts[r.URL.Query().Get("done")], Alert: alert, Page: page,
+	})
+}
+
+// companyView reads past what is in memory, so that a page shows what was just changed.
+func (s *Server) companyView(ctx context.Context, id string) (companyView, error) {
+	c, err := s.companies.Company(ctx, id)
+	if err != nil {
+		return companyView{}, err
+	}
+	quotes, err := s.companies.Quotes(ctx, id, maxRecent)
+	if err != nil {
+		return companyView{}, err
+	}
+	gate := s.Gate.WithStore(s.Store)
+	versions, err := gate.Catalog(ctx)
+	if err != nil {
+		return companyView{}, err
+	}
+	decisions, err := gate.CheckAll(ctx, id)
+	if err != nil {
+		return companyView{}, err
+	}
+	page := companyView{
+		Company: c, Meters: inGroups(meters(versions, decisions)), Quotes: quoteLines(quotes), Places: freight.Places(),
+		FormKey: tenon.NewID(time.Now()), Plans: versions.PlansByTier(), Features: countable(versions), Status: "no plan",
+	}
+	return page, page.addPlan(ctx, gate, versions)
+}
+
+// addPlan adds what there is to say of the subscription, if there is one.
+func (p *companyView) addPlan(ctx context.Context, gate *entitlements.Gate, versions *entitlements.Versions) error {
+	e, err := gate.Entitlement(ctx, p.Company.ID)
+	if errors.Is(err, entitlements.ErrUnknownTenant) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	p.Plan, _ = versions.Plan(e.Plan, e.Version)
+	p.Status, p.Facts = statusName(e, now), facts(e, versions, now)
+	spells, err := gate.History(ctx, p.Company.ID)
+	for _, line := range slices.Backward(spells) {
+		p.History = append(p.History, spell{
+			Spell: line, Name: planName(versions, line.Plan), Says: statusNames[line.Status], Planned: line.From.After(now),
+		})
+	}
+	return err
+}
+
+// facts are the instants of a subscription that somebody should know.
+func facts(e entitlements.Entitlement, versions *entitlements.Versions, now time.Time) []fact {
+	next := entitlements.Next{}
+	if e.Next != nil {
+		next = *e.Next
+	}
+	var list []fact
+	for _, f := range []fact{
+		{What: "Customer since", When: e.StartedAt},
+		{What: "Trial ends", When: onlyIf(e.Status == entitlements.Trialing, e.TrialEndsAt)},
+		{What: "Payment overdue, access until", When: onlyIf(e.Status == entitlements.PastDue, e.GraceUntil)},
+		{What: "Access until", When: e.AccessUntil},
+		{What: "Billing period ends", When: onlyIf(e.Status == entitlements.Active, e.PeriodEnd(now))},
+		{What: "Moves to " + planName(versions, next.Plan), When: next.At},
+	} {
+		if !f.When.IsZero() {
+			f.Off = until(f.When, now)
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+func onlyIf(yes bool, t time.Time) time.Time {
+	if !yes {
+		return time.Time{}
+	}
+	return t
+}
+
+var groups = []string{"core", "advanced", "enterprise"}
+
+var kinds = []entitlements.Kind{entitlements.Metered, entitlements.Gauge, entitlements.Boolean, entitlements.Config}
+
+// byGroup orders features as people look for them: core first, and in each group what is counted.
+func byGroup(a, b entitlements.Feature) int {
+	return cmp.Or(slices.Index(groups, a.Category)-slices.Index(groups, b.Category),
+		slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind), cmp.Compare(a.Key, b.Key))
+}
+
+func inGroups(list []meter) []meter {
+	slices.SortFunc(list, func(a, b meter) int { return byGroup(a.About, b.About) })
+	return list
+}
+
+// countable returns the features whose units can be granted.
+func countable(v *entitlements.Versions) []entitlements.Feature {
+	var list []entitlements.Feature
+	for _, f := range v.Features {
+		if f.Kind == entitlements.Metered || f.Kind == entitlements.Gauge {
+			list = append(list, f)
+		}
+	}
+	slices.SortFunc(list, byGroup)
+	return list
+}
+
+func quoteLines(quotes []freight.Quote) []quoteLine {
+	lines := make([]quoteLine, len(quotes))
+	for i, q := range quotes {
+		lines[i] = quoteLine{Quote: q, Price: dollars(q.Rate.PriceCents)}
+	}
+	return lines
+}
+
+func dollars(cents int64) string { return fmt.Sprintf("$%s.%02d", count(cents/100), cents%100) }

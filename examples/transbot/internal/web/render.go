@@ -1,0 +1,121 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/entitlements"
+)
+
+//go:embed templates/*.html assets/*
+var files embed.FS
+
+var templates = parse("signin", "index", "company", "explain", "error")
+
+// parse returns each page with what all pages share. The files are part of the program, so a fault in them shows at
+// its first start.
+func parse(pages ...string) map[string]*template.Template {
+	shared := template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/layout.html", "templates/parts.html"))
+	all := make(map[string]*template.Template, len(pages))
+	for _, name := range pages {
+		all[name] = template.Must(template.Must(shared.Clone()).ParseFS(files, "templates/"+name+".html"))
+	}
+	return all
+}
+
+var funcs = template.FuncMap{
+	"count": count,
+	"kilos": func(n int) string { return count(int64(n)) + " kg" },
+	"short": func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"day":   func(t time.Time) string { return t.UTC().Format("2 January 2006") },
+	"clock": func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"money": func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
+}
+
+// count writes a number with its thousands apart, and Unlimited in words.
+func count(n int64) string {
+	if n == entitlements.Unlimited {
+		return "unlimited"
+	}
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// view is what every page shows.
+type view struct {
+	Title   string
+	Visitor visitor
+	Done    string // what was just done
+	Alert   string // what went wrong
+	Page    any
+}
+
+// render sends a page whole or not at all.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
+	var b bytes.Buffer
+	if err := templates[name].ExecuteTemplate(&b, "layout", v); err != nil {
+		s.note(r, err)
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = b.WriteTo(w)
+}
+
+// errorPage tells a person what went wrong.
+func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, status int, text string) {
+	c, _ := tenon.CallerFrom(r.Context())
+	s.render(w, r, status, "error", view{Title: http.StatusText(status), Alert: text, Page: c.RequestID})
+}
+
+// failPage tells a person of an error by its class, and logs what is nobody's fault but ours.
+func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
+	s.note(r, err)
+	status, text := describe(err)
+	s.errorPage(w, r, status, text)
+}
+
+func describe(err error) (status int, text string) {
+	var field *tenon.FieldError
+	switch {
+	case errors.As(err, &field):
+		return http.StatusBadRequest, field.Field + " " + field.Reason + "."
+	case errors.Is(err, tenon.ErrInvalid):
+		return http.StatusBadRequest, "That cannot be right."
+	case errors.Is(err, tenon.ErrNotFound):
+		return http.StatusNotFound, "There is no such page or thing."
+	case errors.Is(err, tenon.ErrConflict):
+		return http.StatusConflict, "That contradicts what is stored. Reload the page and look again."
+	case errors.Is(err, tenon.ErrDenied):
+		return http.StatusForbidden, "Please sign in again."
+	case errors.Is(err, tenon.ErrUnavailable):
+		return http.StatusServiceUnavailable, "This cannot be answered just now. Try again in a moment."
+	}
+	return http.StatusInternalServerError, "Something went wrong on our side."
+}
+
+// assets serves the style and the icon. They change with the program alone.
+func assets() http.Handler {
+	sub, err := fs.Sub(files, "assets")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	server := http.StripPrefix("/assets/", http.FileServerFS(sub))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		server.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/examples/transbot/internal/demo"
+	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/web"
+	"github.com/transbotai/tenon/internal/pgtest"
+	"github.com/transbotai/tenon/listenpg"
+	"github.com/transbotai/tenon/migrations"
+)
+
+//go:embed catalog.json
+var catalogFile []byte
+
+//go:embed schema/*.sql
+var schema embed.FS
+
+// startWithin bounds everything before the first request is taken, but for making the demo's data.
+const startWithin = time.Minute
+
+// run serves until ctx is done.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) (err error) {
+	c, err := readConfig(args, getenv, stderr)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	url, stop, err := database(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	settings, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return err
+	}
+	if err := migrate(ctx, settings.ConnConfig); err != nil {
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	p := newPlatform(pool, logger)
+	if err := p.prepare(ctx, c, stdout); err != nil {
+		return err
+	}
+	return p.serve(ctx, c, stdout)
+}
+
+// database returns where the data is: the Postgres that the environment names, or a private one, with what stops it.
+func database(ctx context.Context, c config) (url string, stop func() error, err error) {
+	if c.databaseURL != "" {
+		return c.databaseURL, func() error { return nil }, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	server, err := pgtest.Start(ctx, &pgtest.Options{Dir: c.data, Durable: true})
+	if err != nil {
+		return "", nil, err
+	}
+	return server.URL("postgres"), server.Stop, nil
+}
+
+// sets returns the migrations of tenon's packages and of the platform itself.
+func sets() ([]migrations.Set, error) {
+	files, err := fs.Sub(schema, "schema")
+	return []migrations.Set{migrations.Entitlements, migrations.NewSet("transbot", files)}, err
+}
+
+func migrate(ctx context.Context, settings *pgx.ConnConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	all, err := sets()
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, settings)
+	if err != nil {
+		return err
+	}
+	return errors.Join(migrations.Apply(ctx, conn, all...), conn.Close(ctx))
+}
+
+// platform is the running program.
+type platform struct {
+	pool     *pgxpool.Pool
+	store    *entitlementspg.Store
+	gate     *entitlements.Gate
+	listener *listenpg.Listener
+	adminKey string
+	logger   *slog.Logger
+}
+
+func newPlatform(pool *pgxpool.Pool, logger *slog.Logger) *platform {
+	listener := listenpg.New(pool.Config().ConnConfig, &listenpg.Options{Logger: logger})
+	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Logger: logger})
+	gate := entitlements.NewGate(store, &entitlements.Options{Logger: logger})
+	return &platform{pool: pool, store: store, gate: gate, listener: listener, logger: logger}
+}
+
+// prepare loads the catalogue and, when asked for, the demo.
+func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) error {
+	catalog, err := entitlements.ParseCatalog(bytes.NewReader(catalogFile))
+	if err != nil {
+		return err
+	}
+	if _, err := p.gate.ApplyCatalog(ctx, catalog); err != nil {
+		return err
+	}
+	p.adminKey = c.adminKey
+	if !c.demo {
+		return nil
+	}
+	return p.fill(ctx, stdout)
+}
+
+// fill makes the demo's data and prints keys for it, as lines for a shell.
+func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
+	now := time.Now().UTC()
+	made, err := demo.Fill(ctx, p.pool, now)
+	if err != nil {
+		return err
+	}
+	p.logger.Info("demo filled", "companies", made.Companies, "quotes", made.Quotes, "took", time.Since(now).Round(time.Millisecond))
+	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "# keys to try; the companies' are good for a week")
+	for _, k := range keys {
+		fmt.Fprintf(stdout, "export %s_KEY=%s # %s\n", strings.ToUpper(k.Plan), k.Key, k.Company)
+	}
+	if p.adminKey == "" {
+		p.adminKey = freight.NewKey()
+		fmt.Fprintf(stdout, "export ADMIN_KEY=%s # the staff, until the program ends\n", p.adminKey)
+	}
+	return nil
+}
+
+func (p *platform) web(c config) *web.Server {
+	return web.New(web.Config{
+		Pool: p.pool, Store: p.store, Gate: p.gate, AdminKey: p.adminKey, HTTPS: c.https, Logger: p.logger,
+	})
+}
