@@ -345,8 +345,12 @@ func (g *Gate) assume(op Op) {
 	}
 	w.slot(op.Use.Feature).change(func(a answer) (answer, bool) {
 		a.decision.Used += op.Use.Quantity
-		if a.decision.Remaining != Unlimited {
-			a.decision.Remaining = max(0, a.decision.Remaining-op.Use.Quantity)
+		if d := &a.decision; d.Remaining != Unlimited {
+			over := max(0, op.Use.Quantity-d.Remaining)
+			d.Remaining = max(0, d.Remaining-op.Use.Quantity)
+			if d.Overage != Unlimited {
+				d.Overage = max(0, d.Overage-over)
+			}
 		}
 		return a, true
 	})

@@ -122,7 +122,8 @@ type Decision struct {
 	Soft        int64         `json:"soft"`                // 0 or Unlimited: there is none
 	Used        int64         `json:"used"`                // in the present period, this use included
 	Held        int64         `json:"held"`                // by open holds
-	Remaining   int64         `json:"remaining"`           // units left of the plan's and of grants, overage not counted; Unlimited is -1
+	Remaining   int64         `json:"remaining"`           // units left of the plan's and of grants; Unlimited is -1
+	Overage     int64         `json:"overage"`             // units past Remaining that are allowed, to be billed; Unlimited is -1
 	ResetsAt    time.Time     `json:"resets_at,omitzero"`  // when the period ends; zero: never
 	Upgrade     string        `json:"upgrade,omitempty"`   // of a refusal: the lowest plan that would allow
 	Age         time.Duration `json:"age,omitempty"`       // how old the view was that Check answered from, in nanoseconds; 0: decided by the store

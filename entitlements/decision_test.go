@@ -29,6 +29,8 @@ func TestADecisionSaysWhichPlanWouldAllow(t *testing.T) {
 	require.Equal(t, "Not in your plan.", d.Text())
 	d.Upgrade = "pro"
 	require.Equal(t, "Not in your plan. The plan pro includes it.", d.Text())
+	d.Reason = entitlements.ReasonLimitReached
+	require.Equal(t, "The limit of your plan is reached. The plan pro includes more.", d.Text())
 }
 
 func TestADecisionInJSONHasNames(t *testing.T) {
@@ -39,7 +41,7 @@ func TestADecisionInJSONHasNames(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"allowed":true,"answer":"yes","reason":"over_soft","source":"addon","feature":"rates","plan":"starter",
-		"plan_version":1,"hard":-1,"soft":0,"used":7,"held":0,"remaining":-1}`, string(b))
+		"plan_version":1,"hard":-1,"soft":0,"used":7,"held":0,"remaining":-1,"overage":0}`, string(b))
 }
 
 func TestAnswersAndSourcesHaveNames(t *testing.T) {

@@ -50,7 +50,7 @@ func (g *Gate) permits(f Fallback, tenant, feature string, quantity int64) bool 
 
 // covers says whether quantity is within what was left.
 func (d Decision) covers(quantity int64) bool {
-	return d.Remaining == Unlimited || quantity <= d.Remaining || d.Reason == ReasonOverage
+	return d.Remaining == Unlimited || d.Overage == Unlimited || quantity <= d.Remaining+d.Overage
 }
 
 // lastKnown returns the last answer that was had, however old, with its age. Its period must not have ended.

@@ -76,7 +76,7 @@ func (a *Account) describe(reason Reason, now time.Time, w *window) Decision {
 	d.Hard, d.Soft, d.Used, d.Held = w.Hard, w.Soft, w.Used, w.Held
 	d.ResetsAt = resets(w.Period, w.End)
 	free := a.capacity(a.windows(now), now)
-	d.Remaining = remaining(free.included, free.granted)
+	d.Remaining, d.Overage = remaining(free.included, free.granted), unlimited(free.overage)
 	return d
 }
 
@@ -101,6 +101,14 @@ func remaining(included, granted int64) int64 {
 		return Unlimited
 	}
 	return included + granted
+}
+
+// unlimited is n as a Decision says it.
+func unlimited(n int64) int64 {
+	if n > MaxQuantity {
+		return Unlimited
+	}
+	return n
 }
 
 // seal seals the counter of a feature with one window. With several, each counter says nothing alone.
@@ -155,7 +163,7 @@ func (c *Counter) Decide(feature string, quantity int64) Decision {
 	d := Decision{
 		Allowed: true, Answer: Yes, Reason: ReasonAllowed, Source: c.Source, Feature: feature,
 		Plan: c.Plan, PlanVersion: c.PlanVersion, Hard: c.Hard, Soft: c.Soft, Used: c.Used, Held: c.Held,
-		Remaining: remaining(included, c.Spare), ResetsAt: resets(c.Period, c.End),
+		Remaining: remaining(included, c.Spare), Overage: unlimited(overage), ResetsAt: resets(c.Period, c.End),
 	}
 	switch over := included+c.Spare == 0; {
 	case quantity == 0 && over && overage == 0:

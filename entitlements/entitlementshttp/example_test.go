@@ -117,7 +117,7 @@ func ExampleProblem() {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("POST", "/api/partners", nil))
 	fmt.Println(w.Body)
-	// Output: {"type":"urn:tenon:problem:limit-reached","title":"Payment Required","status":402,"detail":"The limit of your plan is reached. The plan pro includes it.","feature":"directory","reason":"limit_reached","plan":"starter","upgrade":"pro","hard":1,"soft":0,"used":0,"held":0,"remaining":1,"unlimited":false}
+	// Output: {"type":"urn:tenon:problem:limit-reached","title":"Payment Required","status":402,"detail":"The limit of your plan is reached. The plan pro includes more.","feature":"directory","reason":"limit_reached","plan":"starter","upgrade":"pro","hard":1,"soft":0,"used":0,"held":0,"remaining":1,"unlimited":false}
 }
 
 func ExampleWriteError() {

@@ -39,7 +39,7 @@ func TestHandlerAnswersAFeature(t *testing.T) {
 	delete(m, "resets_at")
 	require.Equal(t, map[string]any{
 		"allowed": true, "answer": "yes", "reason": "over_soft", "source": "plan", "feature": "rates", "plan": "starter",
-		"plan_version": 1.0, "hard": 2.0, "soft": 1.0, "used": 1.0, "held": 0.0, "remaining": 1.0,
+		"plan_version": 1.0, "hard": 2.0, "soft": 1.0, "used": 1.0, "held": 0.0, "remaining": 1.0, "overage": 0.0,
 		"text": "Included in your plan. You have reached its soft limit.",
 	}, m)
 

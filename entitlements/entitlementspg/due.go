@@ -107,10 +107,6 @@ func (s *Store) expireOne(ctx context.Context, a account, now time.Time) error {
 	})
 }
 
-// patientSQL bounds how long work that can be done later waits for a lock, while it holds the tenant's.
-const patientSQL = `
-select set_config('lock_timeout', '1s', true)`
-
 // freeSQL locks the tenant's rights unless somebody else has them locked. A tenant without any is free.
 const freeSQL = `
 with locked as materialized (
@@ -125,11 +121,11 @@ select exists (select from locked)
     from tenon.org_entitlements
     where tenant_id = $1)`
 
-// whenFree runs f in a transaction that has the tenant's rights locked. When somebody else has, it leaves the work to
-// the next round, so that one tenant holds up no other.
+// whenFree runs f in a transaction that has the tenant's rights locked. When somebody else has them or a counter, it
+// leaves the work to the next round, so that one tenant holds up no other.
 func (s *Store) whenFree(ctx context.Context, tenant string, f func(tx pgx.Tx) error) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, patientSQL); err != nil {
+	err := s.once(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, patienceSQL); err != nil {
 			return err
 		}
 		var free bool
@@ -138,4 +134,8 @@ func (s *Store) whenFree(ctx context.Context, tenant string, f func(tx pgx.Tx) e
 		}
 		return f(tx)
 	})
+	if retryable(err) {
+		return nil
+	}
+	return translate(err)
 }

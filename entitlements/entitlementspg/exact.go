@@ -71,10 +71,11 @@ func (l *ledger) read(ctx context.Context) error {
 	rights := newRightsReader([]string{l.account.tenant})
 	b := &pgx.Batch{}
 	b.Queue(lockEntitlementSQL, l.account.tenant).Query(rights.entitlements)
-	rights.queue(b, []string{l.account.tenant})
+	b.Queue(overridesSQL, []string{l.account.tenant}).Query(rights.overrides)
+	b.Queue(attachmentsSQL, []string{l.account.tenant}).Query(rights.attachments)
+	l.queueGrantsIn(b, rights)
 	l.queueHolds(b)
 	l.queueKeys(b)
-	b.Queue(alertsSQL, l.account.tenant, l.account.feature).Query(l.readAlerts)
 	if err := l.tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
@@ -83,6 +84,29 @@ func (l *ledger) read(ctx context.Context) error {
 		return err
 	}
 	return l.readCounters(ctx)
+}
+
+// usableGrantsSQL leaves out the grants that have ended: nothing is drawn from them, and nothing is held. A correction
+// gives back to those as well.
+const usableGrantsSQL = `
+select ` + grantColumns + `
+from tenon.grants
+where tenant_id = $1
+  and feature_key = $2
+  and (held > 0
+    or used + held < amount and voided_at is null and (expires_at is null or expires_at > $3)
+    or $4)
+order by id`
+
+func (l *ledger) queueGrantsIn(b *pgx.Batch, rights rightsReader) {
+	corrects := slices.ContainsFunc(l.jobs, func(j job) bool { return j.op.Kind == entitlements.OpCorrect })
+	earliest := l.now
+	for _, j := range l.jobs {
+		if j.op.Now.Before(earliest) {
+			earliest = j.op.Now
+		}
+	}
+	b.Queue(usableGrantsSQL, l.account.tenant, l.account.feature, earliest, corrects).Query(rights.grants)
 }
 
 // terms resolves the account's terms by a catalogue that knows the tenant's plan and the feature.
@@ -121,9 +145,20 @@ left join lateral (
     and d.source_id = h.id) d on h.state = 'open'
 where h.tenant_id = $1
   and h.feature_key = $2
-  and (h.state = 'open'
-    or h.id = any ($3::text[]::uuid[])
-    or h.id in (select k.id from tenon.usage_keys k where k.tenant_id = $1 and k.key = any ($4::text[])))
+  and h.id in (
+    select o.id
+    from tenon.holds o
+    where o.tenant_id = $1
+      and o.feature_key = $2
+      and o.state = 'open'
+    union
+    select u.id::uuid
+    from unnest($3::text[]) as u(id)
+    union
+    select k.id
+    from tenon.usage_keys k
+    where k.tenant_id = $1
+      and k.key = any ($4::text[]))
 order by h.created_at, h.id`
 
 func (l *ledger) queueHolds(b *pgx.Batch) {
@@ -236,7 +271,21 @@ const alertsSQL = `
 select period, period_start, threshold
 from tenon.usage_alerts
 where tenant_id = $1
-  and feature_key = $2`
+  and feature_key = $2
+  and (period, period_start) in (
+    select *
+    from unnest($3::text[], $4::timestamptz[]))`
+
+func (l *ledger) queueAlertsIn(b *pgx.Batch) {
+	var periods []string
+	var starts []time.Time
+	for _, t := range l.instants() {
+		for _, w := range l.Terms.Windows(t) {
+			periods, starts = append(periods, w.Period.String()), append(starts, w.Start)
+		}
+	}
+	b.Queue(alertsSQL, l.account.tenant, l.account.feature, periods, starts).Query(l.readAlerts)
+}
 
 func (l *ledger) readAlerts(rows pgx.Rows) error {
 	l.Alerts = map[entitlements.Alert]bool{}
@@ -313,6 +362,7 @@ func (l *ledger) readCounters(ctx context.Context) error {
 		}
 		return err
 	})
+	l.queueAlertsIn(b)
 	if err := l.tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}

@@ -36,8 +36,11 @@ from tenon.org_addons
 where tenant_id = any ($1::text[])
 order by tenant_id, attached_at, addon_id`
 
+const grantColumns = `tenant_id, id::text, feature_key, amount, used, held, priority, effective_at, expires_at, created_at,
+  voided_at, reason`
+
 const grantsSQL = `
-select tenant_id, id::text, feature_key, amount, used, held, priority, effective_at, expires_at, created_at, voided_at, reason
+select ` + grantColumns + `
 from tenon.grants
 where tenant_id = any ($1::text[])
 order by tenant_id, id`

@@ -108,25 +108,22 @@ where ctid = any (array(
   limit $2
   for update skip locked))`
 
-// pruneAlertsSQL forgets the thresholds of periods that are over by as much: those whose counter is gone.
+// pruneAlertsSQL forgets the thresholds of periods that are over by as much.
 const pruneAlertsSQL = `
 delete from tenon.usage_alerts
 where ctid = any (array(
   select ctid
-  from tenon.usage_alerts a
+  from tenon.usage_alerts
   where period_end < $1
-    and not exists (
-      select
-      from tenon.usage_counters c
-      where c.tenant_id = a.tenant_id
-        and c.feature_key = a.feature_key
-        and c.period = a.period
-        and c.period_start = a.period_start)
   limit $2
   for update skip locked))`
 
+// pruneEvery is how often prune reads what it removes from; that may be long.
+const pruneEvery = time.Hour
+
 func (s *Store) prune(ctx context.Context, now time.Time) error {
-	if s.options.KeepKeys < 0 {
+	last := s.stats.lastPrune.Load()
+	if s.options.KeepKeys < 0 || last != nil && now.Sub(*last) < pruneEvery {
 		return nil
 	}
 	for _, sql := range []string{pruneKeysSQL, pruneHoldsSQL, pruneCountersSQL, pruneAlertsSQL} {
@@ -141,5 +138,6 @@ func (s *Store) prune(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
+	s.stats.lastPrune.Store(&now)
 	return nil
 }

@@ -300,7 +300,11 @@ func TestRunCancelledInTheMiddleLeavesTheRestToTheNext(t *testing.T) {
 		}, 10*time.Second, time.Millisecond)
 		require.NoError(t, stop())
 	}
-	runOnce(t, s)
+	stop := running(t, entitlementspg.New(pool, &entitlementspg.Options{Every: time.Millisecond, Recorder: opts.Recorder}))
+	require.Eventually(t, func() bool {
+		return one[int](t, pool, "select count(*) from tenon.org_entitlements where next_at is not null") == 0
+	}, 10*time.Second, time.Millisecond)
+	require.NoError(t, stop())
 	for _, tenant := range tenants {
 		require.Equal(t, "free true 2", one[string](t, pool, planSQL, tenant))
 	}
@@ -319,7 +323,7 @@ func TestATenantThatSomebodyHasLockedHoldsUpNoOtherInRun(t *testing.T) {
 		expiring(t, s, holders[len(holders)-1], calls)
 	}
 	planned(t, s, tenants...)
-	unlock, unlockToo := lockRights(t, pool, tenants[0]), lockRights(t, pool, holders[0])
+	unlock, unlockToo := lockRights(t, pool, tenants[0]), locked(t, pool, holders[0], calls)
 	stop := running(t, s)
 	others := func() bool {
 		return one[int](t, pool, "select count(*) from tenon.org_entitlements where next_at is not null") == 1 &&

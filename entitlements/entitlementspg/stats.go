@@ -23,8 +23,9 @@ type Stats struct {
 type counts struct {
 	batches, settled, largest, slowest, aparts, exacts, retries, pruned, missing atomic.Int64
 
-	lastRun  atomic.Pointer[time.Time]
-	lastFail atomic.Pointer[string]
+	lastRun   atomic.Pointer[time.Time]
+	lastPrune atomic.Pointer[time.Time]
+	lastFail  atomic.Pointer[string]
 }
 
 func (c *counts) batch(n int, took time.Duration) {

@@ -159,8 +159,8 @@ func TestInTheCallersTransaction(t *testing.T) {
 		crossed := make(chan error, 1)
 		go func() {
 			_, err := within(g, one).Consume(t.Context(), use(tenant, open, 1, ""))
-			crossed <- err
 			_ = one.Rollback(context.Background())
+			crossed <- err
 		}()
 		_, err := within(g, two).Consume(t.Context(), use(tenant, calls, 1, ""))
 		_ = two.Rollback(context.Background())

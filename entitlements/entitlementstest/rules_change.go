@@ -130,20 +130,19 @@ func sameRights(r *rig, got, want *entitlements.Rights) {
 var historyRules = group{"history", []rule{
 	{
 		"the_history_tells_every_plan",
-		"History lists the plans that were, are and will be in force, oldest first.",
+		"History lists the plans that were, are and will be in force, oldest first, from the first StartedAt on.",
 		func(r *rig) {
 			r.reporter()
 			r.on(basic)
-			first := r.now
 			r.later(time.Hour)
 			r.move(team)
 			second := r.now
 			r.later(time.Hour)
 			r.plan(free, started.AddDate(0, 1, 0))
-			r.tells(spell(first, basic), spell(second, team), spell(started.AddDate(0, 1, 0), free))
+			r.tells(spell(started, basic), spell(second, team), spell(started.AddDate(0, 1, 0), free))
 			r.now = started.AddDate(0, 2, 0)
 			r.move(big)
-			r.tells(spell(first, basic), spell(second, team), spell(started.AddDate(0, 1, 0), free), spell(r.now, big))
+			r.tells(spell(started, basic), spell(second, team), spell(started.AddDate(0, 1, 0), free), spell(r.now, big))
 		},
 	},
 	{
@@ -152,12 +151,11 @@ var historyRules = group{"history", []rule{
 		func(r *rig) {
 			r.reporter()
 			r.on(team)
-			first := r.now
 			r.later(time.Hour)
 			r.plan(free, started.AddDate(0, 1, 0))
 			r.later(time.Hour)
 			r.entitle(func(e *entitlements.Entitlement) { e.Next = nil })
-			r.tells(spell(first, team))
+			r.tells(spell(started, team))
 		},
 	},
 	{
@@ -166,13 +164,12 @@ var historyRules = group{"history", []rule{
 		func(r *rig) {
 			r.reporter()
 			r.on(basic)
-			first := r.now
 			r.later(time.Hour)
 			end := r.now.Add(48 * time.Hour)
 			r.entitle(func(e *entitlements.Entitlement) { e.Status, e.GraceUntil = entitlements.PastDue, end })
 			due, over := spell(r.now, basic), spell(end, basic)
 			due.Status, over.Status = entitlements.PastDue, entitlements.Canceled
-			r.tells(spell(first, basic), due, over)
+			r.tells(spell(started, basic), due, over)
 		},
 	},
 	{
@@ -181,11 +178,10 @@ var historyRules = group{"history", []rule{
 		func(r *rig) {
 			r.reporter()
 			r.on(basic)
-			first := r.now
 			r.later(time.Hour)
 			r.grant(entitlements.Grant{Feature: calls, Amount: 1})
 			r.attach(pack, 1)
-			r.tells(spell(first, basic))
+			r.tells(spell(started, basic))
 		},
 	},
 	{
