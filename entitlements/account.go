@@ -268,11 +268,14 @@ func (a *Account) burnable(t time.Time) []*Grant {
 			live = append(live, g)
 		}
 	}
-	slices.SortStableFunc(live, func(x, y *Grant) int {
-		return cmp.Or(cmp.Compare(x.Priority, y.Priority), compareExpiry(x.ExpiresAt, y.ExpiresAt),
-			x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
-	})
+	slices.SortStableFunc(live, compareGrants)
 	return live
+}
+
+// compareGrants orders grants as they burn.
+func compareGrants(x, y *Grant) int {
+	return cmp.Or(cmp.Compare(x.Priority, y.Priority), compareExpiry(x.ExpiresAt, y.ExpiresAt),
+		x.CreatedAt.Compare(y.CreatedAt), cmp.Compare(x.ID, y.ID))
 }
 
 func compareExpiry(x, y time.Time) int {

@@ -101,13 +101,15 @@ func (a *Account) commit(op Op) Outcome {
 }
 
 // settleHeld turns the covered part of a hold into use, at the hold's own time and from its own grants: what the plan
-// included first, then what came from grants, then overage. The rest goes back, to the grants drawn last first.
+// included first, then what came from grants, then overage. The rest goes back, to the grants drawn last first: a store
+// need not keep the order of draws, since it is that in which grants burn.
 func (a *Account) settleHeld(op Op, h *StoredHold, covered int64) {
 	var drawn int64
 	for _, d := range h.Draws {
 		drawn += d.Quantity
 	}
 	keep := min(max(0, covered-h.Included), drawn)
+	slices.SortStableFunc(h.Draws, func(x, y Draw) int { return compareGrants(a.grant(x.Grant), a.grant(y.Grant)) })
 	kept := a.keep(h.Draws, keep)
 	h.Draws = nil // they are the event's now
 	a.count(h.CreatedAt, covered, -h.Quantity, keep-drawn)

@@ -120,7 +120,7 @@ type mixer struct {
 }
 
 func (m *mixer) run(ctx context.Context) error {
-	for n := range 12 {
+	for n := range 8 {
 		key := fmt.Sprintf("%s/%d", m.name, n)
 		act := m.consume
 		if n%3 == 2 {

@@ -11,11 +11,14 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 )
 
-// settleSQL settles plain uses of many accounts in one statement: it locks the counters whose seal holds, takes those
-// accounts whose uses fit under the ceiling, claims their keys, and writes counters and events for the keys that it
-// got. A key that exists is not claimed and neither counted nor written; the account comes back with fewer uses than
-// were sent. The lock comes in key order, by a CTE, since an update does not lock in any order; "for no key update"
-// reads the row again after a wait, so what fits is decided on what is locked.
+// settleSQL settles plain uses of many accounts in one statement: it locks the counters whose seal holds, takes the uses
+// of those accounts whose sum fits under the ceiling, claims their keys, and writes events and counters for the keys
+// that it got. The last row names the uses that fitted and whose key was there already: they are neither counted nor
+// written. The lock comes in key order, by a CTE, since an update does not lock in any order; "for no key update" reads
+// the row again after a wait, so what fits is decided on what is locked.
+//
+// The parts are put together by "in (select …) is true", which Postgres always hashes. It takes every CTE to have one
+// row, so that it would carry out a join of two by a nested loop, in quadratic time.
 const settleSQL = `
 with accounts as (
   select *
@@ -31,43 +34,44 @@ with accounts as (
     and c.period_end > a.first_at
   order by c.tenant_id, c.feature_key
   for no key update of c %s
+), uses as materialized (
+  select *
+  from unnest($6::bigint[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::bigint[],
+      $13::timestamptz[], $14::text[])
+    as u(n, tenant_id, feature_key, key, id, digest, qty, occurred_at, metadata)
+  where (n in (select l.n from locked l where l.qty <= l.ceiling - l.used - l.held)) is true
 ), claimed as (
   insert into tenon.usage_keys (tenant_id, key, id, digest)
-  select l.tenant_id, u.key, u.id::uuid, u.digest
-  from locked l
-  join unnest($6::bigint[], $7::text[], $8::text[], $9::bigint[]) as u(n, key, id, digest) on u.n = l.n
-  where l.qty <= l.ceiling - l.used - l.held
+  select tenant_id, key, id, digest
+  from uses
   on conflict do nothing
   returning id
-), written as (
-  select l.n, u.id::uuid as id, u.qty, u.occurred_at, u.metadata
-  from locked l
-  join unnest($6::bigint[], $8::text[], $10::bigint[], $11::timestamptz[], $12::text[])
-    as u(n, id, qty, occurred_at, metadata) on u.n = l.n
-  join claimed k on k.id = u.id::uuid
 ), events as (
   insert into tenon.usage_events (tenant_id, id, feature_key, qty, occurred_at, metadata)
-  select l.tenant_id, w.id, l.feature_key, w.qty, w.occurred_at, w.metadata::jsonb
-  from written w
-  join locked l on l.n = w.n
-), sums as materialized (
-  select w.n, sum(w.qty)::bigint as qty, array_agg(w.id::text) as ids
-  from written w
-  group by w.n
+  select tenant_id, id, feature_key, qty, occurred_at, metadata::jsonb
+  from uses
+  where (id in (select id from claimed)) is true
 ), counted as (
   update tenon.usage_counters c
   set used = c.used + s.qty
-  from sums s
-  join locked l on l.n = s.n
-  where c.tenant_id = l.tenant_id
-    and c.feature_key = l.feature_key
-    and c.period = l.period
-    and c.period_start = l.period_start
+  from (
+    select tenant_id, feature_key, sum(qty)::bigint as qty, min(occurred_at) as first_at
+    from uses
+    where (id in (select id from claimed)) is true
+    group by tenant_id, feature_key
+  ) s
+  where c.tenant_id = s.tenant_id
+    and c.feature_key = s.feature_key
+    and c.sealed_until > $5
+    and c.period_start <= s.first_at
+    and c.period_end > s.first_at
 )
-select l.n, l.period, l.period_start, l.period_end, l.used, l.held, l.granted, l.ceiling, l.source, l.plan_id,
-  l.plan_version, l.hard_limit, l.soft_limit, l.overage_limit, l.spare, s.ids
-from locked l
-left join sums s on s.n = l.n`
+select n, period, period_start, period_end, used, held, granted, ceiling, source, plan_id, plan_version, hard_limit,
+  soft_limit, overage_limit, spare, null::text[]
+from locked
+union all
+select 0, '', $5, $5, 0, 0, 0, 0, 0::smallint, '', 0, 0, 0, 0, 0,
+  (select array_agg(id::text) from uses where (id in (select id from claimed)) is not true)`
 
 // locking says what [settleSQL] does about a counter that somebody else has locked.
 type locking string
@@ -95,6 +99,8 @@ type uses struct {
 	last              time.Time
 
 	account      []int64
+	tenantOf     []string
+	featureOf    []string
 	keys, ids    []string
 	digests, qty []int64
 	at           []time.Time
@@ -121,6 +127,7 @@ func (u *uses) add(a account, jobs []job) {
 		if op.Metadata != nil {
 			metadata = string(op.Metadata)
 		}
+		u.tenantOf, u.featureOf = append(u.tenantOf, a.tenant), append(u.featureOf, a.feature)
 		u.account, u.keys, u.ids = append(u.account, n), append(u.keys, op.Use.Key), append(u.ids, op.ID)
 		u.digests, u.qty = append(u.digests, op.Digest), append(u.qty, op.Use.Quantity)
 		u.at, u.metadata = append(u.at, op.At), append(u.metadata, metadata)
@@ -129,7 +136,10 @@ func (u *uses) add(a account, jobs []job) {
 }
 
 func (u *uses) args() []any {
-	return []any{u.tenants, u.features, u.sums, u.firsts, u.last, u.account, u.keys, u.ids, u.digests, u.qty, u.at, u.metadata}
+	return []any{
+		u.tenants, u.features, u.sums, u.firsts, u.last,
+		u.account, u.tenantOf, u.featureOf, u.keys, u.ids, u.digests, u.qty, u.at, u.metadata,
+	}
 }
 
 // fast settles what it can of the accounts by their counters alone, and takes it out of jobs. It returns the accounts
@@ -149,11 +159,14 @@ func (s *Store) fast(ctx context.Context, accounts []account, jobs map[account][
 		return rest, nil
 	}
 	found := make([]row, len(sent))
-	if err := s.sendUses(ctx, &u, mode, found); err != nil {
+	known, err := s.sendUses(ctx, &u, mode, found)
+	if err != nil {
 		return nil, err
 	}
 	for i, a := range sent {
-		left, err := s.answer(ctx, a, jobs[a], &found[i])
+		r := &found[i]
+		r.fits, r.known = u.sums[i] <= r.Ceiling-r.Used-r.Held, known
+		left, err := s.answer(ctx, a, jobs[a], r)
 		if err != nil {
 			return nil, err
 		}
@@ -165,48 +178,63 @@ func (s *Store) fast(ctx context.Context, accounts []account, jobs map[account][
 	return rest, nil
 }
 
-// row is what settleSQL returns of an account: its counter before, and the ids of the events that were written.
+// row is what settleSQL returns of an account: its counter before.
 type row struct {
 	entitlements.Counter
 	there bool
-	ids   []string
+	fits  bool            // all of the account's uses fitted under the ceiling
+	known map[string]bool // ids of uses, of any account, whose key was there already
 }
 
-func (s *Store) sendUses(ctx context.Context, u *uses, mode locking, found []row) error {
-	read := func(rows pgx.Rows) error { return readRows(rows, found) }
+// sendUses fills found and returns the ids of the uses whose key was there already.
+func (s *Store) sendUses(ctx context.Context, u *uses, mode locking, found []row) (known map[string]bool, err error) {
+	read := func(rows pgx.Rows) (err error) {
+		known, err = readRows(rows, found)
+		return err
+	}
 	if s.bound {
 		rows, err := s.db.Query(ctx, settleBy[mode], u.args()...)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer rows.Close()
-		return read(rows)
+		err = read(rows)
+		return known, err
 	}
 	b := &pgx.Batch{}
 	b.Queue(byIndexSQL)
 	b.Queue(settleBy[mode], u.args()...).Query(read)
-	return s.db.SendBatch(ctx, b).Close()
+	err = s.db.SendBatch(ctx, b).Close()
+	return known, err
 }
 
-func readRows(rows pgx.Rows, found []row) error {
+func readRows(rows pgx.Rows, found []row) (known map[string]bool, err error) {
+	known = map[string]bool{}
 	for rows.Next() {
 		var n int64
 		var text string
 		var source int16
 		var r row
+		var ids []string
 		err := rows.Scan(&n, &text, &r.Start, &r.End, &r.Used, &r.Held, &r.Granted, &r.Ceiling, &source, &r.Plan,
-			&r.PlanVersion, &r.Hard, &r.Soft, &r.Overage, &r.Spare, &r.ids)
+			&r.PlanVersion, &r.Hard, &r.Soft, &r.Overage, &r.Spare, &ids)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if n == 0 {
+			for _, id := range ids {
+				known[id] = true
+			}
+			continue
 		}
 		if r.Period, err = entitlements.ParsePeriod(text); err != nil {
-			return err
+			return nil, err
 		}
 		r.Start, r.End = entitlements.Instant(r.Start), entitlements.Instant(r.End)
 		r.Source, r.there = entitlements.Source(source), true
 		found[n-1] = r
 	}
-	return rows.Err()
+	return known, rows.Err()
 }
 
 // answer gives the jobs of an account their outcomes, and returns those that the counter alone cannot answer.
@@ -214,7 +242,7 @@ func (s *Store) answer(ctx context.Context, a account, jobs []job, r *row) ([]jo
 	switch {
 	case !r.there:
 		return jobs, nil
-	case len(r.ids) > 0:
+	case r.fits:
 		return r.accept(a, jobs), nil
 	case !r.Decide(a.feature, 0).Allowed:
 		return s.refuse(ctx, a, jobs, r)
@@ -225,10 +253,9 @@ func (s *Store) answer(ctx context.Context, a account, jobs []job, r *row) ([]jo
 
 // accept answers the jobs whose events were written, each with the balance that it left, in their order.
 func (r *row) accept(a account, jobs []job) (left []job) {
-	written := r.written(len(jobs))
 	accepted := make([]job, 0, len(jobs))
 	for _, j := range jobs {
-		if written != nil && !written[j.op.ID] {
+		if r.known[j.op.ID] {
 			left = append(left, j)
 			continue
 		}
@@ -241,18 +268,6 @@ func (r *row) accept(a account, jobs []job) (left []job) {
 		j.outcome.After = after
 	}
 	return left
-}
-
-// written returns the ids as a set; nil when all n were written.
-func (r *row) written(n int) map[string]bool {
-	if len(r.ids) == n {
-		return nil
-	}
-	set := make(map[string]bool, len(r.ids))
-	for _, id := range r.ids {
-		set[id] = true
-	}
-	return set
 }
 
 const anyKeySQL = `

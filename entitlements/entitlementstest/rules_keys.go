@@ -50,6 +50,23 @@ var keyRules = group{"keys", []rule{
 		},
 	},
 	{
+		"a_key_is_replayed_though_holds_fill_the_limit",
+		"A retry counts nothing, so that what others hold does not refuse it: alone, and among operations that are refused.",
+		func(r *rig) {
+			r.on(basic)
+			r.reserve(calls, 7, time.Minute)
+			op := r.op(entitlements.OpConsume, use(calls, 3))
+			r.says(r.do(op).Decision, answer{entitlements.ReasonAllowed, 3, 7, 0})
+			equal(r.t, "Replayed", r.do(op).Decision.Replayed, true)
+			r.refuses(r.consume(calls, 1), entitlements.ReasonLimitReached)
+			equal(r.t, "Replayed after a refusal", r.do(op).Decision.Replayed, true)
+			o := r.settle(r.op(entitlements.OpConsume, use(calls, 2)), op, r.op(entitlements.OpConsume, use(calls, 1)))
+			r.refuses(o[0].Decision, entitlements.ReasonLimitReached)
+			equal(r.t, "Replayed among others", o[1].Decision.Replayed, true)
+			r.refuses(o[2].Decision, entitlements.ReasonLimitReached)
+		},
+	},
+	{
 		"a_key_of_another_payload_conflicts",
 		"The same key with another quantity, feature, time, metadata or kind is ErrKeyReused, and counts nothing.",
 		func(r *rig) {
