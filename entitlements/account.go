@@ -153,6 +153,9 @@ type Account struct {
 	Alerts    map[Alert]bool        // crossed before
 
 	Effects Effects // what Settle made, for the store to add
+
+	paired   []window // what windows last returned: an operation asks for the same instant again and again
+	pairedAt time.Time
 }
 
 // Effects is what is to be added. Counters, grants, holds and key records are changed in place.
@@ -226,10 +229,15 @@ func (a *Account) windows(t time.Time) []window {
 	if a.Terms.Reason != ReasonAllowed {
 		return nil
 	}
-	var ws []window
-	for i, need := range a.Terms.Windows(t)[:len(a.Terms.Limits)] {
-		ws = append(ws, window{Limit: a.Terms.Limits[i], Counter: a.counter(need.CounterKey)})
+	if a.paired != nil && a.pairedAt.Equal(t) {
+		return a.paired
 	}
+	needs := a.Terms.Windows(t)
+	ws := make([]window, len(needs))
+	for i, need := range needs {
+		ws[i] = window{Limit: a.Terms.Limits[i], Counter: a.counter(need.CounterKey)}
+	}
+	a.paired, a.pairedAt = ws, t
 	return ws
 }
 

@@ -215,6 +215,28 @@ func TestAConnectionThatIsLostAfterwardsCountsOnce(t *testing.T) {
 	})
 }
 
+func TestAConnectionThatIsLostOnceIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newTroubled()
+		g := setup(t, store, nil, "acme")
+		store.be(stumbles)
+		d, err := g.Consume(t.Context(), use("rates", 100)) // it has no key of its own, and its policy is to refuse
+		require.NoError(t, err)
+		require.True(t, d.Allowed)
+		require.True(t, d.Replayed)
+		require.Equal(t, int64(100), d.Used)
+		store.be(stumbles)
+		r, err := g.Reserve(t.Context(), use("exports", 10), time.Hour)
+		require.NoError(t, err)
+		require.NotEmpty(t, r.Hold.ID)
+		store.be(stumbles)
+		s, err := g.Commit(t.Context(), r.Hold, 10)
+		require.NoError(t, err)
+		require.Equal(t, int64(10), s.Decision.Used)
+	})
+}
+
 func TestInputIsRefusedWithoutTheStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -161,21 +161,47 @@ func fixedBounds(anchor, t time.Time, d time.Duration) (start, end time.Time) {
 // because the day and the time of day may lie on either side.
 func calendarBounds(anchor, t time.Time, months int) (start, end time.Time) {
 	between := (t.Year()-anchor.Year())*12 + int(t.Month()) - int(anchor.Month())
-	n := between / months
-	for addMonths(anchor, n*months).After(t) {
-		n--
+	n := between / months * months
+	start = addMonths(anchor, n)
+	for start.After(t) {
+		n -= months
+		start = addMonths(anchor, n)
 	}
-	for !addMonths(anchor, (n+1)*months).After(t) {
-		n++
+	for {
+		n += months
+		end = addMonths(anchor, n)
+		if end.After(t) {
+			return start, end
+		}
+		start = end
 	}
-	return addMonths(anchor, n*months), addMonths(anchor, (n+1)*months)
 }
 
 // addMonths adds n months to t and clamps the day to the month's last.
 func addMonths(t time.Time, n int) time.Time {
-	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	last := first.AddDate(0, 1, -1).Day()
-	return first.AddDate(0, 0, min(t.Day(), last)-1)
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	first := int(month) - 1 + n
+	year, first = year+first/12, first%12
+	if first < 0 {
+		year, first = year-1, first+12
+	}
+	month = time.Month(first + 1)
+	return time.Date(year, month, min(day, daysIn(year, month)), hour, minute, second, t.Nanosecond(), time.UTC)
+}
+
+func daysIn(year int, month time.Month) int {
+	switch month {
+	case time.February:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	case time.April, time.June, time.September, time.November:
+		return 30
+	default:
+		return 31
+	}
 }
 
 // Instant returns t in UTC, truncated to microseconds: the form in which every store keeps instants. A zero t stays

@@ -76,10 +76,11 @@ func check(t *testing.T, g *entitlements.Gate, tenant, feature string) entitleme
 type trouble int32
 
 const (
-	none   trouble = iota
-	away           // answers that it is unavailable
-	silent         // answers nothing until the context ends
-	broken         // carries out the call, and then the connection is lost
+	none     trouble = iota
+	away             // answers that it is unavailable
+	silent           // answers nothing until the context ends
+	broken           // carries out the call, and then the connection is lost
+	stumbles         // is broken once
 )
 
 // troubled is a store in memory that can be away.
@@ -113,7 +114,7 @@ func (s *troubled) before(ctx context.Context) error {
 }
 
 func (s *troubled) after() error {
-	if trouble(s.mood.Load()) == broken {
+	if trouble(s.mood.Load()) == broken || s.mood.CompareAndSwap(int32(stumbles), int32(none)) {
 		return errLost
 	}
 	return nil

@@ -143,14 +143,19 @@ func (s Standing) answer(versions *Versions, feature string, now time.Time) answ
 // account is the part of a standing that decides about one feature. Counters that are not there are zero.
 func (s Standing) account(versions *Versions, feature string, now time.Time) *Account {
 	a := &Account{Tenant: s.Rights.Tenant, Terms: versions.Terms(s.Rights, feature, now)}
-	for _, w := range a.Terms.Windows(now) {
+	windows := a.Terms.Windows(now)
+	for i := range windows {
 		for _, c := range s.Counters[feature] {
-			if c.Period == w.Period && c.Start.Equal(w.Start) {
-				w = c
+			if c.Period == windows[i].Period && c.Start.Equal(windows[i].Start) {
+				windows[i] = c
 			}
 		}
-		a.Counters = append(a.Counters, &w)
+		a.Counters = append(a.Counters, &windows[i])
+		if a.Terms.Reason == ReasonAllowed {
+			a.paired = append(a.paired, window{Limit: a.Terms.Limits[i], Counter: &windows[i]})
+		}
 	}
+	a.pairedAt = now
 	for i := range s.Rights.Grants {
 		if g := s.Rights.Grants[i]; g.Feature == feature {
 			a.Grants = append(a.Grants, &g)

@@ -86,15 +86,15 @@ func (l *ledger) read(ctx context.Context) error {
 	return l.readCounters(ctx)
 }
 
-// usableGrantsSQL leaves out the grants that have ended: nothing is drawn from them, and nothing is held. A correction
-// gives back to those as well.
+// usableGrantsSQL leaves out the grants that have ended: nothing is drawn from them, and nothing is held. One that is
+// used up still gives the feature while it lives. A correction gives back to those that have ended as well.
 const usableGrantsSQL = `
 select ` + grantColumns + `
 from tenon.grants
 where tenant_id = $1
   and feature_key = $2
   and (held > 0
-    or used + held < amount and voided_at is null and (expires_at is null or expires_at > $3)
+    or voided_at is null and (expires_at is null or expires_at > $3)
     or $4)
 order by id`
 

@@ -33,6 +33,7 @@ const (
 	tasks  = "tasks"  // metered by day and by week: 5 and 12
 	open   = "open"   // metered by month, unlimited; allowed when the store is away
 	seats  = "seats"  // gauge: 5
+	hourly = "hourly" // metered by hour: 50
 )
 
 func monthly(l entitlements.Limit) entitlements.Allowance {
@@ -48,13 +49,14 @@ func catalog() entitlements.Catalog {
 			{Hard: 5, Period: entitlements.Daily}, {Hard: 12, Period: entitlements.Weekly},
 		}},
 		open: monthly(entitlements.Limit{Hard: entitlements.Unlimited}), seats: {Limits: []entitlements.Limit{{Hard: 5}}},
+		hourly: {Limits: []entitlements.Limit{{Hard: 50, Period: entitlements.Hourly}}},
 	}
 	return entitlements.Catalog{
 		Features: []entitlements.Feature{
 			{Key: calls, Kind: entitlements.Metered}, {Key: mixed, Kind: entitlements.Metered},
 			{Key: alarms, Kind: entitlements.Metered}, {Key: tasks, Kind: entitlements.Metered},
 			{Key: open, Kind: entitlements.Metered, Fallback: entitlements.Fallback{Policy: entitlements.FailOpen}},
-			{Key: seats, Kind: entitlements.Gauge},
+			{Key: seats, Kind: entitlements.Gauge}, {Key: hourly, Kind: entitlements.Metered},
 		},
 		Plans: []entitlements.Plan{
 			{ID: "free", Features: map[string]entitlements.Allowance{calls: monthly(entitlements.Limit{Hard: 3})}},

@@ -5,7 +5,7 @@ import "github.com/transbotai/tenon/entitlements"
 // The features of [Catalog] in which one rule shows best.
 const (
 	sso       = "sso"       // boolean
-	preview   = "preview"   // boolean, in no plan
+	preview   = "preview"   // boolean, taken away by the plan that names it
 	retention = "retention" // config, a number
 	region    = "region"    // config, one of eu and us
 	calls     = "calls"     // metered by month, denied past hard
@@ -71,6 +71,7 @@ func basicPlan() entitlements.Plan {
 	return entitlements.Plan{ID: basic, Name: "Basic", Tier: 1, Currency: "EUR", Monthly: 9900, Features: map[string]entitlements.Allowance{
 		retention: {Value: "30"},
 		region:    {Value: "eu"},
+		preview:   counted(entitlements.Limit{Hard: 0}),
 		calls:     monthly(10, 6),
 		exports:   counted(entitlements.Limit{Hard: 10, Overage: 5, Period: entitlements.Monthly}),
 		messages:  counted(entitlements.Limit{Hard: 10, Overage: entitlements.Unlimited, Period: entitlements.Monthly}),

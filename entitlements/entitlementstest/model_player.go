@@ -105,6 +105,11 @@ func (p *player) pick(n int) string {
 func (p *player) send(op entitlements.Op) error {
 	switch p.way {
 	case inPieces:
+		if slices.ContainsFunc(p.pending, func(o entitlements.Op) bool { return contends(o, op) }) {
+			if err := p.flush(); err != nil {
+				return err
+			}
+		}
 		p.pending = append(p.pending, op)
 		return nil
 	case eachTwice:
@@ -122,6 +127,11 @@ func (p *player) send(op entitlements.Op) error {
 	default:
 		return p.settleAll(op)
 	}
+}
+
+// contends says whether a and b use one key for two features, of which a call may decide either first.
+func contends(a, b entitlements.Op) bool {
+	return a.Use.Key != "" && a.Use.Key == b.Use.Key && a.Use.Feature != b.Use.Feature
 }
 
 func (p *player) flush() error {

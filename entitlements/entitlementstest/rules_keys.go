@@ -1,6 +1,7 @@
 package entitlementstest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/transbotai/tenon/entitlements"
@@ -110,15 +111,24 @@ var keyRules = group{"keys", []rule{
 				r.op(entitlements.OpConsume, keyed(calls, 2, "k")),
 				r.op(entitlements.OpConsume, keyed(calls, 2, "k")),
 				r.op(entitlements.OpConsume, keyed(calls, 3, "k")),
-				r.op(entitlements.OpConsume, keyed(exports, 2, "k")),
 				r.op(entitlements.OpConsume, keyed(calls, 1, "next")),
 			)
 			equal(r.t, "the first is replayed", o[0].Decision.Replayed, false)
 			equal(r.t, "the second is replayed", o[1].Decision.Replayed, true)
 			equal(r.t, "another quantity conflicts", o[2].Err, entitlements.ErrKeyReused)
-			equal(r.t, "another feature conflicts", o[3].Err, entitlements.ErrKeyReused)
-			r.says(o[4].Decision, answer{entitlements.ReasonAllowed, 3, 0, 7})
-			r.says(r.check(exports), answer{entitlements.ReasonAllowed, 0, 0, 10})
+			r.says(o[3].Decision, answer{entitlements.ReasonAllowed, 3, 0, 7})
+		},
+	},
+	{
+		"a_key_counts_for_one_feature_of_a_call",
+		"Of two features that one call uses under one key either may be decided first; the other conflicts.",
+		func(r *rig) {
+			r.on(basic)
+			o := r.settle(r.op(entitlements.OpConsume, keyed(calls, 2, "k")), r.op(entitlements.OpConsume, keyed(exports, 2, "k")))
+			counted := r.check(calls).Used + r.check(exports).Used
+			equal(r.t, "the units counted", counted, 2)
+			equal(r.t, "one conflicts", errors.Is(o[0].Err, entitlements.ErrKeyReused) != errors.Is(o[1].Err, entitlements.ErrKeyReused), true)
+			equal(r.t, "one is allowed", o[0].Decision.Allowed != o[1].Decision.Allowed, true)
 		},
 	},
 	{

@@ -18,6 +18,7 @@ var kindRules = group{"kinds", []rule{
 			r.faults(r.op(entitlements.OpRecord, use(sso, 1)), "feature")
 			r.move(basic)
 			r.refuses(r.check(sso), entitlements.ReasonNotInPlan)
+			r.refuses(r.check(preview), entitlements.ReasonNotInPlan)
 		},
 	},
 	{

@@ -111,7 +111,7 @@ func expectRollback(db mock.PgxPoolIface) {
 
 // expectSettling expects the one statement that counts a use. The mock cannot ignore arguments, only each by itself.
 func expectSettling(db mock.PgxPoolIface) *mock.ExpectedQuery {
-	arguments := make([]any, 12)
+	arguments := make([]any, 14)
 	for i := range arguments {
 		arguments[i] = mock.AnyArg()
 	}
