@@ -230,6 +230,9 @@ func (a Allowance) validate(field string, f Feature) error {
 	if err := validateLimits(field+".limits", a.Limits, f.Kind); err != nil {
 		return err
 	}
+	if a.Trial != nil && len(a.Trial) == 0 {
+		return tenon.Invalid(field+".trial", "holds no limit: leave it out")
+	}
 	return validateLimits(field+".trial", a.Trial, f.Kind)
 }
 

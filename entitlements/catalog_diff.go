@@ -37,6 +37,7 @@ func (v *Versions) Apply(c Catalog) (*Versions, CatalogDiff, error) {
 	if err := c.Validate(); err != nil {
 		return nil, nil, err
 	}
+	c = c.clone()
 	next := &Versions{Revision: v.Revision + 1, Features: maps.Clone(v.Features), Plans: maps.Clone(v.Plans), AddOns: maps.Clone(v.AddOns)}
 	next.fill()
 	var diff CatalogDiff
@@ -177,6 +178,18 @@ func (f form[T]) activity(stored map[string][]T, id string, inactive bool) Catal
 		return CatalogChange{f.kind + id, "retired"}
 	}
 	return CatalogChange{f.kind + id, "taken up again"}
+}
+
+// clone returns a copy that shares nothing with c, in the form in which stores keep it.
+func (c Catalog) clone() (copied Catalog) {
+	b, err := json.Marshal(c)
+	if err == nil {
+		err = json.Unmarshal(b, &copied)
+	}
+	if err != nil {
+		panic("entitlements: a valid catalogue cannot be encoded: " + err.Error())
+	}
+	return copied
 }
 
 // same compares what is stored, which is JSON: an empty list and none are the same.

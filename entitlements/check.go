@@ -107,7 +107,7 @@ const awayFor = time.Second
 // process changed the tenant's rights loads again.
 func (g *Gate) load(ctx context.Context, tenant string) (*view, error) {
 	w, err := g.loadShared(ctx, tenant)
-	if err == nil && g.views.old(w) {
+	if err == nil && w.stale() {
 		w, err = g.loadShared(ctx, tenant)
 	}
 	if err == nil {
@@ -117,7 +117,14 @@ func (g *Gate) load(ctx context.Context, tenant string) (*view, error) {
 }
 
 func (g *Gate) loadShared(ctx context.Context, tenant string) (*view, error) {
-	if at := g.away.Load(); at != 0 && time.Since(time.Unix(0, at)) < awayFor && !g.bound {
+	if g.bound { // the transaction is the caller's alone
+		found, err := g.loadAll(ctx, []string{tenant})
+		if err != nil {
+			return nil, err
+		}
+		return found[0], nil
+	}
+	if g.wasAway() {
 		return nil, errAway
 	}
 	return g.views.flights.do(ctx, tenant, func() (*view, error) {
@@ -127,6 +134,11 @@ func (g *Gate) loadShared(ctx context.Context, tenant string) (*view, error) {
 		}
 		return found[0], nil
 	})
+}
+
+func (g *Gate) wasAway() bool {
+	at := g.away.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) < awayFor
 }
 
 // errAway stands for the failure of a moment ago.

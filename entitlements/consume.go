@@ -23,6 +23,9 @@ func (g *Gate) Consume(ctx context.Context, u Use) (Decision, error) {
 	if err != nil {
 		return refused(u, err)
 	}
+	if g.skips(u.Feature) {
+		return g.accept(ctx, op, errAway)
+	}
 	o, err := g.settle(ctx, op)
 	if err != nil {
 		return g.accept(ctx, op, err)
@@ -243,8 +246,11 @@ func isUUID(s string) bool {
 // settle carries out one operation, once more when the store broke off: it has a key, so that is safe.
 func (g *Gate) settle(ctx context.Context, op Op) (Outcome, error) {
 	o, err := g.settleOnce(ctx, op)
-	if isAway(err) && !g.bound && ctx.Err() == nil && op.Kind != OpRelease {
+	if isAway(err) && !errors.Is(err, context.DeadlineExceeded) && !g.bound && ctx.Err() == nil && op.Kind != OpRelease {
 		o, err = g.settleOnce(ctx, op)
+	}
+	if isAway(err) && ctx.Err() == nil {
+		g.away.Store(time.Now().UnixNano())
 	}
 	if err != nil {
 		return o, g.named(ctx, err)
@@ -255,6 +261,13 @@ func (g *Gate) settle(ctx context.Context, op Op) (Outcome, error) {
 		g.addUpgrade(&o.Decision, op.Use.Quantity)
 	}
 	return o, nil
+}
+
+// skips says whether a feature's policy answers at once, because the store was away a moment ago and the policy does
+// not need it.
+func (g *Gate) skips(feature string) bool {
+	v := g.catalog.Load()
+	return !g.bound && g.wasAway() && v != nil && v.Features[feature].Fallback.Policy != FailClosed
 }
 
 func (g *Gate) tally(kind OpKind, allowed bool) {

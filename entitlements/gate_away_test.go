@@ -174,6 +174,31 @@ func TestASilentStoreIsWaitedForNoLongerThanTheTimeout(t *testing.T) {
 	})
 }
 
+// clocked is a troubled store that has a clock.
+type clocked struct{ *troubled }
+
+func (s clocked) Clock(ctx context.Context) (time.Time, error) { return time.Now(), s.before(ctx) }
+
+func TestASilentClockIsWaitedForNoLongerThanTheTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newTroubled()
+		store.be(silent)
+		began := time.Now()
+		_, err := entitlements.NewGate(clocked{store}, nil).Consume(t.Context(), use("rates", 1))
+		require.Error(t, err)
+		require.LessOrEqual(t, time.Since(began), 10*time.Second)
+		store.be(none)
+		g := setup(t, clocked{store}, nil, "acme")
+		store.be(silent)
+		stop := running(t, g)
+		time.Sleep(11 * time.Second)
+		require.NotEmpty(t, g.Stats().LastError)
+		store.be(none)
+		require.NoError(t, stop())
+	})
+}
+
 func TestACancelledCallerDoesNotKnowTheOutcome(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package entitlements
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -211,6 +212,9 @@ func (r *Rights) Edit(v *Versions, now time.Time, edit Edit, record func([]tenon
 		return nil, err
 	}
 	next.Revision++
+	slices.SortFunc(next.Overrides, func(a, b Override) int {
+		return cmp.Or(cmp.Compare(a.Feature, b.Feature), cmp.Compare(a.Period.String(), b.Period.String()))
+	})
 	return next, record(changes)
 }
 

@@ -176,6 +176,22 @@ func (c *Counter) Decide(feature string, quantity int64) Decision {
 	return d
 }
 
+// Counted answers for a use that the counter holds already, whatever stands in the way of the next one.
+func (c *Counter) Counted(feature string) Decision {
+	d := c.Decide(feature, 0)
+	if d.Allowed {
+		return d
+	}
+	d.Allowed, d.Answer, d.Reason = true, Yes, ReasonAllowed
+	if c.Soft > 0 && c.Used >= c.Soft {
+		d.Reason = ReasonOverSoft
+	}
+	if c.Hard != Unlimited && c.level() > c.Hard {
+		d.Reason = ReasonOverage
+	}
+	return d
+}
+
 // left is what the plan includes and is left, and what may go past it.
 func (c *Counter) left() (included, overage int64) {
 	w := window{Limit: Limit{Hard: c.Hard, Overage: c.Overage}, Counter: c}

@@ -2,6 +2,7 @@ package entitlements
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -136,7 +137,8 @@ func (a *Account) counted(now time.Time) Decision {
 	d := a.Check(now)
 	d.Allowed, d.Answer, d.Upgrade = true, Yes, ""
 	if !d.Reason.allows() {
-		d.Reason = ReasonAllowed
+		ws := a.windows(now)
+		d.Reason = a.reason(ws, slices.ContainsFunc(ws, func(w window) bool { return w.Hard != Unlimited && w.level() > w.Hard }))
 	}
 	return d
 }

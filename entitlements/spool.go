@@ -143,11 +143,11 @@ func (g *Gate) replay(ctx context.Context) error {
 		return err
 	}
 	for _, name := range files {
-		if err := g.replayFile(ctx, name); err != nil {
-			return fmt.Errorf("spool %s: %w", filepath.Base(name), err)
+		if one := g.replayFile(ctx, name); one != nil {
+			err = errors.Join(err, fmt.Errorf("spool %s: %w", filepath.Base(name), one))
 		}
 	}
-	return nil
+	return err
 }
 
 // left returns how many lines of this process wait in the folder. Other processes may have counted some of its files.
@@ -215,8 +215,14 @@ func (g *Gate) replayLines(ctx context.Context, lines []spooled) (refused []byte
 		ops[i] = l.op(now)
 	}
 	outcomes, err := g.store.Settle(ctx, ops)
-	if err != nil {
+	switch {
+	case err == nil:
+	case isAway(err) || ctx.Err() != nil:
 		return nil, err
+	case len(lines) > 1: // one of them spoils it for the others
+		return g.replayEach(ctx, lines)
+	default:
+		outcomes = []Outcome{{Err: err}}
 	}
 	for i, o := range outcomes {
 		if isAway(o.Err) {
@@ -226,6 +232,17 @@ func (g *Gate) replayLines(ctx context.Context, lines []spooled) (refused []byte
 			b, _ := json.Marshal(lines[i]) // it was read from JSON
 			refused = fmt.Appendf(refused, "%s %q\n", b, o.Err)
 		}
+	}
+	return refused, nil
+}
+
+func (g *Gate) replayEach(ctx context.Context, lines []spooled) (refused []byte, err error) {
+	for i := range lines {
+		aside, err := g.replayLines(ctx, lines[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		refused = append(refused, aside...)
 	}
 	return refused, nil
 }

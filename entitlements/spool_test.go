@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,53 +201,44 @@ func TestAConnectionThatIsLostDuringTheReplayCountsOnce(t *testing.T) {
 	})
 }
 
+// Two gates for which the store is away write, and begin a new file whenever they try to replay. Three for which it is
+// there replay whatever lies in the folder.
 func TestGatesShareAFolder(t *testing.T) {
 	t.Parallel()
 	store, dir := newTroubled(), t.TempDir()
-	gates := make([]*entitlements.Gate, 3)
-	for i := range gates {
-		gates[i] = spooling(t, store, dir)
-	}
-	store.be(none)
-	unlimited := entitlements.Unlimited
-	require.NoError(t, gates[0].Override(t.Context(), "acme", entitlements.Override{
-		Feature: "events", Period: entitlements.Monthly, Hard: &unlimited, Reason: "to count",
-	}))
-	ctx, cancel := context.WithCancel(t.Context())
+	writing := []*entitlements.Gate{spooling(t, store, dir), spooling(t, store, dir)}
+	over, end := context.WithCancel(t.Context())
+	end()
 	var writers, runners sync.WaitGroup
-	for _, g := range gates {
-		runners.Go(func() {
-			for ctx.Err() == nil { // each Run begins and ends with a replay
-				once, end := context.WithTimeout(ctx, time.Millisecond)
-				_ = g.Run(once)
-				end()
-			}
-		})
-		for w := range 4 {
+	var written atomic.Bool
+	run := func(g *entitlements.Gate) {
+		for !written.Load() {
+			_ = g.Run(over) // it ends with a replay
+		}
+	}
+	for range 3 {
+		runners.Go(func() { run(entitlements.NewGate(store.MemoryStore, &entitlements.Options{SpoolDir: dir})) })
+	}
+	for n, g := range writing {
+		runners.Go(func() { run(g) })
+		for w := range 3 {
 			writers.Go(func() {
 				for i := range 100 {
-					store.be(trouble(i % 2)) // none or away, for all
-					u := use("events", 1)
-					u.Key = fmt.Sprintf("%p-%d-%d", g, w, i)
-					d, err := g.Consume(ctx, u)
-					require.NoError(t, err)
-					require.True(t, d.Allowed)
+					spool(t, g, fmt.Sprint(n, w, i), 1)
 				}
 			})
 		}
 	}
 	writers.Wait()
-	cancel()
+	written.Store(true)
 	runners.Wait()
 	store.be(none)
-	for _, g := range gates {
-		done, end := context.WithCancel(t.Context())
-		end()
-		require.NoError(t, g.Run(done))
+	for _, g := range writing {
+		require.NoError(t, g.Run(over))
 		require.Zero(t, g.Stats().Spooled)
 		require.Zero(t, g.Stats().SetAside)
 	}
-	require.Equal(t, int64(1200), store.used(t, "acme", "events"))
+	require.Equal(t, int64(600), store.used(t, "acme", "events"))
 	require.Empty(t, left(t, dir, ""))
 }
 

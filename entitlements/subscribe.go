@@ -325,7 +325,9 @@ func (g *Gate) change(ctx context.Context, tenant string, edit func(*Rights, *Ve
 	if err != nil {
 		return nil, now, err
 	}
-	g.views.written(tenant, r.Revision)
+	if after, err := g.now(ctx); err == nil {
+		g.views.written(tenant, after)
+	}
 	return r, now, nil
 }
 

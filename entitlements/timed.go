@@ -16,8 +16,12 @@ func (s timed) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	return context.WithTimeout(ctx, s.timeout)
 }
 
+// settledInTime is how many operations one timeout is meant for.
+const settledInTime = 500
+
 func (s timed) Settle(ctx context.Context, ops []Op) ([]Outcome, error) {
-	ctx, cancel := s.bound(ctx)
+	many := time.Duration(1 + len(ops)/settledInTime)
+	ctx, cancel := context.WithTimeout(ctx, many*s.timeout)
 	defer cancel()
 	return s.Store.Settle(ctx, ops)
 }

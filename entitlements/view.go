@@ -57,8 +57,6 @@ func newView(s Standing, f *features, now time.Time) *view {
 	return w
 }
 
-func (w *view) revision() int64 { return w.standing.Rights.Revision }
-
 // slot returns where the feature's answer is; nil for an unknown feature.
 func (w *view) slot(feature string) *slot {
 	i, ok := w.features.place[feature]
@@ -106,6 +104,9 @@ func (w *view) fresh(now time.Time, maxAge time.Duration) bool {
 	}
 	return true
 }
+
+// stale says whether something changed since w was read.
+func (w *view) stale() bool { return len(w.answers) > 0 && w.answers[0].load().stale }
 
 // touch marks w as used. It writes only when that changes something, so that readers share the cache line.
 func (w *view) touch() {

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // views keeps a view of each tenant that was asked about. Reading takes no lock: a shard's table is never changed, but
@@ -20,7 +21,7 @@ type views struct {
 type shard struct {
 	table  atomic.Pointer[table]
 	mu     sync.Mutex
-	floors map[string]int64 // revisions that this process wrote and has not read back yet, by tenant
+	floors map[string]time.Time // when this process changed a tenant's rights, until that is read back
 }
 
 // table finds views by tenant: open addressing, at most half full. An entry takes a quarter of a cache line, so that a
@@ -78,7 +79,7 @@ func newViews(limit int) *views {
 	v := &views{seed: maphash.MakeSeed(), max: limit}
 	for i := range v.shards {
 		v.shards[i].table.Store(newTable(0))
-		v.shards[i].floors = map[string]int64{}
+		v.shards[i].floors = map[string]time.Time{}
 	}
 	return v
 }
@@ -96,18 +97,18 @@ func (v *views) get(tenant string) *view {
 
 func (v *views) len() int { return int(v.count.Load()) }
 
-// put keeps w unless a newer revision of the tenant is there. One that is older than what this process wrote itself is
-// kept as too old to serve.
+// put keeps w unless a view that was read later is there. One that was read before this process changed the tenant's
+// rights is kept as too old to serve.
 func (v *views) put(w *view) *view {
 	hash, s := v.find(w.tenant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.table.Load()
 	have := old.get(hash, w.tenant)
-	if have != nil && have.revision() > w.revision() {
+	if have != nil && have.loaded.After(w.loaded) {
 		return have
 	}
-	if floor, ok := s.floors[w.tenant]; ok && w.revision() < floor {
+	if floor, ok := s.floors[w.tenant]; ok && !w.loaded.After(floor) {
 		w.expire()
 	} else {
 		delete(s.floors, w.tenant)
@@ -123,8 +124,8 @@ func (v *views) put(w *view) *view {
 	return w
 }
 
-// written notes that this process gave the tenant a revision, so that a view read before does not come back.
-func (v *views) written(tenant string, revision int64) {
+// written notes that this process changed the tenant's rights before at, so that a view read earlier does not come back.
+func (v *views) written(tenant string, at time.Time) {
 	hash, s := v.find(tenant)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,18 +133,10 @@ func (v *views) written(tenant string, revision int64) {
 	if w == nil && !v.flights.under(tenant) {
 		return // what is read from now on is new
 	}
-	s.floors[tenant] = max(revision, s.floors[tenant])
+	s.floors[tenant] = at
 	if w != nil {
 		w.expire()
 	}
-}
-
-// old says whether this process wrote a revision after w's.
-func (v *views) old(w *view) bool {
-	_, s := v.find(w.tenant)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return w.revision() < s.floors[w.tenant]
 }
 
 // evict lets tenants go until at most max are left: those that were not asked about since the hand last came by.

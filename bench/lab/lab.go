@@ -28,6 +28,7 @@ type Options struct {
 type Lab struct {
 	Options
 	server *pgtest.Server
+	load   string // average of the minute before
 }
 
 // New returns a lab. Servers start when they are first asked for; Close ends them.
@@ -41,7 +42,7 @@ func New(opts Options) *Lab {
 	if opts.Log == nil {
 		opts.Log = io.Discard
 	}
-	return &Lab{Options: opts}
+	return &Lab{Options: opts, load: loadAverage()}
 }
 
 // Close ends the servers.

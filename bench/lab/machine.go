@@ -16,7 +16,8 @@ import (
 
 // Setting names the machine and the versions in one sentence, without the machine's name or any path.
 func (l *Lab) Setting(ctx context.Context) (string, error) {
-	s := fmt.Sprintf("%s with %d cores, %s, %s %s/%s", processor(), runtime.NumCPU(), kernel(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	s := fmt.Sprintf("%s with %d cores (%s), %s, %s %s/%s", processor(), runtime.NumCPU(), l.load, kernel(), runtime.Version(),
+		runtime.GOOS, runtime.GOARCH)
 	if l.server == nil {
 		return s + ".", nil
 	}
@@ -95,4 +96,15 @@ func kernel() string {
 		return runtime.GOOS
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// loadAverage tells how busy the machine was before we began: on a busy one both sides are slower, and who waits for
+// locks loses less by it than who computes.
+func loadAverage() string {
+	b, _ := os.ReadFile("/proc/loadavg")
+	average, _, ok := strings.Cut(string(b), " ")
+	if !ok {
+		return "load unknown"
+	}
+	return "load average before the run " + average
 }

@@ -11,7 +11,7 @@ const head = `# tenon beside its peers
 Written by ` + "`make bench`" + `; do not edit. Every figure is the median of several rounds in one run on one machine, in which
 tenon and its peer took turns; a ratio is the median of the rounds' ratios, and what stands in brackets is the range. What
 was computed is checked after each round, and a wrong result ends the run. Targets are those of the design; a target
-that was missed is shown as missed. The machine is no quiet one, so compare ratios, not absolute figures.
+that was missed is shown as missed. Other work on the machine moves the absolute figures more than the ratios.
 `
 
 func begin(name string) string { return fmt.Sprintf("<!-- begin %s -->", name) }

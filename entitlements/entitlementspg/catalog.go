@@ -35,14 +35,17 @@ order by v.addon_id, v.version`
 
 // Versions implements [entitlements.Store].
 func (s *Store) Versions(ctx context.Context) (*entitlements.Versions, error) {
-	v, err := readVersions(ctx, s.db)
-	if err != nil {
-		return nil, translate(err)
+	if v := s.versions.Load(); v != nil && !s.bound {
+		var revision int64
+		if err := s.db.QueryRow(ctx, revisionSQL).Scan(&revision); err != nil {
+			return nil, translate(err)
+		}
+		if revision == v.Revision {
+			return v, nil
+		}
 	}
-	if !s.bound {
-		s.versions.Store(v)
-	}
-	return v, nil
+	v, err := s.reload(ctx, s.db)
+	return v, translate(err)
 }
 
 // cached returns the catalogue in memory, which may be old, or reads it.

@@ -18,29 +18,29 @@ import (
 // goroutines is how many press on a limit in each process.
 const goroutines = 64
 
-// crowd consumes one unit at a time until refused.
+// crowds are how many goroutines a process has, tenant by tenant: few make small batches, of which more collide.
+var crowds = []int{goroutines, goroutines, 3, goroutines, 3, 1}
+
+// crowd consumes one unit at a time until refused, for one tenant after the other.
 func crowd(ctx context.Context, c *child) error {
-	var accepted, refused atomic.Int64
-	var failed sync.Map
-	together(goroutines, func(i int) {
-		for n := 0; ; n++ {
-			d, err := c.gate.Consume(ctx, use(c.Tenant, calls, 1, fmt.Sprintf("%s/%d/%d", c.Name, i, n)))
-			if err != nil {
-				failed.Store(err.Error(), true)
-				return
+	for n, tenant := range c.Tenants {
+		var accepted, refused atomic.Int64
+		together(crowds[n], func(i int) {
+			for j := 0; ; j++ {
+				d, err := c.gate.Consume(ctx, use(tenant, calls, 1, fmt.Sprintf("%s/%d/%d", c.Name, i, j)))
+				if err != nil {
+					c.say(report{Err: err.Error()})
+					return
+				}
+				if !d.Allowed {
+					refused.Add(1)
+					return
+				}
+				accepted.Add(1)
 			}
-			if !d.Allowed {
-				refused.Add(1)
-				return
-			}
-			accepted.Add(1)
-		}
-	})
-	failed.Range(func(err, _ any) bool {
-		c.say(report{Err: err.(string)})
-		return true
-	})
-	c.say(report{Accepted: accepted.Load(), Refused: refused.Load()})
+		})
+		c.say(report{Key: tenant, Accepted: accepted.Load(), Refused: refused.Load()})
+	}
 	return nil
 }
 
@@ -78,15 +78,24 @@ func TestFourProcessesOf64GoroutinesAcceptExactlyTheLimit(t *testing.T) {
 	t.Parallel()
 	url, pool := database(t)
 	g := newGate(pool, nil)
-	tenant := subscribe(t, g, "basic")
-
-	sum := total(t, four(t, order{URL: url, Work: "crowd", Tenant: tenant}))
-	require.EqualValues(t, 1000, sum.Accepted)
-	require.EqualValues(t, 4*goroutines, sum.Refused)
-	require.EqualValues(t, 1000, used(t, pool, tenant, calls))
-	require.EqualValues(t, 1000, one[int64](t, pool, "select count(*) from tenon.usage_events where tenant_id = $1", tenant))
-	require.EqualValues(t, 1000, one[int64](t, pool, "select count(*) from tenon.usage_keys where tenant_id = $1", tenant))
-	reconciled(t, g, tenant)
+	tenants := make([]string, len(crowds))
+	for i := range tenants {
+		tenants[i] = subscribe(t, g, "basic")
+	}
+	byTenant := map[string][]report{}
+	for _, r := range four(t, order{URL: url, Work: "crowd", Tenants: tenants}) {
+		byTenant[r.Key] = append(byTenant[r.Key], r)
+	}
+	for i, tenant := range tenants {
+		sum := total(t, byTenant[tenant])
+		require.EqualValues(t, 1000, sum.Accepted)
+		require.EqualValues(t, 4*crowds[i], sum.Refused)
+		require.EqualValues(t, 1000, used(t, pool, tenant, calls))
+		require.EqualValues(t, 1000, one[int64](t, pool, "select count(*) from tenon.usage_events where tenant_id = $1", tenant))
+		require.EqualValues(t, 1000, one[int64](t, pool, "select count(*) from tenon.usage_keys where tenant_id = $1", tenant))
+		reconciled(t, g, tenant)
+	}
+	require.Empty(t, byTenant[""], "no errors")
 }
 
 // mixedCrowd presses on a limit with overage and grants by everything that a Gate can do, each with a key that is

@@ -18,6 +18,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	lockNotAvailable     = "55P03"
+	readOnly             = "25006" // a standby, after a failover
 	noPartition          = "23514" // also a check violation; the message tells
 	undefinedTable       = "42P01"
 )
@@ -63,7 +64,7 @@ func translate(err error) error {
 
 func translateState(pg *pgconn.PgError, err error) error {
 	switch {
-	case len(pg.Code) == 5 && unavailable[pg.Code[:2]]:
+	case len(pg.Code) == 5 && unavailable[pg.Code[:2]], pg.Code == readOnly:
 		return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
 	case pg.Code == undefinedTable:
 		return fmt.Errorf("schema tenon is not there: call migrations.Apply with migrations.Entitlements: %w", err)

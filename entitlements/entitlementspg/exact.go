@@ -58,6 +58,7 @@ type ledger struct {
 	wereHolds map[string]entitlements.HoldState // as they were read
 	wereGrant map[string]entitlements.Grant
 	wereDrawn map[string]bool // ids of originals that had draws
+	claimed   []string        // keys that are written
 }
 
 // read locks the tenant, reads what decides, and locks the counters, in the order that all packages keep: rights,

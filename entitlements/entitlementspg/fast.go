@@ -163,6 +163,7 @@ func (s *Store) fast(ctx context.Context, accounts []account, jobs map[account][
 	if err != nil {
 		return nil, err
 	}
+	var replays []replay
 	for i, a := range sent {
 		r := &found[i]
 		r.fits, r.known = u.sums[i] <= r.Ceiling-r.Used-r.Held, known
@@ -170,9 +171,28 @@ func (s *Store) fast(ctx context.Context, accounts []account, jobs map[account][
 		if err != nil {
 			return nil, err
 		}
-		if jobs[a] = left; len(left) > 0 {
+		if jobs[a] = left; len(left) == 0 {
+			continue
+		}
+		if !r.there || !r.fits {
+			rest = append(rest, a)
+			continue
+		}
+		for _, j := range left { // the key was there
+			replays = append(replays, replay{j, r})
+		}
+		jobs[a] = nil
+	}
+	left, err := s.answerReplays(ctx, replays)
+	for _, j := range left {
+		a := accountOf(&j.op)
+		if jobs[a] == nil {
 			rest = append(rest, a)
 		}
+		jobs[a] = append(jobs[a], j)
+	}
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(rest, compareAccounts)
 	return rest, nil
@@ -270,6 +290,51 @@ func (r *row) accept(a account, jobs []job) (left []job) {
 	return left
 }
 
+// replay is a job whose key was there already, and the counter of its account.
+type replay struct {
+	job
+	*row
+}
+
+const digestsSQL = `
+select u.n, k.digest
+from unnest($1::text[], $2::text[]) with ordinality as u(tenant_id, key, n)
+join tenon.usage_keys k on k.tenant_id = u.tenant_id and k.key = u.key`
+
+// answerReplays answers jobs whose keys were there, all with one look, so that a bulk that was cut off and is sent again
+// gets on. It returns those whose key is gone again, with the transaction that had it.
+func (s *Store) answerReplays(ctx context.Context, replays []replay) (left []job, err error) {
+	if len(replays) == 0 {
+		return nil, nil
+	}
+	var tenants, keys []string
+	for _, r := range replays {
+		tenants, keys = append(tenants, r.op.Use.Tenant), append(keys, r.op.Use.Key)
+	}
+	digests := make(map[int]int64, len(replays))
+	rows, err := s.db.Query(ctx, digestsSQL, tenants, keys)
+	if err != nil {
+		return nil, err
+	}
+	var n int
+	var digest int64
+	if _, err := pgx.ForEachRow(rows, []any{&n, &digest}, func() error { digests[n-1] = digest; return nil }); err != nil {
+		return nil, err
+	}
+	for i, r := range replays {
+		switch digest, there := digests[i]; {
+		case !there:
+			left = append(left, r.job)
+		case digest != r.op.Digest:
+			r.outcome.Err = entitlements.ErrKeyReused
+		default:
+			r.outcome.Decision, r.outcome.After = r.Counted(r.op.Use.Feature), r.Decide(r.op.Use.Feature, 0)
+			r.outcome.Decision.Replayed = true
+		}
+	}
+	return left, nil
+}
+
 const anyKeySQL = `
 select exists (
   select
@@ -283,15 +348,11 @@ func (s *Store) refuse(ctx context.Context, a account, jobs []job, r *row) ([]jo
 		if j.op.Kind != entitlements.OpConsume {
 			return jobs, nil
 		}
-		if j.op.Use.Key != j.op.ID {
-			keys = append(keys, j.op.Use.Key)
-		}
+		keys = append(keys, j.op.Use.Key)
 	}
-	if len(keys) > 0 {
-		var replay bool
-		if err := s.db.QueryRow(ctx, anyKeySQL, a.tenant, keys).Scan(&replay); err != nil || replay {
-			return jobs, err
-		}
+	var replay bool
+	if err := s.db.QueryRow(ctx, anyKeySQL, a.tenant, keys).Scan(&replay); err != nil || replay {
+		return jobs, err
 	}
 	refusal := r.Decide(a.feature, 0)
 	for _, j := range jobs {

@@ -25,10 +25,11 @@ const childEnv = "TENON_ENTITLEMENTSPG_CHILD"
 
 // order is what a child is to do.
 type order struct {
-	URL    string
-	Work   string // a name in works
-	Tenant string
-	Name   string // begins the child's keys
+	URL     string
+	Work    string // a name in works
+	Tenant  string
+	Tenants []string // instead
+	Name    string   // begins the child's keys
 }
 
 // report is a line that a child prints: what it was answered, or what its work came to.
@@ -78,7 +79,7 @@ func runChild(ctx context.Context, text string) error {
 	}
 	defer pool.Close()
 	c.gate = entitlements.NewGate(entitlementspg.New(pool, nil), nil)
-	if _, err := c.gate.Check(ctx, c.Tenant, calls); err != nil {
+	if _, err := c.gate.Catalog(ctx); err != nil {
 		return err
 	}
 	c.say(report{})

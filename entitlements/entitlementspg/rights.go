@@ -28,7 +28,7 @@ const overridesSQL = `
 select tenant_id, feature_key, period, hard_limit, soft_limit, overage_limit, value, reason, created_by, created_at, expires_at
 from tenon.overrides
 where tenant_id = any ($1::text[])
-order by tenant_id, feature_key, period`
+order by tenant_id, feature_key collate "C", period collate "C"`
 
 const attachmentsSQL = `
 select tenant_id, addon_id, addon_version, quantity, attached_at

@@ -1,6 +1,7 @@
 package entitlementspg_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -92,7 +93,12 @@ func connectPool(t *testing.T, url string) *pgxpool.Pool {
 func now() time.Time { return entitlements.Instant(time.Now()) }
 
 func newGate(db entitlementspg.DB, opts *entitlementspg.Options) *entitlements.Gate {
-	return entitlements.NewGate(entitlementspg.New(db, opts), nil)
+	o := entitlementspg.Options{Timeout: time.Minute} // the machine may be busy
+	if opts != nil {
+		o = *opts
+		o.Timeout = cmp.Or(o.Timeout, time.Minute)
+	}
+	return entitlements.NewGate(entitlementspg.New(db, &o), &entitlements.Options{Timeout: time.Minute})
 }
 
 // subscribe puts a new tenant on a plan, and gives every feature that is counted its counter.

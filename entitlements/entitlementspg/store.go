@@ -2,6 +2,7 @@ package entitlementspg
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -131,13 +132,10 @@ func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 // again until ctx is done: a caller's transaction may hold a counter and want the tenant's row, which f holds while it
 // wants the counter, and only f can start over.
 //
-// In a caller's transaction f runs as it is, under a savepoint where the host's own code may undo it.
+// In a caller's transaction f runs as it is; it asks the host's notifier and recorder before it writes.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound && s.options.Notifier == nil && s.options.Recorder == nil {
-		return translate(f(s.db.(pgx.Tx)))
-	}
 	if s.bound {
-		return translate(s.once(ctx, f))
+		return translate(f(s.db.(pgx.Tx)))
 	}
 	for {
 		err := s.once(ctx, func(tx pgx.Tx) error {
@@ -146,8 +144,11 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 			}
 			return f(tx)
 		})
-		if !retryable(err) || ctx.Err() != nil {
+		if !retryable(err) {
 			return translate(err)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
 		}
 		s.stats.retries.Add(1)
 	}

@@ -262,7 +262,7 @@ func TestACounterThatSomebodyHasLockedHoldsUpNobodyElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, pool := database(t)
-			g := newGate(pool, &entitlementspg.Options{Connections: 2})
+			g := newGate(pool, nil)
 			tenants := make([]string, 24) // so that some share the locked one's lane
 			for i := range tenants {
 				tenants[i] = subscribe(t, g, "basic")
@@ -317,4 +317,26 @@ func hammer(t *testing.T, g *entitlements.Gate, tenants []string) (stop func()) 
 		cancel()
 		<-done
 	}
+}
+
+func TestACallersTransactionDoesNotLoseToTheStoresOwn(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	g := newGate(pool, nil)
+	tenant := subscribe(t, g, "basic")
+	allowed(t, g, use(tenant, calls, 1, ""))
+	tx := begin(t, pool)
+	bound := within(g, tx)
+	allowed(t, bound, use(tenant, calls, 1, "")) // holds the counter
+	reserved := make(chan error, 1)
+	go func() { // holds the tenant's row and wants the counter
+		_, err := g.Reserve(t.Context(), use(tenant, calls, 1, ""), time.Minute)
+		reserved <- err
+	}()
+	awaitWaiters(t, pool, 1)
+	_, err := bound.Reserve(t.Context(), use(tenant, calls, 1, ""), time.Minute) // wants the tenant's row
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, <-reserved)
+	reconciled(t, g, tenant)
 }

@@ -49,7 +49,8 @@ insert into tenon.usage_keys (tenant_id, key, id, digest)
 select $1, u.key, u.id::uuid, u.digest
 from unnest($2::text[], $3::text[], $4::bigint[]) as u(key, id, digest)
 order by u.key
-on conflict do nothing`
+on conflict do nothing
+returning key`
 
 const moveKeySQL = `
 update tenon.usage_keys
@@ -58,20 +59,23 @@ where tenant_id = $1
   and key = $2`
 
 const unclaimSQL = `
-delete from tenon.usage_keys k
-using unnest($2::text[], $3::text[]) as u(key, id)
-where k.tenant_id = $1
-  and k.key = u.key
-  and k.id = u.id::uuid`
+delete from tenon.usage_keys
+where tenant_id = $1
+  and key = any ($2::text[])`
 
 // claim writes the new keys, or none and [errKeyTaken].
 func (l *ledger) claim(ctx context.Context) error {
-	keys, ids, digests := l.newKeys()
+	keys := slices.Sorted(maps.Keys(l.Effects.Keys))
 	if len(keys) == 0 {
 		return nil
 	}
-	tag, err := l.tx.Exec(ctx, claimSQL, l.account.tenant, keys, ids, digests)
-	if err != nil || tag.RowsAffected() == int64(len(keys)) {
+	ids, digests := make([]string, len(keys)), make([]int64, len(keys))
+	for i, key := range keys {
+		ids[i], digests[i] = l.Effects.Keys[key].ID, l.Effects.Keys[key].Digest
+	}
+	rows, err := l.tx.Query(ctx, claimSQL, l.account.tenant, keys, ids, digests)
+	l.claimed, err = collect(rows, err, pgx.RowTo[string])
+	if err != nil || len(l.claimed) == len(keys) {
 		return err
 	}
 	if err := l.unclaim(ctx); err != nil {
@@ -82,17 +86,8 @@ func (l *ledger) claim(ctx context.Context) error {
 
 // unclaim takes back what claim wrote.
 func (l *ledger) unclaim(ctx context.Context) error {
-	keys, ids, _ := l.newKeys()
-	_, err := l.tx.Exec(ctx, unclaimSQL, l.account.tenant, keys, ids)
+	_, err := l.tx.Exec(ctx, unclaimSQL, l.account.tenant, l.claimed)
 	return err
-}
-
-func (l *ledger) newKeys() (keys, ids []string, digests []int64) {
-	keys = slices.Sorted(maps.Keys(l.Effects.Keys))
-	for _, key := range keys {
-		ids, digests = append(ids, l.Effects.Keys[key].ID), append(digests, l.Effects.Keys[key].Digest)
-	}
-	return keys, ids, digests
 }
 
 const putCounterSQL = `

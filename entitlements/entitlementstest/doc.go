@@ -12,5 +12,5 @@
 // its own, and all share the one [Catalog]. Nobody else may declare another catalogue in that database meanwhile.
 //
 // A host that tests its own service takes a [Gate], which has a plan for each tenant and needs no database, and a
-// [Notifier], which remembers what it was told.
+// [Notifier] and a [Recorder], which remember what they were told.
 package entitlementstest

@@ -43,7 +43,7 @@ var keyRules = group{"keys", []rule{
 			r.on(basic)
 			op := r.op(entitlements.OpConsume, keyed(calls, 10, "k"))
 			r.do(op)
-			r.allows(r.do(op).Decision, entitlements.ReasonAllowed)
+			r.allows(r.do(op).Decision, entitlements.ReasonOverSoft)
 			r.entitle(func(e *entitlements.Entitlement) { e.Status = entitlements.Paused })
 			d := r.do(op).Decision
 			equal(r.t, "Allowed while paused", d.Allowed, true)
