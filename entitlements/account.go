@@ -196,16 +196,12 @@ func (c Crossing) Notification(tenant, feature string) tenon.Notification {
 }
 
 // Windows returns the counters that a decision at t needs: one for each limit of the terms, and that of a gauge whatever
-// the terms are. Used, Held and Granted are zero; a store that lacks one makes it from the events, draws and open holds
+// the terms of a subscribed tenant are. Used, Held and Granted are zero; a store that lacks one makes it from the events, draws and open holds
 // whose time lies in it.
 func (t Terms) Windows(at time.Time) []Counter {
-	if t.Kind == Gauge { // what is in use can be given back though nothing is allowed
-		return []Counter{{CounterKey: CounterKey{Start: lifetimeStart}, End: lifetimeEnd}}
-	}
 	switch {
-	case t.Kind == Gauge && t.Reason != ReasonNoPlan: // what is in use stays in use when a plan no longer grants it
-		start, end := Period{}.Bounds(t.Anchor, at)
-		return []Counter{{CounterKey: CounterKey{Start: start}, End: end}}
+	case t.Kind == Gauge && t.Reason != ReasonNoPlan: // what is in use can be given back though nothing is allowed
+		return []Counter{{CounterKey: CounterKey{Start: lifetimeStart}, End: lifetimeEnd}}
 	case t.Reason != ReasonAllowed, t.Kind == Boolean, t.Kind == Config:
 		return nil
 	}

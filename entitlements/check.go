@@ -45,7 +45,7 @@ func (g *Gate) checkStored(ctx context.Context, tenant, feature string) (Decisio
 		return Decision{Feature: feature, Answer: No, Reason: ReasonUnknownFeature}, ErrUnknownFeature
 	}
 	now, err := g.now(ctx)
-	return at.load().tell(now), err
+	return at.load().tell(now.UnixNano()), err
 }
 
 // CheckAll returns the Decision for every feature of the catalogue, by key, from one consistent view. Limits that
@@ -64,7 +64,7 @@ func (g *Gate) CheckAll(ctx context.Context, tenant string) ([]Decision, error) 
 	}
 	all := make([]Decision, len(w.answers))
 	for i := range w.answers {
-		all[i] = w.answers[i].load().tell(now)
+		all[i] = w.answers[i].load().tell(now.UnixNano())
 	}
 	return all, nil
 }
@@ -92,7 +92,7 @@ func (g *Gate) fresh(ctx context.Context, tenant string) (*view, error) {
 		return nil, err
 	}
 	w := g.views.get(tenant)
-	if w == nil || !w.fresh(now, g.options.MaxAge) {
+	if w == nil || !w.fresh(now.UnixNano(), g.options.MaxAge) {
 		return g.load(ctx, tenant)
 	}
 	w.touch()
@@ -223,10 +223,10 @@ func (g *Gate) learn(tenant string, after Decision, at time.Time) {
 		v.advise(&after, 1)
 	}
 	w.slot(after.Feature).change(func(a answer) (answer, bool) {
-		if a.at.After(at) || a.decision.PlanVersion != after.PlanVersion || a.decision.Plan != after.Plan {
+		if a.at > at.UnixNano() || a.decision.PlanVersion != after.PlanVersion || a.decision.Plan != after.Plan {
 			return a, false
 		}
-		a.decision, a.at = after, at
+		a.decision, a.at = after, at.UnixNano()
 		return a, true
 	})
 }

@@ -2,6 +2,7 @@ package entitlements
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -14,11 +15,11 @@ type clock struct {
 }
 
 type sample struct {
-	store time.Time // the store's time
+	store int64     // the store's time, in nanoseconds since 1970
 	local time.Time // when it was that, with the monotonic reading
 }
 
-func (s *sample) now() time.Time { return s.store.Add(time.Since(s.local)) }
+func (s *sample) now() int64 { return s.store + int64(time.Since(s.local)) }
 
 // now returns the store's time, truncated as instants are.
 func (c *clock) now(ctx context.Context, store timed) (time.Time, error) {
@@ -32,7 +33,7 @@ func (c *clock) now(ctx context.Context, store timed) (time.Time, error) {
 			return time.Time{}, err
 		}
 	}
-	return s.now().Truncate(time.Microsecond), nil
+	return time.Unix(0, s.now()).UTC().Truncate(time.Microsecond), nil
 }
 
 // read asks the store. The answer is taken to be of the middle of the call.
@@ -42,8 +43,17 @@ func (c *clock) read(ctx context.Context, store timed) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sample{store: t.UTC(), local: asked.Add(time.Since(asked) / 2)}
-	s.store = s.store.Round(0) // without a monotonic reading of its own
+	s := &sample{store: t.UnixNano(), local: asked.Add(time.Since(asked) / 2)}
 	c.sample.Store(s)
 	return s, nil
 }
+
+// nanos returns t in nanoseconds since 1970; zero and what is too far ahead to count are never.
+func nanos(t time.Time) int64 {
+	if t.IsZero() || t.Year() > 2200 {
+		return never
+	}
+	return t.UnixNano()
+}
+
+const never = math.MaxInt64

@@ -249,8 +249,8 @@ func (g *Gate) settle(ctx context.Context, op Op) (Outcome, error) {
 	if isAway(err) && !errors.Is(err, context.DeadlineExceeded) && !g.bound && ctx.Err() == nil && op.Kind != OpRelease {
 		o, err = g.settleOnce(ctx, op)
 	}
-	if isAway(err) && ctx.Err() == nil {
-		g.away.Store(time.Now().UnixNano())
+	if isAway(err) && !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		g.away.Store(time.Now().UnixNano()) // it cannot be reached; a deadline may be one account's lock
 	}
 	if err != nil {
 		return o, g.named(ctx, err)

@@ -65,7 +65,7 @@ func (g *Gate) noteOldest() {
 	var oldest time.Duration
 	g.views.each(func(w *view) {
 		if w.used.Load() {
-			oldest = max(oldest, s.now().Sub(w.loaded))
+			oldest = max(oldest, time.Duration(s.now()-w.loaded.UnixNano()))
 		}
 	})
 	g.stats.oldest.Store(int64(oldest))

@@ -42,9 +42,9 @@ type slot struct {
 
 // answer is a Decision and how long it may serve.
 type answer struct {
-	at       time.Time // the store's time when it was true
-	until    time.Time // when it changes by itself; zero: never
-	stale    bool      // something changed since
+	at       int64 // the store's time when it was true, in nanoseconds since 1970
+	until    int64 // when it changes by itself, or never
+	stale    bool  // something changed since
 	decision Decision
 }
 
@@ -96,7 +96,7 @@ func (w *view) expire() {
 }
 
 // fresh says whether every answer may still serve.
-func (w *view) fresh(now time.Time, maxAge time.Duration) bool {
+func (w *view) fresh(now int64, maxAge time.Duration) bool {
 	for i := range w.answers {
 		if !w.answers[i].load().serves(now, maxAge) {
 			return false
@@ -118,14 +118,14 @@ func (w *view) touch() {
 	}
 }
 
-func (a *answer) serves(now time.Time, maxAge time.Duration) bool {
-	return !a.stale && now.Sub(a.at) <= maxAge && (a.until.IsZero() || now.Before(a.until))
+func (a *answer) serves(now int64, maxAge time.Duration) bool {
+	return !a.stale && now-a.at <= int64(maxAge) && now < a.until
 }
 
 // tell returns the Decision with its age.
-func (a *answer) tell(now time.Time) Decision {
-	d := a.decision
-	d.Age = max(now.Sub(a.at), 1)
+func (a *answer) tell(now int64) (d Decision) {
+	d = a.decision
+	d.Age = time.Duration(max(now-a.at, 1))
 	return d
 }
 
@@ -138,7 +138,7 @@ func (s Standing) answer(versions *Versions, feature string, now time.Time) answ
 		until = earliest(until, c.End)
 	}
 	versions.advise(&d, 1)
-	return answer{decision: d, at: now, until: until}
+	return answer{decision: d, at: now.UnixNano(), until: nanos(until)}
 }
 
 // account is the part of a standing that decides about one feature. Counters that are not there are zero.

@@ -145,3 +145,20 @@ func TestRunGoesByTheDatabasesClock(t *testing.T) {
 	})
 	require.True(t, consume(t, g, use(tenant, calls, 1, "k")).Replayed, "a key of a moment ago is still there")
 }
+
+func TestReconcileGoesByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	url, pool := database(t)
+	g := newGate(pool, nil)
+	tenant := subscribe(t, g, "basic")
+	_, err := g.Subscribe(t.Context(), entitlements.Subscription{Tenant: tenant, Plan: "basic", CurrentPeriodStart: now().Add(-time.Hour)})
+	require.NoError(t, err)
+	allowed(t, g, use(tenant, calls, 1, ""))
+	execute(t, pool, "update tenon.usage_counters set used = used + 1 where tenant_id = $1", tenant)
+	wrongClock(t, 49*time.Hour, func(t *testing.T) {
+		s := entitlementspg.New(connected(t, url), &entitlementspg.Options{KeepEvents: 24 * time.Hour})
+		drifts, err := s.Reconcile(t.Context(), tenant, false)
+		require.NoError(t, err)
+		require.Len(t, drifts, 1, "the period began after what is kept")
+	})
+}

@@ -155,8 +155,11 @@ func (m *mixer) consume(ctx context.Context, key string, quantity int64) error {
 	m.sum.Accepted += quantity
 	if m.dice.IntN(2) == 0 {
 		again, err := m.gate.Consume(ctx, use(m.Tenant, mixed, quantity, key))
-		if err != nil || !again.Replayed {
-			return fmt.Errorf("the second time: %v, %v", again, err)
+		if err != nil {
+			return err
+		}
+		if !again.Replayed {
+			return fmt.Errorf("the second time: %+v", again)
 		}
 		m.sum.Replayed++
 	}

@@ -20,15 +20,18 @@ func (s *Store) exact(ctx context.Context, a account, jobs []job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
+	return s.inTx(ctx, func(tx pgx.Tx) error { return s.settleIn(ctx, tx, a, jobs) })
+}
+
+// settleIn settles jobs in a transaction, again when a key was taken meanwhile.
+func (s *Store) settleIn(ctx context.Context, tx pgx.Tx, a account, jobs []job) error {
 	s.stats.exacts.Add(1)
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		for attempt := 1; ; attempt++ {
-			err := s.settleExact(ctx, tx, a, jobs)
-			if !errors.Is(err, errKeyTaken) || attempt == 10 {
-				return err
-			}
+	for attempt := 1; ; attempt++ {
+		err := s.settleExact(ctx, tx, a, jobs)
+		if !errors.Is(err, errKeyTaken) || attempt == 10 {
+			return err
 		}
-	})
+	}
 }
 
 // errKeyTaken says that another transaction took a key after it was looked up. Nothing was written yet.
@@ -135,49 +138,68 @@ func (l *ledger) terms(ctx context.Context) error {
 const holdColumns = `h.id::text, h.tenant_id, h.feature_key, h.qty, h.created_at, h.expires_at, h.state, h.included, h.actual,
   h.ungated, coalesce(h.extra_id::text, ''), d.grants, d.qtys`
 
-// openHoldsSQL reads the open holds of an account, and those that operations name by id or by key.
-const openHoldsSQL = `
+const holdsFrom = `
 select ` + holdColumns + `
 from tenon.holds h
 left join lateral (
   select array_agg(grant_id::text order by grant_id) as grants, array_agg(qty order by grant_id) as qtys
   from tenon.grant_draws d
   where d.tenant_id = h.tenant_id
-    and d.source_id = h.id) d on h.state = 'open'
+    and d.source_id = h.id) d on h.state = 'open'`
+
+// The three ways to a hold, each by its own index.
+const (
+	openHoldsSQL = holdsFrom + `
 where h.tenant_id = $1
   and h.feature_key = $2
-  and h.id in (
-    select o.id
-    from tenon.holds o
-    where o.tenant_id = $1
-      and o.feature_key = $2
-      and o.state = 'open'
-    union
-    select u.id::uuid
-    from unnest($3::text[]) as u(id)
-    union
-    select k.id
-    from tenon.usage_keys k
-    where k.tenant_id = $1
-      and k.key = any ($4::text[]))
+  and h.state = 'open'
 order by h.created_at, h.id`
 
+	namedHoldsSQL = holdsFrom + `
+where h.tenant_id = $1
+  and h.feature_key = $2
+  and h.id = any ($3::text[]::uuid[])
+  and h.state <> 'open'`
+
+	keyedHoldsSQL = `
+select ` + holdColumns + `
+from unnest($3::text[]) as u(key)
+join tenon.usage_keys k on k.tenant_id = $1 and k.key = u.key
+join tenon.holds h on h.tenant_id = k.tenant_id and h.id = k.id and h.feature_key = $2 and h.state <> 'open'
+left join lateral (select null::text[] as grants, null::bigint[] as qtys) d on true`
+)
+
+// queueHolds reads the open holds of the account, and the closed ones that operations name by id or by key.
 func (l *ledger) queueHolds(b *pgx.Batch) {
-	ids, keys := []string{}, l.keys()
+	var ids, keys []string
 	for _, j := range l.jobs {
 		if j.op.Hold != "" {
 			ids = append(ids, j.op.Hold)
 		}
-	}
-	b.Queue(openHoldsSQL, l.account.tenant, l.account.feature, ids, keys).Query(func(rows pgx.Rows) error {
-		l.wereHolds = map[string]entitlements.HoldState{}
-		holds, err := pgx.CollectRows(rows, scanHold)
-		for _, h := range holds {
-			l.Holds = append(l.Holds, &h)
-			l.wereHolds[h.ID] = h.State
+		if j.op.Kind == entitlements.OpReserve || j.op.Kind == entitlements.OpCorrect {
+			keys = append(keys, j.op.Use.Key)
 		}
-		return err
-	})
+	}
+	l.wereHolds = map[string]entitlements.HoldState{}
+	b.Queue(openHoldsSQL, l.account.tenant, l.account.feature).Query(l.readHolds)
+	if ids != nil {
+		b.Queue(namedHoldsSQL, l.account.tenant, l.account.feature, ids).Query(l.readHolds)
+	}
+	if keys != nil {
+		b.Queue(keyedHoldsSQL, l.account.tenant, l.account.feature, keys).Query(l.readHolds)
+	}
+}
+
+func (l *ledger) readHolds(rows pgx.Rows) error {
+	holds, err := pgx.CollectRows(rows, scanHold)
+	for _, h := range holds {
+		if _, twice := l.wereHolds[h.ID]; twice {
+			continue
+		}
+		l.Holds = append(l.Holds, &h)
+		l.wereHolds[h.ID] = h.State
+	}
+	return err
 }
 
 func scanHold(row pgx.CollectableRow) (h entitlements.StoredHold, err error) {

@@ -87,9 +87,10 @@ var settleBy = map[locking]string{
 }
 
 // byIndexSQL keeps a plan that was made when the counters were few from reading all of them when they are many. It
-// lasts until the end of the statement's own transaction, and is not sent in a caller's.
+// lasts until the end of the statement's own transaction, and is not sent in a caller's. For the lock see patienceSQL.
 const byIndexSQL = `
-select set_config('enable_seqscan', 'off', true), set_config('enable_mergejoin', 'off', true)`
+select set_config('enable_seqscan', 'off', true), set_config('enable_mergejoin', 'off', true),
+  set_config('lock_timeout', '300ms', true)`
 
 // uses are the arguments of settleSQL.
 type uses struct {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/transbotai/tenon/entitlements"
 )
 
@@ -35,6 +37,7 @@ type call struct {
 	op      entitlements.Op
 	outcome entitlements.Outcome
 	err     error
+	since   time.Time
 	done    chan struct{}
 }
 
@@ -65,7 +68,7 @@ func (g *group) settle(ctx context.Context, op entitlements.Op) (entitlements.Ou
 	if err := ctx.Err(); err != nil {
 		return entitlements.Outcome{}, err // nothing was sent
 	}
-	c := &call{op: op, done: make(chan struct{})}
+	c := &call{op: op, since: time.Now(), done: make(chan struct{})}
 	g.lane(accountOf(&op)).put(g, c)
 	select {
 	case <-c.done:
@@ -187,22 +190,39 @@ func (l *lane) part(g *group, left map[account][]*call) {
 	}
 }
 
-// settleApart settles an account on its own until nobody waits for it: by its counter, waiting for the lock, and what
-// the counter cannot settle exactly.
+// settleApart settles an account on its own until nobody waits for it. Each turn is one try: an account whose counter
+// somebody keeps locked goes to the end of the line, and holds up no other meanwhile.
 func (l *lane) settleApart(g *group, a account) {
 	for {
-		g.aparts <- struct{}{} // in turn, so that one that never ends holds up no other
+		g.aparts <- struct{}{}
 		batch := l.nextApart(a, g.store.options.Batch)
+		var left []*call
 		if batch != nil {
 			g.slots <- struct{}{}
-			g.settleOne(a, batch)
+			left = g.settleOne(a, batch)
 			<-g.slots
 		}
 		<-g.aparts
 		if batch == nil {
 			return
 		}
+		l.wait(g, a, left)
 	}
+}
+
+// wait puts calls whose time is not over back in front.
+func (l *lane) wait(g *group, a account, left []*call) {
+	var alive []*call
+	for _, c := range left {
+		if time.Since(c.since) < g.store.options.Timeout {
+			alive = append(alive, c)
+		} else {
+			c.end(context.DeadlineExceeded)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.apart[a] = append(alive, l.apart[a]...)
 }
 
 func (l *lane) nextApart(a account, n int) []*call {
@@ -218,22 +238,38 @@ func (l *lane) nextApart(a account, n int) []*call {
 	return waiting[:n:n]
 }
 
-func (g *group) settleOne(a account, batch []*call) {
+// settleOne tries once: by the counter, then exactly. It returns the calls that lost a race for locks.
+func (g *group) settleOne(a account, batch []*call) (again []*call) {
 	ctx, cancel := g.bounded()
 	defer cancel()
-	_, jobs, _ := gather(batch)
-	_, err := g.store.fast(ctx, []account{a}, jobs, waiting)
-	if err == nil || retryable(err) || refused(err) {
-		err = g.store.exact(ctx, a, jobs[a])
-	}
+	accounts, jobs, calls := gather(batch)
+	rest, err := g.store.fast(ctx, accounts, jobs, waiting)
 	g.store.stats.apart(len(batch))
-	for _, c := range batch {
-		if refused(err) && len(batch) > 1 {
-			c.end(g.store.exact(ctx, a, []job{{op: c.op, outcome: &c.outcome}}))
-			continue
-		}
-		c.end(err)
+	if retryable(err) {
+		return batch
 	}
+	if refused(err) {
+		rest, err = accounts, nil
+	}
+	left := g.finish(accounts, jobs, calls, rest, err)[a]
+	if len(left) == 0 {
+		return nil
+	}
+	err = g.store.patiently(ctx, func(tx pgx.Tx) error { return g.store.settleIn(ctx, tx, a, jobs[a]) })
+	switch {
+	case retryable(err):
+		g.store.stats.retries.Add(1)
+		return left
+	case refused(err) && len(left) > 1: // one of them spoils it for the others
+		for _, c := range left {
+			c.end(g.store.exact(ctx, a, []job{{op: c.op, outcome: &c.outcome}}))
+		}
+	default:
+		for _, c := range left {
+			c.end(err)
+		}
+	}
+	return nil
 }
 
 // bounded is a context of the batch's own: no caller's end may end it for the others.

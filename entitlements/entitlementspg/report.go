@@ -153,7 +153,11 @@ order by tenant_id, id`
 // together, so use that goes on meanwhile is no drift. Counters that begin before the events that are still kept are
 // left out.
 func (s *Store) Reconcile(ctx context.Context, tenant string, repair bool) ([]entitlements.Drift, error) {
-	drifts, err := s.drifts(ctx, s.db, tenant)
+	from, err := s.keptFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	drifts, err := s.drifts(ctx, tenant, from)
 	if err != nil || !repair || len(drifts) == 0 {
 		return drifts, translate(err)
 	}
@@ -163,22 +167,23 @@ func (s *Store) Reconcile(ctx context.Context, tenant string, repair bool) ([]en
 			continue
 		}
 		tenants[d.Tenant] = true
-		if err := s.inTx(ctx, func(tx pgx.Tx) error { return repairTenant(ctx, tx, d.Tenant, s.keptFrom()) }); err != nil {
+		if err := s.inTx(ctx, func(tx pgx.Tx) error { return repairTenant(ctx, tx, d.Tenant, from) }); err != nil {
 			return drifts, err
 		}
 	}
 	return drifts, nil
 }
 
-// keptFrom is the time from which on no event was dropped.
-func (s *Store) keptFrom() time.Time {
+// keptFrom is the time, by the database's clock, from which on no event was dropped.
+func (s *Store) keptFrom(ctx context.Context) (time.Time, error) {
 	if s.options.KeepEvents <= 0 {
-		return unsealed
+		return unsealed, nil
 	}
-	return time.Now().Add(-s.options.KeepEvents)
+	now, err := s.Clock(ctx)
+	return now.Add(-s.options.KeepEvents), err
 }
 
-func (s *Store) drifts(ctx context.Context, db DB, tenant string) (drifts []entitlements.Drift, err error) {
+func (s *Store) drifts(ctx context.Context, tenant string, from time.Time) (drifts []entitlements.Drift, err error) {
 	note := func(d entitlements.Drift, what string, stored, counted int64) {
 		if stored != counted {
 			d.What, d.Stored, d.Counted = what, stored, counted
@@ -186,7 +191,7 @@ func (s *Store) drifts(ctx context.Context, db DB, tenant string) (drifts []enti
 		}
 	}
 	b := &pgx.Batch{}
-	b.Queue(driftingCountersSQL, tenant, s.keptFrom()).Query(func(rows pgx.Rows) error {
+	b.Queue(driftingCountersSQL, tenant, from).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var d entitlements.Drift
 			var text string
@@ -214,7 +219,7 @@ func (s *Store) drifts(ctx context.Context, db DB, tenant string) (drifts []enti
 		}
 		return rows.Err()
 	})
-	err = db.SendBatch(ctx, b).Close()
+	err = s.db.SendBatch(ctx, b).Close()
 	return drifts, err
 }
 

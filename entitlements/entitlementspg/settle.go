@@ -87,6 +87,9 @@ func (s *Store) settleJobs(ctx context.Context, jobs []job) error {
 	}
 	slices.SortFunc(accounts, compareAccounts)
 	rest, err := s.fast(ctx, accounts, byAccount, waiting)
+	if retryable(err) && !s.bound {
+		rest, err = accounts, nil // somebody has locked a counter: each on its own
+	}
 	if err != nil {
 		return translate(err)
 	}

@@ -54,10 +54,13 @@ func catalog() entitlements.Catalog {
 	}
 	return entitlements.Catalog{
 		Features: []entitlements.Feature{
-			{Key: calls, Kind: entitlements.Metered}, {Key: mixed, Kind: entitlements.Metered},
-			{Key: alarms, Kind: entitlements.Metered}, {Key: tasks, Kind: entitlements.Metered},
+			{Key: calls, Kind: entitlements.Metered},
+			{Key: mixed, Kind: entitlements.Metered},
+			{Key: alarms, Kind: entitlements.Metered},
+			{Key: tasks, Kind: entitlements.Metered},
 			{Key: open, Kind: entitlements.Metered, Fallback: entitlements.Fallback{Policy: entitlements.FailOpen}},
-			{Key: seats, Kind: entitlements.Gauge}, {Key: hourly, Kind: entitlements.Metered},
+			{Key: seats, Kind: entitlements.Gauge},
+			{Key: hourly, Kind: entitlements.Metered},
 		},
 		Plans: []entitlements.Plan{
 			{ID: "free", Features: map[string]entitlements.Allowance{calls: monthly(entitlements.Limit{Hard: 3})}},

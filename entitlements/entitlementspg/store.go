@@ -138,12 +138,7 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 		return translate(f(s.db.(pgx.Tx)))
 	}
 	for {
-		err := s.once(ctx, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, patienceSQL); err != nil {
-				return err
-			}
-			return f(tx)
-		})
+		err := s.patiently(ctx, f)
 		if !retryable(err) {
 			return translate(err)
 		}
@@ -152,6 +147,16 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 		}
 		s.stats.retries.Add(1)
 	}
+}
+
+// patiently runs f once in a transaction of its own, which gives way to others.
+func (s *Store) patiently(ctx context.Context, f func(tx pgx.Tx) error) error {
+	return s.once(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, patienceSQL); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 }
 
 // patienceSQL is less than Postgres waits before it looks for a deadlock (deadlock_timeout, 1 second), so that it is f

@@ -111,7 +111,8 @@ func TestExport(t *testing.T) {
 	}
 	require.Equal(t, []string{"tenon.overrides"}, of)
 
-	for range s.Export(t.Context(), tenon.Subject{Tenant: tenant}) {
+	for _, err := range s.Export(t.Context(), tenon.Subject{Tenant: tenant}) {
+		require.NoError(t, err)
 		break // gives its connection back
 	}
 	require.Zero(t, pool.Stat().AcquiredConns())
