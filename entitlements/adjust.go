@@ -2,6 +2,8 @@ package entitlements
 
 import (
 	"context"
+	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -11,8 +13,11 @@ import (
 // Override patches what the tenant's plan says about one feature and period. It replaces an earlier override of the
 // same feature and period.
 func (g *Gate) Override(ctx context.Context, tenant string, o Override) error {
-	if o.Reason == "" || len(o.Reason) > 1000 {
-		return prefix(tenon.Invalid("reason", "is not text of 1 to 1000 bytes"))
+	if o.Reason == "" {
+		return prefix(tenon.Invalid("reason", "is empty"))
+	}
+	if err := errors.Join(validNote("reason", o.Reason), validText("by", o.By, false), validInstant("expires_at", o.ExpiresAt)); err != nil {
+		return prefix(err)
 	}
 	_, _, err := g.change(ctx, tenant, func(r *Rights, v *Versions, now time.Time) (tenon.Change, error) {
 		if err := o.validate(r, v, now); err != nil {
@@ -82,7 +87,8 @@ func (o Override) validateLimit(f Feature, terms Terms) error {
 		l.Soft = l.Hard // the plan's soft limit follows a lower hard limit
 	}
 	err := l.validate("override", f.Kind)
-	if field, ok := err.(*tenon.FieldError); ok {
+	var field *tenon.FieldError
+	if errors.As(err, &field) {
 		field.Field = field.Field[len("override."):]
 	}
 	return err
@@ -154,8 +160,8 @@ func (g *Gate) Grant(ctx context.Context, tenant string, grant Grant) (Grant, er
 	if grant.Amount < 1 || grant.Amount > MaxQuantity {
 		return Grant{}, prefix(tenon.Invalid("amount", "%d is not within 1 and %d", grant.Amount, MaxQuantity))
 	}
-	if len(grant.Reason) > 1000 || !printable(grant.Reason) {
-		return Grant{}, prefix(tenon.Invalid("reason", "is not text of at most 1000 bytes"))
+	if err := grant.validate(); err != nil {
+		return Grant{}, prefix(err)
 	}
 	_, _, err := g.change(ctx, tenant, func(r *Rights, v *Versions, now time.Time) (tenon.Change, error) {
 		f, ok := v.Features[grant.Feature]
@@ -176,6 +182,13 @@ func (g *Gate) Grant(ctx context.Context, tenant string, grant Grant) (Grant, er
 		return tenon.Change{Action: "entitlements.granted", Target: "grant/" + grant.ID, After: marshal(&grant), Reason: grant.Reason}, nil
 	})
 	return grant, err
+}
+
+func (g Grant) validate() error {
+	if g.Priority < math.MinInt32 || g.Priority > math.MaxInt32 {
+		return tenon.Invalid("priority", "%d does not fit 32 bits", g.Priority)
+	}
+	return errors.Join(validNote("reason", g.Reason), validInstant("effective_at", g.EffectiveAt), validInstant("expires_at", g.ExpiresAt))
 }
 
 // Void takes back what is left of a grant. What was used of it stays used; open holds on it stay good. Voiding twice

@@ -1,13 +1,14 @@
 package entitlements
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
 )
@@ -58,6 +59,12 @@ func validatePlans(plans []Plan, features map[string]Feature) error {
 			return tenon.Invalid(field+".id", "%q stands there twice", p.ID)
 		}
 		seen[p.ID] = true
+		if p.Tier < math.MinInt32 || p.Tier > math.MaxInt32 {
+			return tenon.Invalid(field+".tier", "%d does not fit 32 bits", p.Tier)
+		}
+		if err := validNote(field+".name", p.Name); err != nil {
+			return err
+		}
 		if err := p.validatePrice(field); err != nil {
 			return err
 		}
@@ -144,6 +151,9 @@ func validID(field, id string) error {
 
 func (f Feature) validate(field string) error {
 	if err := validID(field+".key", f.Key); err != nil {
+		return err
+	}
+	if err := errors.Join(validNote(field+".description", f.Description), validNote(field+".category", f.Category)); err != nil {
 		return err
 	}
 	if !slices.Contains([]Kind{Boolean, Config, Metered, Gauge}, f.Kind) {
@@ -244,8 +254,8 @@ func (f Feature) validateValue(field string, a Allowance) error {
 }
 
 func (f Feature) checkValue(field, value string) error {
-	if len(value) > 1000 || !utf8.ValidString(value) {
-		return tenon.Invalid(field, "the value is not text of at most 1000 bytes")
+	if err := validNote(field, value); err != nil {
+		return err
 	}
 	if f.Number {
 		if _, err := strconv.ParseFloat(value, 64); err != nil {

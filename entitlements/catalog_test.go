@@ -158,7 +158,11 @@ func TestPriceIsADecimalWithTwoPlaces(t *testing.T) {
 		currency string
 		want     string
 	}{
-		{9900, "USD", "99.00"}, {1, "EUR", "0.01"}, {0, "EUR", "0.00"}, {9900, "JPY", "9900.00"}, {9990, "KWD", "9.99"},
+		{9900, "USD", "99.00"},
+		{1, "EUR", "0.01"},
+		{0, "EUR", "0.00"},
+		{9900, "JPY", "9900.00"},
+		{9990, "KWD", "9.99"},
 		{entitlements.MaxQuantity, "EUR", "90071992547409.92"},
 	} {
 		require.Equal(t, c.want, entitlements.Price(c.minor, c.currency))

@@ -144,8 +144,8 @@ func (g *Gate) Correct(ctx context.Context, c Correction) (Decision, error) {
 	if err := errors.Join(validText("tenant", c.Tenant, true), validText("key", c.Key, true)); err != nil {
 		return Decision{}, prefix(err)
 	}
-	if len(c.Reason) > 1000 || !printable(c.Reason) {
-		return Decision{}, prefix(tenon.Invalid("reason", "is not text of at most 1000 bytes"))
+	if err := validNote("reason", c.Reason); err != nil {
+		return Decision{}, prefix(err)
 	}
 	now, err := g.now(ctx)
 	if err != nil {

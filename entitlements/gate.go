@@ -186,7 +186,6 @@ type Stats struct {
 
 type counters struct {
 	loads, allowed, refused, unknown, uncounted, setAside atomic.Int64
-	checks                                                atomic.Int64
 	oldest                                                atomic.Int64
 	refreshed                                             atomic.Pointer[time.Time]
 	lastError                                             atomic.Pointer[string]

@@ -3,6 +3,7 @@ package entitlements
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -75,7 +76,10 @@ func (s Subscription) validate() error {
 			return err
 		}
 	}
-	return nil
+	if err := errors.Join(validText("customer", s.Customer, false), validText("subscription", s.Subscription, false)); err != nil {
+		return err
+	}
+	return validNote("reason", s.Reason)
 }
 
 // validInstant refuses what is set and cannot be meant: the zero of another system is not "for ever".

@@ -74,6 +74,11 @@ func (q *UsageQuery) validate() error {
 	default:
 		return tenon.Invalid("aggregation", "%q is not sum, count, max, unique or latest", q.Aggregation)
 	}
+	for field, t := range map[string]time.Time{"from": q.From, "to": q.To, "anchor": q.Anchor} {
+		if err := validInstant(field, t); err != nil {
+			return err
+		}
+	}
 	return q.Bucket.validate("bucket")
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -96,7 +98,8 @@ func printable(s string) bool {
 
 const maxMetadata = 8 << 10
 
-// encodeMetadata returns the metadata as JSON with sorted names; none is nil.
+// encodeMetadata returns the metadata as JSON with sorted names; none is nil. What a store could not keep as it is
+// (the character 0, a number beyond a float64) is refused here, also where a host hands in JSON of its own.
 func encodeMetadata(m map[string]any) (json.RawMessage, error) {
 	if len(m) == 0 {
 		return nil, nil
@@ -105,14 +108,62 @@ func encodeMetadata(m map[string]any) (json.RawMessage, error) {
 	if err != nil {
 		return nil, tenon.Invalid("metadata", "%v", err)
 	}
-	if bytes.Contains(b, []byte(`\u0000`)) {
-		return nil, tenon.Invalid("metadata", "holds the character 0")
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var plain map[string]any
+	if err := d.Decode(&plain); err != nil {
+		return nil, tenon.Invalid("metadata", "%v", err)
+	}
+	if err := checkMetadata(plain); err != nil {
+		return nil, err
+	}
+	if b, err = json.Marshal(plain); err != nil {
+		return nil, tenon.Invalid("metadata", "%v", err)
 	}
 	if len(b) > maxMetadata {
 		return nil, tenon.Invalid("metadata", "has %d bytes as JSON, more than %d", len(b), maxMetadata)
 	}
 	return b, nil
 }
+
+func checkMetadata(value any) error {
+	switch v := value.(type) {
+	case string:
+		if strings.ContainsRune(v, 0) {
+			return tenon.Invalid("metadata", "holds the character 0")
+		}
+	case json.Number:
+		if _, err := v.Float64(); err != nil {
+			return tenon.Invalid("metadata", "the number %.40s is too large", v.String())
+		}
+	case []any:
+		for _, x := range v {
+			if err := checkMetadata(x); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for name, x := range v {
+			if err := errors.Join(checkMetadata(name), checkMetadata(x)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// validNote checks a text that people read: at most 1000 bytes without control characters but line ends and tabs.
+func validNote(field, s string) error {
+	if len(s) > maxNote {
+		return tenon.Invalid(field, "has %d bytes, more than %d", len(s), maxNote)
+	}
+	if !printable(strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(s)) {
+		return tenon.Invalid(field, "holds a control character or is not UTF-8")
+	}
+	return nil
+}
+
+const maxNote = 1000
 
 // digest tells whether two uses of one key are the same: kind, feature, quantity, time when given, and metadata.
 func digest(kind OpKind, u Use, metadata []byte) int64 {

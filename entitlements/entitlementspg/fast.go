@@ -219,8 +219,10 @@ func (s *Store) sendUses(ctx context.Context, u *uses, mode locking, found []row
 			return nil, err
 		}
 		defer rows.Close()
-		err = read(rows)
-		return known, err
+		if err := read(rows); err != nil {
+			return nil, err
+		}
+		return known, rows.Err()
 	}
 	b := &pgx.Batch{}
 	b.Queue(byIndexSQL)
@@ -313,13 +315,14 @@ func (s *Store) answerReplays(ctx context.Context, replays []replay) (left []job
 		tenants, keys = append(tenants, r.op.Use.Tenant), append(keys, r.op.Use.Key)
 	}
 	digests := make(map[int]int64, len(replays))
-	rows, err := s.db.Query(ctx, digestsSQL, tenants, keys)
-	if err != nil {
-		return nil, err
-	}
-	var n int
-	var digest int64
-	if _, err := pgx.ForEachRow(rows, []any{&n, &digest}, func() error { digests[n-1] = digest; return nil }); err != nil {
+	b := &pgx.Batch{}
+	b.Queue(digestsSQL, tenants, keys).Query(func(rows pgx.Rows) error {
+		var n int
+		var digest int64
+		_, err := pgx.ForEachRow(rows, []any{&n, &digest}, func() error { digests[n-1] = digest; return nil })
+		return err
+	})
+	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
 		return nil, err
 	}
 	for i, r := range replays {

@@ -45,6 +45,3 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.CollectableRow) (T, 
 	}
 	return pgx.CollectRows(rows, scan)
 }
-
-// period reads the text form of a period, which this package wrote.
-func period(text string) (entitlements.Period, error) { return entitlements.ParsePeriod(text) }

@@ -147,7 +147,7 @@ func (p *player) finish() error {
 	}
 	drifts, err := reporter.Reconcile(p.ctx(), p.tenant, false)
 	if err != nil || len(drifts) > 0 {
-		return errors.Join(err, fmt.Errorf("Reconcile finds %v", drifts))
+		return errors.Join(err, fmt.Errorf("what is counted differs: %v", drifts))
 	}
 	return p.compareUsage(reporter)
 }

@@ -60,9 +60,17 @@ func (s step) String() string {
 		value any
 		none  any
 	}{
-		{"", s.feature, ""}, {"", s.quantity, int64(0)}, {"key ", s.key, ""}, {"late ", s.late, time.Duration(0)},
-		{"for ", s.length, time.Duration(0)}, {"#", s.pick, 0}, {"", s.plan, ""}, {"", s.status, entitlements.Status("")},
-		{"by ", s.period, entitlements.Period{}}, {"hard ", s.hard, int64(0)}, {"overage ", s.overage, int64(0)},
+		{"", s.feature, ""},
+		{"", s.quantity, int64(0)},
+		{"key ", s.key, ""},
+		{"late ", s.late, time.Duration(0)},
+		{"for ", s.length, time.Duration(0)},
+		{"#", s.pick, 0},
+		{"", s.plan, ""},
+		{"", s.status, entitlements.Status("")},
+		{"by ", s.period, entitlements.Period{}},
+		{"hard ", s.hard, int64(0)},
+		{"overage ", s.overage, int64(0)},
 		{"priority ", s.priority, 0},
 	} {
 		if part.value != part.none {
@@ -77,8 +85,23 @@ var acts = []struct {
 	act  act
 	odds int
 }{
-	{wait, 22}, {consume, 26}, {record, 7}, {giveBack, 5}, {reserve, 12}, {commit, 10}, {release, 4}, {correct, 6},
-	{move, 2}, {planned, 1}, {status, 2}, {cycle, 1}, {override, 3}, {bestow, 5}, {void, 1}, {attach, 1}, {detach, 1},
+	{wait, 22},
+	{consume, 26},
+	{record, 7},
+	{giveBack, 5},
+	{reserve, 12},
+	{commit, 10},
+	{release, 4},
+	{correct, 6},
+	{move, 2},
+	{planned, 1},
+	{status, 2},
+	{cycle, 1},
+	{override, 3},
+	{bestow, 5},
+	{void, 1},
+	{attach, 1},
+	{detach, 1},
 }
 
 var (

@@ -33,8 +33,12 @@ var grantRules = group{"grants", []rule{
 			soon, late := r.now.Add(24*time.Hour), r.now.Add(48*time.Hour)
 			var ids []string
 			for _, g := range []entitlements.Grant{
-				{Priority: 2, ExpiresAt: soon}, {Priority: 1}, {Priority: 1, ExpiresAt: late}, {Priority: 1, ExpiresAt: soon},
-				{Priority: 1, ExpiresAt: soon}, {Priority: -1},
+				{Priority: 2, ExpiresAt: soon},
+				{Priority: 1},
+				{Priority: 1, ExpiresAt: late},
+				{Priority: 1, ExpiresAt: soon},
+				{Priority: 1, ExpiresAt: soon},
+				{Priority: -1},
 			} {
 				g.Feature, g.Amount = credits, 10
 				ids = append(ids, r.grant(g))
