@@ -39,9 +39,29 @@ func TestReconcileNamesEachNumberThatIsWrongAndRepairSetsItRight(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, drifts)
 	require.Equal(t, withoutCounters(right), withoutCounters(dump(t, pool, tenant)))
-	require.EqualValues(t, 2, consume(t, g, use(tenant, calls, 0, "")).Remaining)
 	require.False(t, consume(t, g, use(tenant, calls, 3, "")).Allowed, "a repaired counter decides anew")
+	require.EqualValues(t, 2, consume(t, g, use(tenant, calls, 0, "")).Remaining)
 	allowed(t, g, use(tenant, calls, 2, ""))
+	reconciled(t, g, tenant)
+}
+
+func TestACounterThatIsGoneIsCountedAnewFromEventsDrawsAndOpenHolds(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	g := newGate(pool, nil)
+	tenant := subscribe(t, g, "free")
+	_, err := g.Grant(t.Context(), tenant, entitlements.Grant{Feature: calls, Amount: 5})
+	require.NoError(t, err)
+	allowed(t, g, use(tenant, calls, 4, ""))
+	r, err := g.Reserve(t.Context(), use(tenant, calls, 2, ""), time.Hour)
+	require.NoError(t, err)
+	before := consume(t, g, use(tenant, calls, 0, ""))
+	counters := dump(t, pool, tenant)
+	execute(t, pool, "delete from tenon.usage_counters where tenant_id = $1", tenant)
+	require.Equal(t, before, consume(t, g, use(tenant, calls, 0, "")))
+	require.Equal(t, counters, dump(t, pool, tenant))
+	_, err = g.Commit(t.Context(), r.Hold, 1)
+	require.NoError(t, err)
 	reconciled(t, g, tenant)
 }
 

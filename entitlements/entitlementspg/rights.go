@@ -1,9 +1,6 @@
 package entitlementspg
 
 import (
-	"context"
-	"time"
-
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon/entitlements"
@@ -65,23 +62,38 @@ func (r rightsReader) queue(b *pgx.Batch, tenants []string) {
 
 func (r rightsReader) entitlements(rows pgx.Rows) error {
 	for rows.Next() {
-		var tenant, status string
-		var e entitlements.Entitlement
-		var next entitlements.Next
-		var revision int64
-		err := rows.Scan(&tenant, &e.Plan, &e.Version, &status, at(&e.StartedAt), at(&e.TrialEndsAt), &e.TrialUsed,
-			at(&e.Anchor), at(&e.CurrentPeriodStart), at(&e.CurrentPeriodEnd), at(&e.GraceUntil), at(&e.AccessUntil),
-			at(&next.At), &next.Plan, &next.Version, &e.Customer, &e.Subscription, &revision)
-		if err != nil {
+		var e entitlementRow
+		if err := rows.Scan(e.targets()...); err != nil {
 			return err
 		}
-		e.Status = entitlements.Status(status)
-		if !next.At.IsZero() {
-			e.Next = &next
-		}
-		r[tenant].Entitlement, r[tenant].Revision = &e, revision
+		e.put(r[e.tenant])
 	}
 	return rows.Err()
+}
+
+// entitlementRow scans entitlementColumns.
+type entitlementRow struct {
+	tenant, status string
+	entitlement    entitlements.Entitlement
+	next           entitlements.Next
+	revision       int64
+}
+
+func (r *entitlementRow) targets() []any {
+	e := &r.entitlement
+	return []any{
+		&r.tenant, &e.Plan, &e.Version, &r.status, at(&e.StartedAt), at(&e.TrialEndsAt), &e.TrialUsed, at(&e.Anchor),
+		at(&e.CurrentPeriodStart), at(&e.CurrentPeriodEnd), at(&e.GraceUntil), at(&e.AccessUntil), at(&r.next.At),
+		&r.next.Plan, &r.next.Version, &e.Customer, &e.Subscription, &r.revision,
+	}
+}
+
+func (r *entitlementRow) put(to *entitlements.Rights) {
+	r.entitlement.Status = entitlements.Status(r.status)
+	if !r.next.At.IsZero() {
+		r.entitlement.Next = &r.next
+	}
+	to.Entitlement, to.Revision = &r.entitlement, r.revision
 }
 
 func (r rightsReader) overrides(rows pgx.Rows) error {
@@ -123,81 +135,6 @@ func (r rightsReader) grants(rows pgx.Rows) error {
 			return err
 		}
 		r[tenant].Grants = append(r[tenant].Grants, g)
-	}
-	return rows.Err()
-}
-
-const presentCountersSQL = `
-select tenant_id, feature_key, period, period_start, period_end, used, held, granted
-from tenon.usage_counters
-where tenant_id = any ($1::text[])
-  and period_start <= $2
-  and period_end > $2`
-
-const lapsedHoldsSQL = `
-select ` + holdColumns + `
-from tenon.holds h
-left join lateral (
-  select array_agg(grant_id::text order by grant_id) as grants, array_agg(qty order by grant_id) as qtys
-  from tenon.grant_draws d
-  where d.tenant_id = h.tenant_id
-    and d.source_id = h.id) d on true
-where h.tenant_id = any ($1::text[])
-  and h.state = 'open'
-  and h.expires_at <= $2`
-
-// Load implements [entitlements.Store], in one round trip. The transaction is spelled out in the batch so that all of
-// it reads one snapshot.
-func (s *Store) Load(ctx context.Context, tenants []string, now time.Time) ([]entitlements.Standing, error) {
-	rights := newRightsReader(tenants)
-	counters := make(map[string]map[string][]entitlements.Counter, len(tenants))
-	b := &pgx.Batch{}
-	if !s.bound {
-		b.Queue("begin isolation level repeatable read, read only")
-	}
-	b.Queue(entitlementsSQL, tenants).Query(rights.entitlements)
-	rights.queue(b, tenants)
-	b.Queue(presentCountersSQL, tenants, now).Query(func(rows pgx.Rows) error { return readCounters(rows, counters) })
-	var lapsed []entitlements.StoredHold
-	b.Queue(lapsedHoldsSQL, tenants, now).Query(func(rows pgx.Rows) (err error) {
-		lapsed, err = pgx.CollectRows(rows, scanHold)
-		return err
-	})
-	if !s.bound {
-		b.Queue("commit")
-	}
-	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
-		return nil, translate(err)
-	}
-	standings := make([]entitlements.Standing, len(tenants))
-	for i, t := range tenants {
-		standings[i] = entitlements.Standing{Rights: rights[t], Counters: counters[t]}
-		standings[i].Lapse(lapsed, now)
-	}
-	return standings, nil
-}
-
-func readCounters(rows pgx.Rows, counters map[string]map[string][]entitlements.Counter) error {
-	periods := map[string]entitlements.Period{}
-	for rows.Next() {
-		var tenant, feature, text string
-		var c entitlements.Counter
-		if err := rows.Scan(&tenant, &feature, &text, &c.Start, &c.End, &c.Used, &c.Held, &c.Granted); err != nil {
-			return err
-		}
-		p, ok := periods[text]
-		if !ok {
-			var err error
-			if p, err = entitlements.ParsePeriod(text); err != nil {
-				return err
-			}
-			periods[text] = p
-		}
-		c.Period, c.Start, c.End = p, entitlements.Instant(c.Start), entitlements.Instant(c.End)
-		if counters[tenant] == nil {
-			counters[tenant] = map[string][]entitlements.Counter{}
-		}
-		counters[tenant][feature] = append(counters[tenant][feature], c)
 	}
 	return rows.Err()
 }

@@ -2,6 +2,7 @@ package entitlementspg_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +44,26 @@ func TestStoreRecords(t *testing.T) {
 	pool := pgtest.Pool(t, migrations.Entitlements)
 	entitlementstest.TestChanges(t, func(_ *testing.T, r tenon.Recorder) entitlements.Store {
 		return entitlementspg.New(pool, &entitlementspg.Options{Recorder: func(pgx.Tx) tenon.Recorder { return r }})
+	})
+}
+
+func TestModel(t *testing.T) {
+	t.Parallel()
+	pool := suiteDatabase(t)
+	store := entitlementspg.New(pool, nil)
+	seeds, steps := int64(4), 150
+	if soak() {
+		seeds, steps = 60, 300
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint("seed_", seed), func(t *testing.T) {
+			t.Parallel()
+			entitlementstest.TestModel(t, func(*testing.T) entitlements.Store { return store }, seed, steps)
+		})
+	}
+	t.Run("in_a_callers_transaction", func(t *testing.T) {
+		t.Parallel()
+		entitlementstest.TestModel(t, inTransaction(pool, nil), seeds, steps)
 	})
 }
 
