@@ -68,3 +68,20 @@ func ExampleGate_CheckAll() {
 	// retention allowed -1
 	// white_label not_in_plan 0
 }
+
+func ExampleGate_Preload() {
+	gate := acme()
+	if err := gate.Preload(context.Background(), "acme"); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(gate.Stats().Tenants, "tenant in memory")
+	// Output: 1 tenant in memory
+}
+
+func ExampleGate_Forget() {
+	gate := acme()
+	gate.Forget("acme") // after the commit of a transaction in which WithStore's Gate used something
+	d, err := gate.Check(context.Background(), "acme", "rates")
+	fmt.Println(d.Allowed, err)
+	// Output: true <nil>
+}

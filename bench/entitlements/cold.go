@@ -31,30 +31,39 @@ func compareCold(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		Text: fmt.Sprintf("A new gate, with nothing in memory but an open pool, is asked `Check` for each of %d metered features of %d tenants, one by one; every feature is in use. The times are of all %d checks. Users of OpenMeter reported 12.5 to 25 s (openmeter#4635).",
 			coldFeatures, coldTenants, coldTenants*coldFeatures),
 	}
-	for _, goroutines := range []int{1, 8} {
-		series, err := measure.Interleave(ctx, 2*l.Rounds+1, db.coldRound(goroutines))
+	for _, c := range []struct {
+		name       string
+		goroutines int
+		preload    bool
+	}{{"goroutines: 1", 1, false}, {"goroutines: 8", 8, false}, {"goroutines: 1, after one Preload, which is counted", 1, true}} {
+		series, err := measure.Interleave(ctx, 2*l.Rounds+1, db.coldRound(c.goroutines, c.preload))
 		if err != nil {
 			return err
 		}
 		t.Rows = append(t.Rows, report.Row{
-			Case:   fmt.Sprintf("all checks, goroutines: %d", goroutines),
+			Case:   "all checks, " + c.name,
 			Figure: report.Figure{Value: series[0].Median(), Unit: report.Milliseconds},
 			Target: report.Target{Bound: report.AtMost, Value: 50},
 			Cells:  []string{report.Spread(series[0], report.Milliseconds)},
 		})
-		s.Samples = append(s.Samples, report.Sample{Name: fmt.Sprintf("cold/%d", goroutines), Unit: report.Milliseconds, Series: series[0]})
+		s.Samples = append(s.Samples, report.Sample{Name: fmt.Sprintf("cold/%d/preload=%v", c.goroutines, c.preload), Unit: report.Milliseconds, Series: series[0]})
 	}
 	s.Tables = append(s.Tables, t)
 	return nil
 }
 
 // coldRound asks everything of a new gate and returns how long that took, in milliseconds.
-func (db *database) coldRound(goroutines int) measure.Contender {
+func (db *database) coldRound(goroutines int, preload bool) measure.Contender {
 	return func(ctx context.Context) (float64, error) {
 		gate := entitlements.NewGate(entitlementspg.New(db.pool, nil), nil)
 		errs := make([]error, goroutines)
 		var wg sync.WaitGroup
 		start := time.Now()
+		if preload {
+			if err := gate.Preload(ctx, db.tenants...); err != nil {
+				return 0, err
+			}
+		}
 		for g := range goroutines {
 			wg.Go(func() {
 				for i := g; i < len(db.tenants) && errs[g] == nil; i += goroutines {
