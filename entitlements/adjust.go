@@ -1,6 +1,7 @@
 package entitlements
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -154,16 +155,17 @@ func (g *Gate) Detach(ctx context.Context, tenant, addOn string) error {
 	return err
 }
 
-// Grant gives the tenant extra units. Of grant, Feature and Amount are required; a zero EffectiveAt is now; ID, Used,
-// Held and CreatedAt are ignored. It returns the grant as stored.
+// Grant gives the tenant extra units. Of grant, Feature and Amount are required; a zero EffectiveAt is now; Used, Held and
+// CreatedAt are ignored. With an ID ([tenon.NewID]) it may be sent again after an unknown outcome: what is there under
+// the ID is returned, and is [ErrKeyReused] when it is of another feature or amount. It returns the grant as stored.
 func (g *Gate) Grant(ctx context.Context, tenant string, grant Grant) (Grant, error) {
-	if grant.Amount < 1 || grant.Amount > MaxQuantity {
-		return Grant{}, prefix(tenon.Invalid("amount", "%d is not within 1 and %d", grant.Amount, MaxQuantity))
-	}
 	if err := grant.validate(); err != nil {
 		return Grant{}, prefix(err)
 	}
 	_, _, err := g.change(ctx, tenant, func(r *Rights, v *Versions, now time.Time) (tenon.Change, error) {
+		if i := slices.IndexFunc(r.Grants, func(g Grant) bool { return g.ID == grant.ID }); i >= 0 {
+			return grant.again(r.Grants[i])
+		}
 		f, ok := v.Features[grant.Feature]
 		switch {
 		case r.Entitlement == nil:
@@ -173,7 +175,7 @@ func (g *Gate) Grant(ctx context.Context, tenant string, grant Grant) (Grant, er
 		case f.Kind == Config:
 			return tenon.Change{}, prefix(tenon.Invalid("feature", "a config feature has no units to grant"))
 		}
-		grant.ID, grant.CreatedAt, grant.EffectiveAt = tenon.NewID(now), now, orElse(grant.EffectiveAt, now)
+		grant.ID, grant.CreatedAt, grant.EffectiveAt = cmp.Or(grant.ID, tenon.NewID(now)), now, orElse(grant.EffectiveAt, now)
 		grant.Used, grant.Held, grant.ExpiresAt, grant.VoidedAt = 0, 0, Instant(grant.ExpiresAt), time.Time{}
 		if !grant.ExpiresAt.IsZero() && !grant.ExpiresAt.After(grant.EffectiveAt) {
 			return tenon.Change{}, prefix(tenon.Invalid("expires_at", "does not lie after the grant's start"))
@@ -181,10 +183,33 @@ func (g *Gate) Grant(ctx context.Context, tenant string, grant Grant) (Grant, er
 		r.Grants = append(r.Grants, grant)
 		return tenon.Change{Action: "entitlements.granted", Target: "grant/" + grant.ID, After: marshal(&grant), Reason: grant.Reason}, nil
 	})
+	var again *grantedBefore
+	if errors.As(err, &again) {
+		return again.Grant, nil
+	}
 	return grant, err
 }
 
+// grantedBefore ends a change that has nothing to change.
+type grantedBefore struct{ Grant }
+
+func (*grantedBefore) Error() string { return "granted before" }
+
+// again answers a grant whose ID is there.
+func (g Grant) again(there Grant) (tenon.Change, error) {
+	if g.Feature != there.Feature || g.Amount != there.Amount {
+		return tenon.Change{}, ErrKeyReused
+	}
+	return tenon.Change{}, &grantedBefore{there}
+}
+
 func (g Grant) validate() error {
+	if g.Amount < 1 || g.Amount > MaxQuantity {
+		return tenon.Invalid("amount", "%d is not within 1 and %d", g.Amount, MaxQuantity)
+	}
+	if g.ID != "" && !isUUID(g.ID) {
+		return tenon.Invalid("id", "%.60q is not a UUID in lower case", g.ID)
+	}
 	if g.Priority < math.MinInt32 || g.Priority > math.MaxInt32 {
 		return tenon.Invalid("priority", "%d does not fit 32 bits", g.Priority)
 	}

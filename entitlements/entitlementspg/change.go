@@ -33,7 +33,14 @@ func (s *Store) change(ctx context.Context, tx pgx.Tx, before *entitlements.Righ
 	if err != nil {
 		return nil, err
 	}
-	after, err := before.Edit(versions, now, edit, func(changes []tenon.Change) error {
+	own := func(r *entitlements.Rights, v *entitlements.Versions) ([]tenon.Change, error) {
+		changes, err := edit(r, v)
+		if err != nil {
+			return nil, hosts{err}
+		}
+		return changes, nil
+	}
+	after, err := before.Edit(versions, now, own, func(changes []tenon.Change) error {
 		return s.recordChanges(ctx, tx, changes, before.Tenant)
 	})
 	if err != nil {

@@ -39,7 +39,11 @@ func TestStoreThroughPgBouncer(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			_, pool := pooled(t, mode)
-			entitlementstest.TestStore(t, func(*testing.T) entitlements.Store { return entitlementspg.New(pool, nil) })
+			newStore := func(*testing.T) entitlements.Store { return entitlementspg.New(pool, nil) }
+			if mode == "exec" || soak() {
+				entitlementstest.TestStore(t, newStore)
+			}
+			entitlementstest.TestModel(t, newStore, 1, 100)
 		})
 	}
 }

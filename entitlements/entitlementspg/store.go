@@ -14,7 +14,9 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 )
 
-// DB is what the store needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be.
+// DB is what the store needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be. A
+// wrapper of a transaction is a pgx.Tx itself, or it is taken for a pool. Under row level security a pool that serves
+// requests names no tenant and sees none: give the app role's store the transaction that does.
 type DB interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
