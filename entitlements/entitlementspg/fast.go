@@ -71,7 +71,11 @@ select n, period, period_start, period_end, used, held, granted, ceiling, source
 from locked
 union all
 select 0, '', $5, $5, 0, 0, 0, 0, 0::smallint, '', 0, 0, 0, 0, 0,
-  (select array_agg(id::text) from uses where (id in (select id from claimed)) is not true)`
+  case when (select count(*) from claimed) < (select count(*) from uses) then (
+    select array_agg(id::text)
+    from uses
+    where (id in (select id from claimed)) is not true)
+  end`
 
 // locking says what [settleSQL] does about a counter that somebody else has locked.
 type locking string
@@ -90,6 +94,7 @@ var settleBy = map[locking]string{
 // lasts until the end of the statement's own transaction, and is not sent in a caller's. For the lock see patienceSQL.
 const byIndexSQL = `
 select set_config('enable_seqscan', 'off', true), set_config('enable_mergejoin', 'off', true),
+  set_config('enable_hashjoin', 'off', true),
   set_config('lock_timeout', '300ms', true)`
 
 // uses are the arguments of settleSQL.

@@ -98,7 +98,10 @@ where ctid = any (array(
   limit $2
   for update skip locked))`
 
-// pruneCountersSQL removes counters of the past: should one be needed again it is counted from the events.
+// keepCounters is how long counters of the past are kept for late events: a tenant's look-ups read past those that are
+// there. Should an older one be needed again it is counted from the events.
+const keepCounters = 7 * 24 * time.Hour
+
 const pruneCountersSQL = `
 delete from tenon.usage_counters
 where ctid = any (array(
@@ -126,18 +129,27 @@ func (s *Store) prune(ctx context.Context, now time.Time) error {
 	if s.options.KeepKeys < 0 || last != nil && now.Sub(*last) < pruneEvery {
 		return nil
 	}
-	for _, sql := range []string{pruneKeysSQL, pruneHoldsSQL, pruneCountersSQL, pruneAlertsSQL} {
-		for {
-			tag, err := s.db.Exec(ctx, sql, now.Add(-s.options.KeepKeys), prunedAtOnce)
-			if err != nil {
-				return translate(err)
-			}
-			s.stats.pruned.Add(tag.RowsAffected())
-			if tag.RowsAffected() < prunedAtOnce {
-				break
-			}
+	before := now.Add(-s.options.KeepKeys)
+	for sql, until := range map[string]time.Time{
+		pruneKeysSQL: before, pruneHoldsSQL: before, pruneAlertsSQL: before, pruneCountersSQL: now.Add(-keepCounters),
+	} {
+		if err := s.pruneUntil(ctx, sql, until); err != nil {
+			return err
 		}
 	}
 	s.stats.lastPrune.Store(&now)
 	return nil
+}
+
+func (s *Store) pruneUntil(ctx context.Context, sql string, until time.Time) error {
+	for {
+		tag, err := s.db.Exec(ctx, sql, until, prunedAtOnce)
+		if err != nil {
+			return translate(err)
+		}
+		s.stats.pruned.Add(tag.RowsAffected())
+		if tag.RowsAffected() < prunedAtOnce {
+			return nil
+		}
+	}
 }

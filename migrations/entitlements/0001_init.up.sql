@@ -228,7 +228,6 @@ create table tenon.usage_counters (
   primary key (tenant_id, feature_key, period, period_start),
   check (used >= 0 and held >= 0 and granted >= 0)
 ) with (fillfactor = 50);
-create index usage_counters_end on tenon.usage_counters (tenant_id, period_end);
 comment on table tenon.usage_counters is
   'Sums of events and open holds by period. Until sealed_until, use that stays within ceiling needs no other look.';
 
