@@ -16,8 +16,8 @@ help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps deps-postgres deps-pgbouncer
-deps: ## install what tests need and this machine lacks: Postgres, PgBouncer
-	@scripts/deps postgres pgbouncer
+deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, curl for the walk-through
+	@scripts/deps postgres pgbouncer curl
 
 deps-postgres: ## only Postgres
 	@scripts/deps postgres
