@@ -26,12 +26,10 @@ type group struct {
 }
 
 type lane struct {
-	mu      sync.Mutex
-	queue   []*call
-	mixed   bool // the queue holds several accounts
-	flights int
-	flown   int                 // the size of the last batch
-	apart   map[account][]*call // waiting behind an account that is settled apart; the key is there while it is
+	mu     sync.Mutex
+	queue  []*call
+	flying bool
+	apart  map[account][]*call // waiting behind an account that is settled apart; the key is there while it is
 }
 
 // call is a caller's operation. Done is closed when outcome and err are set.
@@ -88,63 +86,50 @@ func (l *lane) put(g *group, c *call) {
 		l.apart[a] = append(waiting, c)
 		return
 	}
-	l.mixed = l.mixed && len(l.queue) > 0 || len(l.queue) > 0 && accountOf(&l.queue[0].op) != a
 	l.queue = append(l.queue, c)
-	if l.flights == 0 || l.flights == 1 && l.worthSecond() {
-		l.flights++
+	if !l.flying {
+		l.flying = true
 		go l.fly(g)
 	}
-}
-
-// worthSecond says whether a second batch may leave while one is in flight: when all of it is for one busy account, it
-// waits for the row in the server, and begins the moment the first has committed. It must be about as large as the
-// first, or batches would grow small.
-func (l *lane) worthSecond() bool {
-	return !l.mixed && len(l.queue) >= max(16, l.flown*3/4)
 }
 
 // fly settles batches until the lane is empty.
 func (l *lane) fly(g *group) {
 	for {
-		batch, mode := l.next(g.store.options.Batch)
+		batch := l.next(g.store.options.Batch)
 		if batch == nil {
 			return
 		}
 		g.slots <- struct{}{}
-		left := g.settleBatch(batch, mode)
+		left := g.settleBatch(batch)
 		<-g.slots
 		l.part(g, left)
 	}
 }
 
 // next takes up to n calls, or ends the flight.
-func (l *lane) next(n int) ([]*call, locking) {
+func (l *lane) next(n int) []*call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) == 0 || l.flights == 2 && !l.worthSecond() {
-		l.flights--
-		return nil, skipping
-	}
-	mode := skipping
-	if l.flights == 2 {
-		mode = waiting // for the batch before it
+	if len(l.queue) == 0 {
+		l.flying = false
+		return nil
 	}
 	n = min(n, len(l.queue))
 	batch := l.queue[:n:n]
 	if l.queue = l.queue[n:]; len(l.queue) == 0 {
-		l.queue, l.mixed = nil, false
+		l.queue = nil
 	}
-	l.flown = n
-	return batch, mode
+	return batch
 }
 
 // settleBatch settles a batch of a lane and returns, by account, the calls that are left.
-func (g *group) settleBatch(batch []*call, mode locking) map[account][]*call {
+func (g *group) settleBatch(batch []*call) map[account][]*call {
 	accounts, jobs, calls := gather(batch)
 	ctx, cancel := g.bounded()
 	defer cancel()
 	start := time.Now()
-	rest, err := g.store.fast(ctx, accounts, jobs, mode)
+	rest, err := g.store.fast(ctx, accounts, jobs, skipping)
 	g.store.stats.batch(len(batch), time.Since(start))
 	if retryable(err) || refused(err) {
 		rest, err = accounts, nil // all of them, each on its own: one may spoil it for the others
