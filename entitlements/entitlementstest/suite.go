@@ -33,6 +33,9 @@ func TestStore(t *testing.T, newStore func(t *testing.T) entitlements.Store) {
 	} {
 		t.Run(g.name, func(t *testing.T) {
 			t.Parallel()
+			if g.name == subjectRules.name && !knowsSubjects(newStore(t)) {
+				return // the rules are about what the store does not promise
+			}
 			for _, one := range g.rules {
 				t.Run(one.name, func(t *testing.T) {
 					t.Parallel()
