@@ -25,6 +25,9 @@ func split(sql string) ([]statement, error) {
 	return s.out, nil
 }
 
+// blanks are what Postgres takes for white space; a no-break space is a letter to it.
+const blanks = " \t\r\n\f\v"
+
 type splitter struct {
 	sql   string
 	pos   int
@@ -46,7 +49,7 @@ func (s *splitter) step() error {
 		return nil
 	case strings.HasPrefix(rest, "/*"):
 		return s.skip(blockComment(rest), "comment")
-	case strings.IndexByte(" \t\r\n\f\v", c) >= 0:
+	case strings.IndexByte(blanks, c) >= 0:
 		s.pos++
 		return nil
 	case c == ';' && s.paren == 0 && s.body == 0:
@@ -131,7 +134,7 @@ func (s *splitter) skip(n int, what string) error {
 
 func (s *splitter) end(at int) {
 	if s.start >= 0 {
-		text := strings.TrimSpace(s.sql[s.start:at])
+		text := strings.Trim(s.sql[s.start:at], blanks)
 		s.out = append(s.out, statement{text: text, line: s.lineOf(s.start)})
 	}
 	s.start, s.paren, s.body, s.words, s.last = -1, 0, 0, nil, ""

@@ -47,7 +47,7 @@ func TestStatements(t *testing.T) {
 }
 
 func FuzzStatements(f *testing.F) {
-	for _, sql := range []string{"select 1;", "do $a$;$a$;", "/*;*/'';\"\"", `e'\'';x`, "create function f() begin atomic case end; end;"} {
+	for _, sql := range []string{"select 1;", "do $a$;$a$;", "/*;*/'';\"\"", `e'\'';x`, "create function f() begin atomic case end; end;", "\u00a0"} {
 		f.Add(sql)
 	}
 	f.Fuzz(func(t *testing.T, sql string) {
