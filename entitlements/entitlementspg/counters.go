@@ -143,8 +143,8 @@ func (l *ledger) begin(t time.Time) {
 	}
 }
 
-// countSQL makes a counter from the events, the draws and the open holds whose time lies in its period. The row may
-// have been made by a reader of rights meanwhile; then that one is right too.
+// countSQL makes a counter from the events, the draws and the open holds whose time lies in its period. A row that is
+// there already is as right, and is returned as it is.
 const countSQL = `
 insert into tenon.usage_counters (tenant_id, feature_key, period, period_start, period_end, used, held, granted, ceiling,
   sealed_until, source, plan_version, hard_limit, soft_limit, overage_limit, spare, plan_id)
