@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 top     := $(CURDIR)
 lint    := go tool -modfile=$(top)/tools/lint/go.mod golangci-lint
-nested  := $(patsubst %/go.mod,%,$(wildcard examples/pgxmock/go.mod bench/go.mod))
+nested  := $(patsubst %/go.mod,%,$(wildcard examples/*/go.mod bench/go.mod))
 
 FUZZTIME ?= 30s
 
@@ -16,8 +16,8 @@ help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps deps-postgres deps-pgbouncer
-deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, curl for the walk-through
-	@scripts/deps postgres pgbouncer curl
+deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, Redis, stripe-mock, curl for the walk-through
+	@scripts/deps postgres pgbouncer redis stripe-mock curl
 
 deps-postgres: ## only Postgres
 	@scripts/deps postgres

@@ -17,6 +17,14 @@ var (
 	Core = embedded("core")
 	// Entitlements is what package entitlements/entitlementspg needs.
 	Entitlements = embedded("entitlements")
+	// Flags is what package flags/flagspg needs.
+	Flags = embedded("flags")
+	// Notify is what package notify/notifypg needs.
+	Notify = embedded("notify")
+	// Ratelimit is what package ratelimit/ratelimitpg needs.
+	Ratelimit = embedded("ratelimit")
+	// SLO is what package slo/slopg needs.
+	SLO = embedded("slo")
 )
 
 // Set is the migrations of one package. The zero Set is not valid; see [NewSet].

@@ -288,8 +288,14 @@ func TestMeterReleasesForAClientThatDisconnects(t *testing.T) {
 
 func TestMeterHijack(t *testing.T) {
 	t.Parallel()
-	dial := func(t *testing.T, url string) string {
+	// dial returns what the connection brought, once the handler has returned: the client sees the end before.
+	dial := func(t *testing.T, h http.Handler) string {
 		t.Helper()
+		done := make(chan struct{})
+		url := server(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(done)
+			h.ServeHTTP(w, r)
+		}))
 		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 		require.NoError(t, err)
 		defer conn.Close()
@@ -297,6 +303,7 @@ func TestMeterHijack(t *testing.T) {
 		require.NoError(t, err)
 		all, err := io.ReadAll(conn)
 		require.NoError(t, err)
+		<-done
 		return string(all)
 	}
 	takeOver := func(w http.ResponseWriter, _ *http.Request) {
@@ -311,7 +318,7 @@ func TestMeterHijack(t *testing.T) {
 	t.Run("commits", func(t *testing.T) {
 		t.Parallel()
 		g := newRig(t)
-		require.Equal(t, "hello", dial(t, server(t, g.meter(nil, takeOver))))
+		require.Equal(t, "hello", dial(t, g.meter(nil, takeOver)))
 		g.requireUse("pro", "rates", 1, 0)
 	})
 
@@ -319,7 +326,7 @@ func TestMeterHijack(t *testing.T) {
 		t.Parallel()
 		g := newRig(t)
 		g.store.failBefore(on(entitlements.OpCommit, tenon.ErrUnavailable))
-		require.Empty(t, dial(t, server(t, g.meter(nil, takeOver))))
+		require.Empty(t, dial(t, g.meter(nil, takeOver)))
 		g.requireUse("pro", "rates", 0, 0)
 	})
 
