@@ -272,7 +272,7 @@ func TestNoTransaction(t *testing.T) {
 			n := list(t, watcher, `select pid::text from pg_stat_activity where query like '%pg_try_advisory_lock%'
 				and datname = current_database() and pid <> pg_backend_pid()`)
 			return len(n) == 5
-		}, 20*time.Second, 10*time.Millisecond)
+		}, time.Minute, 10*time.Millisecond)
 		exec(t, writer, "commit")
 		all.Wait()
 		require.Equal(t, []string{"core/1", "s/1", "s/2"}, ledger(t, watcher))
