@@ -379,7 +379,7 @@ func TestAttemptsSpreadOut(t *testing.T) {
 		require.Greater(t, len(pauses), 30)
 		different := map[time.Duration]bool{}
 		for i, pause := range pauses {
-			bound := min(time.Minute, 100*time.Millisecond<<min(i, 20))
+			bound := min(10*time.Second, 100*time.Millisecond<<min(i, 20))
 			require.GreaterOrEqual(t, pause, bound/2)
 			require.LessOrEqual(t, pause, bound)
 			different[pause] = true
