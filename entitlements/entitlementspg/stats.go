@@ -14,6 +14,7 @@ type Stats struct {
 	Apart    int64         // operations settled apart: at a limit, a threshold, a grant, a new period, a locked counter
 	Exact    int64         // accounts settled by the exact path
 	Retries  int64         // transactions that lost a race and ran again
+	Rolled   int64         // accounts whose next period's counter Run made ahead
 	Pruned   int64         // keys and closed holds removed by Run
 	LastRun  time.Time     // when Run last finished a round without an error
 	LastFail string        // of Run's last round; empty when it went well
@@ -21,10 +22,11 @@ type Stats struct {
 }
 
 type counts struct {
-	batches, settled, largest, slowest, aparts, exacts, retries, pruned, missing atomic.Int64
+	batches, settled, largest, slowest, aparts, exacts, retries, rolled, pruned, missing atomic.Int64
 
 	lastRun   atomic.Pointer[time.Time]
 	lastPrune atomic.Pointer[time.Time]
+	lastAhead atomic.Pointer[time.Time]
 	lastFail  atomic.Pointer[string]
 }
 
@@ -51,7 +53,8 @@ func (s *Store) Stats() Stats {
 	c := &s.stats
 	v := Stats{
 		Batches: c.batches.Load(), Settled: c.settled.Load(), Largest: c.largest.Load(), Slowest: time.Duration(c.slowest.Load()),
-		Apart: c.aparts.Load(), Exact: c.exacts.Load(), Retries: c.retries.Load(), Pruned: c.pruned.Load(), Missing: c.missing.Load(),
+		Apart: c.aparts.Load(), Exact: c.exacts.Load(), Retries: c.retries.Load(), Rolled: c.rolled.Load(),
+		Pruned: c.pruned.Load(), Missing: c.missing.Load(),
 	}
 	if t := c.lastRun.Load(); t != nil {
 		v.LastRun = *t
