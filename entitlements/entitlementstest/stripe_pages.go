@@ -1,0 +1,5 @@
+package entitlementstest
+
+import "net/http"
+
+func (b *Biller) addPages(mux *http.ServeMux) {}
