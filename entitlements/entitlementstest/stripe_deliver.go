@@ -151,7 +151,10 @@ func (b *Biller) post(ctx context.Context, w Webhook, e *event) Attempt {
 		return a
 	}
 	defer answer.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20))
+	if _, err := io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<20)); err != nil {
+		a.Err = err
+		return a
+	}
 	a.Status = answer.StatusCode
 	return a
 }

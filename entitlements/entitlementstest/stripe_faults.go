@@ -57,10 +57,10 @@ func (b *Biller) nextFault(method, path string) Fault {
 
 // refusal is what the fault answers; nil where the call goes on.
 func (f Fault) refusal() *apiError {
-	switch {
-	case f.Status == 0:
+	switch f.Status {
+	case 0:
 		return nil
-	case f.Status == http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		return &apiError{status: f.Status, kind: invalidRequest, code: "rate_limit", message: "Request rate limit exceeded."}
 	default:
 		return &apiError{status: f.Status, kind: "api_error", message: "An unknown error occurred."}

@@ -168,12 +168,12 @@ func (b *Biller) voidInvoice(c *call) any {
 
 func (b *Biller) payInvoice(c *call) any {
 	inv := lookup[*invoice](b, "invoice", "id", c.id)
-	switch {
-	case inv.status == statusPaid:
+	switch inv.status {
+	case statusPaid:
 		refuse(invalid("", "Invoice is already paid"))
-	case inv.status == statusDraft:
+	case statusDraft:
 		b.finalize(inv)
-	case inv.status == statusVoid:
+	case statusVoid:
 		refuse(invalid("", "This invoice can no longer be paid."))
 	}
 	if c.form.boolean("paid_out_of_band", false) {

@@ -72,16 +72,23 @@ func (b *Biller) answer(w http.ResponseWriter, r *http.Request, e endpoint) {
 		return
 	}
 	if fault.Cut == CutBefore {
-		panic(http.ErrAbortHandler)
+		hangUp(w)
 	}
 	w.Header().Set("Stripe-Version", string(b.versionOf(r)))
 	done := b.perform(w.Header(), r, e)
 	if fault.Cut == CutAfter {
-		panic(http.ErrAbortHandler)
+		hangUp(w)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(done.status)
-	w.Write(done.body)
+	done.send(w)
+}
+
+// hangUp cuts the connection after the first byte of an answer: before it, a transport may repeat the call by itself, and
+// the caller would not notice.
+func hangUp(w http.ResponseWriter) {
+	w.Header().Set("Content-Length", "1000")
+	_, _ = io.WriteString(w, "{")
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
 }
 
 // arrive counts the call, picks the fault that is meant for it and refuses strangers.
@@ -217,10 +224,13 @@ func write(w http.ResponseWriter, err error) {
 	if !errors.As(err, &refusal) {
 		refusal = &apiError{status: http.StatusInternalServerError, kind: "api_error", message: err.Error()}
 	}
-	done := reply(refusal)
+	reply(refusal).send(w)
+}
+
+func (a answered) send(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(done.status)
-	w.Write(done.body)
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // a caller that went away misses nothing
 }
 
 func encode(v any) []byte {
