@@ -17,7 +17,6 @@ var invoiceCalls = []endpoint{
 	{"POST /v1/invoices/{id}/pay", "payment_method off_session paid_out_of_band", (*Biller).payInvoice},
 	{"POST /v1/invoices/{id}/finalize", "auto_advance", (*Biller).finalizeInvoice},
 	{"POST /v1/invoices/{id}/void", "", (*Biller).voidInvoice},
-	{"POST /v1/invoiceitems", "customer subscription amount currency price quantity description invoice metadata period", (*Biller).createInvoiceItem},
 	{"GET /v1/invoiceitems", pageParams + "customer pending invoice", func(b *Biller, c *call) any {
 		return page(b, c, "invoiceitems", func(ii *invoiceItem) bool {
 			return c.form.matches("customer", ii.customer) && c.form.matches("invoice", ii.invoice) &&
@@ -132,20 +131,6 @@ func (b *Biller) pend(ii *invoiceItem) {
 	ii.id, ii.created, ii.live = b.newID("ii"), b.now, b.opts.Live
 	b.add("invoiceitems", ii)
 	b.emit("invoiceitem.created", ii)
-}
-
-func (b *Biller) createInvoiceItem(c *call) any {
-	f := &c.form
-	ii := &invoiceItem{
-		customer: b.living("customer", f.need("customer")).id, subscription: f.str("subscription"), quantity: f.integer("quantity", 1),
-		amount: f.integer("amount", 0), currency: f.str("currency"), description: f.str("description"), from: b.now, to: b.now,
-	}
-	if id := f.str("price"); id != "" {
-		ii.price = lookup[*price](b, "price", "price", id)
-		ii.amount, ii.currency = ii.price.amount*ii.quantity, ii.price.currency
-	}
-	b.pend(ii)
-	return ii
 }
 
 func (b *Biller) finalizeInvoice(c *call) any {

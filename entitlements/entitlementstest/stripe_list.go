@@ -91,7 +91,7 @@ func search[T thing](b *Biller, c *call, kind string, metadata func(T) map[strin
 			data = append(data, t.render(c.version))
 		}
 	}
-	return object{"object": "search_result", "data": data, "has_more": false, "next_page": nil, "url": "/v1/" + kind + "/search"}
+	return object{"object": "search_result", "data": data, "has_more": false, "url": "/v1/" + kind + "/search"}
 }
 
 // expand puts objects where answer has their ids, along a path such as data.customer.
@@ -136,5 +136,5 @@ func orNull(text string) any {
 
 // sublist is a list inside an object.
 func sublist(url string, data []any) object {
-	return object{"object": "list", "data": data, "has_more": false, "total_count": len(data), "url": url}
+	return object{"object": "list", "data": data, "has_more": false, "url": url}
 }

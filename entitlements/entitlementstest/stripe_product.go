@@ -108,9 +108,9 @@ func (p *price) recurring(v version) object {
 	if p.metered {
 		usage = "metered"
 	}
-	out := object{"interval": p.interval, "interval_count": p.every, "meter": orNull(p.meter), "trial_period_days": nil, "usage_type": usage}
+	out := object{"interval": p.interval, "interval_count": p.every, "meter": orNull(p.meter), "usage_type": usage}
 	if !v.newer() {
-		out["aggregate_usage"] = nil
+		out["aggregate_usage"], out["trial_period_days"] = nil, nil
 	}
 	return out
 }

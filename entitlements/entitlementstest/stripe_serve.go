@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -37,15 +38,25 @@ type answered struct {
 // maxCall bounds the body of a call, in bytes.
 const maxCall = 1 << 20
 
+// endpoints are all calls that a Biller answers.
+func endpoints() []endpoint {
+	return slices.Concat(customerCalls, productCalls, subscriptionCalls, itemCalls, invoiceCalls, scheduleCalls, checkoutCalls,
+		meterCalls, eventCalls)
+}
+
+// Endpoints returns the calls that a Biller answers, such as "POST /v1/billing/meter_events".
+func (b *Biller) Endpoints() []string {
+	var names []string
+	for _, e := range endpoints() {
+		names = append(names, e.pattern)
+	}
+	return names
+}
+
 func (b *Biller) newMux() *http.ServeMux {
 	mux := http.NewServeMux()
-	for _, group := range [][]endpoint{
-		customerCalls, productCalls, subscriptionCalls, itemCalls, invoiceCalls, scheduleCalls, checkoutCalls, meterCalls,
-		eventCalls,
-	} {
-		for _, e := range group {
-			mux.HandleFunc(e.pattern, func(w http.ResponseWriter, r *http.Request) { b.answer(w, r, e) })
-		}
+	for _, e := range endpoints() {
+		mux.HandleFunc(e.pattern, func(w http.ResponseWriter, r *http.Request) { b.answer(w, r, e) })
 	}
 	b.addPages(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +105,7 @@ func hangUp(w http.ResponseWriter) {
 // arrive counts the call, picks the fault that is meant for it and refuses strangers.
 func (b *Biller) arrive(r *http.Request, e endpoint) (Fault, *apiError) {
 	defer b.enter()()
-	b.calls[strings.TrimSpace(e.pattern)]++
+	b.calls[e.pattern]++
 	if !b.knows(r) {
 		return Fault{}, &apiError{status: http.StatusUnauthorized, kind: invalidRequest, message: "Invalid API Key provided."}
 	}
