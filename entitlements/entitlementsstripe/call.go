@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/form"
 	"golang.org/x/time/rate"
 )
 
@@ -75,10 +76,12 @@ func (b *Biller) once(ctx context.Context, method, path, key string, params stri
 	if list, ok := params.(stripe.ListParamsContainer); ok {
 		p := list.GetListParams()
 		p.Context, p.StripeAccount = ctx, account
-	} else {
-		p := params.GetParams()
-		p.Context, p.StripeAccount, p.IdempotencyKey = ctx, account, idempotency
+		body := &form.Values{}
+		form.AppendTo(body, list)
+		return b.options.Backend.CallRaw(method, path, b.account.Key.text(), body, p.GetParams(), v) // Call takes no lists
 	}
+	p := params.GetParams()
+	p.Context, p.StripeAccount, p.IdempotencyKey = ctx, account, idempotency
 	return b.options.Backend.Call(method, path, b.account.Key.text(), params, v)
 }
 
