@@ -31,7 +31,7 @@ type BillingStore interface {
 	// Customers returns at most q.Limit links, by tenant. None is not an error.
 	Customers(ctx context.Context, q CustomerQuery) ([]BillingCustomer, error)
 
-	// BillingEvents returns at most q.Limit events, oldest first. None is not an error.
+	// BillingEvents returns at most q.Limit events, by id. None is not an error.
 	BillingEvents(ctx context.Context, q EventQuery) ([]BillingEvent, error)
 }
 
@@ -95,7 +95,7 @@ type Lease struct {
 	Held     bool
 	Event    BillingEvent    // as stored; the zero value when it was never concluded
 	Link     BillingCustomer // whose customer it is; without a tenant when that is not known
-	Rights   *Rights         // the tenant's; nil without a tenant
+	Rights   *Rights         // the tenant's entitlement, add-ons and revision; nil without a tenant
 }
 
 // Conclusion ends work.

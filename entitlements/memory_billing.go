@@ -43,6 +43,7 @@ func (s *MemoryStore) LeaseCustomer(_ context.Context, r LeaseRequest) (Lease, e
 	l := Lease{Customer: r.Customer, Holder: r.Holder, Event: s.billing.events[r.Event]}
 	if c, ok := s.linked(r.Customer); ok {
 		l.Link, l.Rights = c, s.tenant(c.Tenant).rights.Clone()
+		l.Rights.Overrides, l.Rights.Grants = nil, nil
 	}
 	if l.Event.State.Final() || r.TTL <= 0 {
 		return l, nil

@@ -13,8 +13,11 @@ import (
 // tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
 var tenantTables = []string{
 	"org_entitlements", "usage_counters", "grants", "holds", "grant_draws", "overrides", "org_addons", "plan_history",
-	"usage_alerts", "usage_keys", "usage_events",
+	"usage_alerts", "usage_keys", "usage_events", "trial_reminders", "billing_usage", "billing_customers",
 }
+
+// eventsOfCustomers has no tenant: its rows name the provider's customer.
+const eventsOfCustomers = "tenon.billing_events"
 
 // Export implements [tenon.Exporter]. A person has no rows here but the overrides that the person made.
 func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
@@ -80,6 +83,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		for _, table := range tenantTables {
 			erased["tenon."+table] = 0
 		}
+		erased[eventsOfCustomers] = 0
 		if subject.User != "" {
 			tag, err := tx.Exec(ctx, forgetAuthorSQL, subject.Tenant, subject.User)
 			erased["tenon.overrides"] = tag.RowsAffected()
@@ -99,6 +103,11 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
+	tag, err := tx.Exec(ctx, forgetEventsSQL, tenant)
+	if err != nil {
+		return err
+	}
+	erased[eventsOfCustomers] = tag.RowsAffected()
 	for _, table := range tenantTables {
 		tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", tenant)
 		if err != nil {
@@ -106,6 +115,6 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 		}
 		erased["tenon."+table] = tag.RowsAffected()
 	}
-	_, err := tx.Exec(ctx, tellChangeSQL, tenant)
+	_, err = tx.Exec(ctx, tellChangeSQL, tenant)
 	return err
 }
