@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -149,60 +148,49 @@ func began() *entitlementstest.BillerOptions {
 	return &entitlementstest.BillerOptions{Start: time.Date(2026, 1, 10, 9, 0, 0, 0, time.UTC)}
 }
 
-func TestEveryOrderOfSixEventsEndsInWhatStripeHolds(t *testing.T) {
-	t.Parallel()
-	s := newShop(t, began())
+// inShares tries all orders, in six shares that run beside each other: those that begin with the same event.
+func inShares(t *testing.T, try func(t *testing.T, orders [][]int)) {
 	all := orders()
 	require.Len(t, all, 720)
-	lives := s.lives(len(all))
-	store := s.memory()
-	x := s.open(store)
-	inParallel(len(all), func(i int) {
-		r := rand.New(rand.NewPCG(7, uint64(i)))
-		send(t, x.Handler(), lives[i].sequence(all[i], r))
-		s.arrive(x, store, lives[i])
+	for k, kind := range lifecycle {
+		t.Run(kind+"_first", func(t *testing.T) {
+			t.Parallel()
+			try(t, all[120*k:120*(k+1)])
+		})
+	}
+}
+
+func TestEveryOrderOfSixEventsEndsInWhatStripeHolds(t *testing.T) {
+	t.Parallel()
+	inShares(t, func(t *testing.T, orders [][]int) {
+		s := newShop(t, began())
+		store := s.memory()
+		x := s.open(store)
+		for i, l := range s.lives(len(orders)) {
+			send(t, x.Handler(), l.sequence(orders[i], rand.New(rand.NewPCG(7, uint64(i)))))
+			s.arrive(x, store, l)
+		}
 	})
 }
 
 func TestEveryOrderOfSixEventsWithACrashBetweenAnyTwoSteps(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, began())
-	s.opts.LeaseTTL = 250 * time.Millisecond // so long waits whoever comes after a crash
-	all := orders()
-	lives := s.lives(len(all))
-	store := s.memory()
-	var mu sync.Mutex
-	crashes := map[string]int{}
-	inParallel(len(all), func(i int) {
-		r := rand.New(rand.NewPCG(8, uint64(i)))
-		n, after := 1+r.IntN(14), r.IntN(2) == 0
-		faulty := newFlaky(store, n, after)
-		x := s.open(faulty)
-		failed := send(t, x.Handler(), lives[i].sequence(all[i], r))
-		s.arrive(x, store, lives[i])
-		mu.Lock()
-		defer mu.Unlock()
-		if failed > 0 && faulty.fired.Load() {
-			crashes[fmt.Sprint(n, after)]++
-		}
-	})
-	require.Greater(t, len(crashes), 10, "the crashes were everywhere: %v", crashes)
-}
-
-// inParallel does n pieces of work, some at a time.
-func inParallel(n int, work func(i int)) {
-	var workers sync.WaitGroup
-	next := make(chan int)
-	for range 8 {
-		workers.Go(func() {
-			for i := range next {
-				work(i)
+	inShares(t, func(t *testing.T, orders [][]int) {
+		s := newShop(t, began())
+		s.opts.LeaseTTL = 100 * time.Millisecond // so long waits whoever comes after a crash
+		store := s.memory()
+		crashes := map[string]bool{}
+		for i, l := range s.lives(len(orders)) {
+			r := rand.New(rand.NewPCG(8, uint64(i)))
+			n, after := 1+r.IntN(14), r.IntN(2) == 0
+			faulty := newFlaky(store, n, after)
+			x := s.open(faulty)
+			send(t, x.Handler(), l.sequence(orders[i], r))
+			s.arrive(x, store, l)
+			if faulty.fired.Load() {
+				crashes[fmt.Sprint(n, after)] = true
 			}
-		})
-	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	workers.Wait()
+		}
+		require.Greater(t, len(crashes), 10, "crashes are everywhere: %v", crashes)
+	})
 }

@@ -249,4 +249,3 @@ func (f *flaky) LinkCustomer(ctx context.Context, c entitlements.BillingCustomer
 func (f *flaky) Versions(ctx context.Context) (*entitlements.Versions, error) {
 	return crash(f, func() (*entitlements.Versions, error) { return f.keeper.Versions(ctx) })
 }
-

@@ -20,76 +20,82 @@ func (b *Biller) Advance(d time.Duration) {
 	b.runTo(b.now.Add(d))
 }
 
-// due is something that the clock does.
+// due is something that the clock does to a thing. It holds no closure, since thousands are looked at for each step.
 type due struct {
 	at time.Time
-	do func()
+	do func(b *Biller, t thing)
+	to thing
 }
 
 // runTo does what is due until t, one after the other: what one makes due may come before the next.
 func (b *Biller) runTo(t time.Time) {
 	for {
-		next, ok := b.nextDue()
-		if !ok || next.at.After(t) {
+		next := b.nextDue()
+		if next.do == nil || next.at.After(t) {
 			break
 		}
 		if next.at.After(b.now) {
 			b.now = next.at
 		}
-		next.do()
+		next.do(b, next.to)
 	}
 	if t.After(b.now) {
 		b.now = t
 	}
 }
 
-// nextDue returns what comes first. Of what is due at one time, schedules come before what they change.
-func (b *Biller) nextDue() (first due, ok bool) {
-	consider := func(at time.Time, do func()) {
-		if !at.IsZero() && (!ok || at.Before(first.at)) {
-			first, ok = due{at, do}, true
-		}
+// consider keeps what comes first. Of what is due at one time, that is what was considered first.
+func (d *due) consider(at time.Time, to thing, do func(b *Biller, t thing)) {
+	if !at.IsZero() && (d.do == nil || at.Before(d.at)) {
+		*d = due{at, do, to}
 	}
-	for _, sc := range each[*schedule](b, "subscription_schedules") {
-		consider(sc.nextStep(), func() { b.stepSchedule(sc) })
-	}
-	for _, s := range each[*subscription](b, "subscriptions") {
-		b.subscriptionDue(s, consider)
-	}
-	for _, inv := range each[*invoice](b, "invoices") {
-		consider(inv.nextAttempt, func() { b.attempt(inv) })
-	}
-	for _, cs := range each[*checkout](b, "checkout/sessions") {
-		if cs.status == statusOpen {
-			consider(cs.expires, func() { b.expireCheckout(cs) })
-		}
-	}
-	return first, ok
 }
 
-// subscriptionDue names what the clock does to a subscription.
-func (b *Biller) subscriptionDue(s *subscription, consider func(time.Time, func())) {
+// nextDue returns what comes first; schedules come before what they change.
+func (b *Biller) nextDue() (first due) {
+	for _, t := range b.kinds["subscription_schedules"] {
+		first.consider(t.(*schedule).nextStep(), t, func(b *Biller, t thing) { b.stepSchedule(t.(*schedule)) })
+	}
+	for _, t := range b.kinds["subscriptions"] {
+		first.considerSubscription(t.(*subscription))
+	}
+	for _, t := range b.kinds["invoices"] {
+		first.consider(t.(*invoice).nextAttempt, t, func(b *Biller, t thing) { b.attempt(t.(*invoice)) })
+	}
+	for _, t := range b.kinds["checkout/sessions"] {
+		if cs := t.(*checkout); cs.status == statusOpen {
+			first.consider(cs.expires, t, func(b *Biller, t thing) { b.expireCheckout(t.(*checkout)) })
+		}
+	}
+	return first
+}
+
+// considerSubscription names what the clock does to a subscription.
+func (d *due) considerSubscription(s *subscription) {
 	switch {
 	case s.over() || s.status == statusPaused:
 		return
 	case s.status == statusIncomplete:
-		consider(s.created.Add(incompleteWait), func() { b.expire(s) })
+		d.consider(s.created.Add(incompleteWait), s, func(b *Biller, t thing) { b.expire(t.(*subscription)) })
 		return
 	}
-	if !s.cancelAt.IsZero() {
-		consider(s.cancelAt, func() { b.end(s, "cancellation_requested") })
-	}
-	if s.pause != "" && !s.resumes.IsZero() {
-		consider(s.resumes, func() { b.change("customer.subscription.updated", s, func() { s.pause, s.resumes = "", time.Time{} }) })
+	d.consider(s.cancelAt, s, func(b *Biller, t thing) { b.end(t.(*subscription), "cancellation_requested") })
+	if s.pause != "" {
+		d.consider(s.resumes, s, func(b *Biller, t thing) { b.collectAgain(t.(*subscription)) })
 	}
 	if s.status == statusTrialing {
 		if !s.warned {
-			consider(s.trialEnd.Add(-trialWarning), func() { b.warn(s) })
+			d.consider(s.trialEnd.Add(-trialWarning), s, func(b *Biller, t thing) { b.warn(t.(*subscription)) })
 		}
-		consider(s.trialEnd, func() { b.endTrial(s) })
+		d.consider(s.trialEnd, s, func(b *Biller, t thing) { b.endTrial(t.(*subscription)) })
 		return
 	}
-	consider(s.periodEnd, func() { b.renew(s) })
+	d.consider(s.periodEnd, s, func(b *Biller, t thing) { b.renew(t.(*subscription)) })
+}
+
+// collectAgain ends the pause of a subscription's collection.
+func (b *Biller) collectAgain(s *subscription) {
+	b.change("customer.subscription.updated", s, func() { s.pause, s.resumes = "", time.Time{} })
 }
 
 // attempt finalizes a draft, or tries an open invoice again.

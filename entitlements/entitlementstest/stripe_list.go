@@ -17,8 +17,8 @@ func page[T thing](b *Biller, c *call, kind string, keep func(T) bool) object {
 		refuse(invalid("limit", "Invalid integer: limit must be between 1 and 100"))
 	}
 	var found []T
-	for _, t := range slices.Backward(each[T](b, kind)) {
-		if keep(t) {
+	for _, one := range slices.Backward(b.kinds[kind]) {
+		if t := one.(T); keep(t) {
 			found = append(found, t)
 		}
 	}

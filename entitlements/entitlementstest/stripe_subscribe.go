@@ -90,8 +90,11 @@ func (b *Biller) warn(s *subscription) {
 }
 
 func (b *Biller) listSubscriptions(c *call) any {
-	status := c.form.str("status")
+	status, customerID := c.form.str("status"), c.form.str("customer")
 	return page(b, c, "subscriptions", func(s *subscription) bool {
+		if customerID != "" && s.customer != customerID {
+			return false
+		}
 		switch status {
 		case "":
 			if s.status == statusCanceled {
@@ -107,10 +110,14 @@ func (b *Biller) listSubscriptions(c *call) any {
 				return false
 			}
 		}
-		hasPrice := slices.ContainsFunc(s.items, func(i *item) bool { return i.price.id == c.form.str("price") })
-		return c.form.matches("customer", s.customer) && (!c.form.has("price") || hasPrice) && c.form.within("created", s.created) &&
-			c.form.within("current_period_end", s.periodEnd) && c.form.within("current_period_start", s.periodStart)
+		return (!c.form.has("price") || s.hasPrice(c.form.str("price"))) &&
+			c.form.within("created", s.created) && c.form.within("current_period_end", s.periodEnd) &&
+			c.form.within("current_period_start", s.periodStart)
 	})
+}
+
+func (s *subscription) hasPrice(id string) bool {
+	return slices.ContainsFunc(s.items, func(i *item) bool { return i.price.id == id })
 }
 
 // changeable returns a subscription that has not ended.
