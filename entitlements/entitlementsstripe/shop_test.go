@@ -69,6 +69,7 @@ type shop struct {
 	api    peer
 	prices []entitlementsstripe.Price
 	opts   entitlementsstripe.Options
+	made   int // owners
 }
 
 func newShop(t *testing.T, opts *entitlementstest.BillerOptions) *shop {
