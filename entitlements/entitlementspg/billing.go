@@ -266,15 +266,6 @@ func (s *Store) BillingEvents(ctx context.Context, q entitlements.EventQuery) ([
 	return found, translate(err)
 }
 
-const forgetEventsSQL = `
-with gone as (
-  delete from tenon.billing_leases
-  where customer_id in (select c.customer_id from tenon.billing_customers c where c.tenant_id = $1)
-)
-delete from tenon.billing_events
-where customer_id <> ''
-  and customer_id in (select c.customer_id from tenon.billing_customers c where c.tenant_id = $1)`
-
 // pruneBilling is what Run removes beside: events, lines of usage and reminders as old as keys, and leases of yesterday.
 func pruneBilling(before, now time.Time) map[string]time.Time {
 	return map[string]time.Time{

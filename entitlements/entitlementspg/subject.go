@@ -10,14 +10,12 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
+// tenantTables are all tables with rows of a tenant, in the order in which locks are taken. Those of billing_customers
+// take the customer's billing_events and billing_leases with them, which name no tenant.
 var tenantTables = []string{
 	"org_entitlements", "usage_counters", "grants", "holds", "grant_draws", "overrides", "org_addons", "plan_history",
 	"usage_alerts", "usage_keys", "usage_events", "trial_reminders", "billing_usage", "billing_customers",
 }
-
-// eventsOfCustomers has no tenant: its rows name the provider's customer.
-const eventsOfCustomers = "tenon.billing_events"
 
 // Export implements [tenon.Exporter]. A person has no rows here but the overrides that the person made.
 func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
@@ -83,7 +81,6 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		for _, table := range tenantTables {
 			erased["tenon."+table] = 0
 		}
-		erased[eventsOfCustomers] = 0
 		if subject.User != "" {
 			tag, err := tx.Exec(ctx, forgetAuthorSQL, subject.Tenant, subject.User)
 			erased["tenon.overrides"] = tag.RowsAffected()
@@ -103,11 +100,6 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	tag, err := tx.Exec(ctx, forgetEventsSQL, tenant)
-	if err != nil {
-		return err
-	}
-	erased[eventsOfCustomers] = tag.RowsAffected()
 	for _, table := range tenantTables {
 		tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", tenant)
 		if err != nil {
@@ -115,6 +107,6 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 		}
 		erased["tenon."+table] = tag.RowsAffected()
 	}
-	_, err = tx.Exec(ctx, tellChangeSQL, tenant)
+	_, err := tx.Exec(ctx, tellChangeSQL, tenant)
 	return err
 }

@@ -239,21 +239,22 @@ func unpaidSince(held *stripe.Subscription) time.Time {
 	return instant(held.CurrentPeriodStart)
 }
 
-// next returns what follows by itself: a downgrade that is scheduled, or the end of the trial, after which the
-// subscription is active until Stripe says otherwise, within the bound of access.
+// next returns what follows by itself: a change that is scheduled, or the end of the trial, after which the subscription
+// is active until Stripe says otherwise, within the bound of access.
 func (b *Biller) next(before *entitlements.Entitlement, v *entitlements.Versions, held *stripe.Subscription, e entitlements.Entitlement) (*entitlements.Next, error) {
-	if e.Status == entitlements.Trialing && !held.CancelAtPeriodEnd {
-		return &entitlements.Next{At: e.TrialEndsAt, Plan: e.Plan, Version: e.Version}, nil
-	}
-	phase := b.comingPhase(held)
-	if phase == nil || e.Status != entitlements.Active && e.Status != entitlements.PastDue {
+	if e.Status != entitlements.Active && e.Status != entitlements.PastDue && e.Status != entitlements.Trialing || held.CancelAtPeriodEnd {
 		return nil, nil
 	}
-	for _, item := range phase.Items {
-		if p, ok := b.prices.of(priceID(item.Price)); ok && p.Plan != "" && p.Plan != e.Plan {
-			n, err := plannedVersion(before, v, p.Plan)
-			return &entitlements.Next{At: instant(phase.StartDate), Plan: p.Plan, Version: n}, err
+	if phase := comingPhase(held); phase != nil {
+		for _, item := range phase.Items {
+			if p, ok := b.prices.of(priceID(item.Price)); ok && p.Plan != "" && p.Plan != e.Plan {
+				n, err := plannedVersion(before, v, p.Plan)
+				return &entitlements.Next{At: instant(phase.StartDate), Plan: p.Plan, Version: n}, err
+			}
 		}
+	}
+	if e.Status == entitlements.Trialing {
+		return &entitlements.Next{At: e.TrialEndsAt, Plan: e.Plan, Version: e.Version}, nil
 	}
 	return nil, nil
 }
@@ -266,7 +267,7 @@ func priceID(p *stripe.Price) string {
 }
 
 // comingPhase returns the phase of the subscription's schedule that comes next; nil when there is none.
-func (b *Biller) comingPhase(held *stripe.Subscription) *stripe.SubscriptionSchedulePhase {
+func comingPhase(held *stripe.Subscription) *stripe.SubscriptionSchedulePhase {
 	s := held.Schedule
 	if s == nil || s.CurrentPhase == nil {
 		return nil

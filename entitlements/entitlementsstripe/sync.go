@@ -35,6 +35,7 @@ func (b *Biller) follow(ctx context.Context, e entitlements.BillingEvent) error 
 	defer cancel()
 	holder := tenon.NewID(time.Now())
 	lease, err := b.lease(ctx, e, holder)
+	e.Attempts = max(e.Attempts, lease.Event.Attempts)
 	if err != nil {
 		return b.failed(ctx, e, "", err)
 	}
@@ -42,7 +43,6 @@ func (b *Biller) follow(ctx context.Context, e entitlements.BillingEvent) error 
 		b.counts.duplicates.Add(1)
 		return nil
 	}
-	e.Attempts = lease.Event.Attempts
 	if err := b.apply(ctx, lease, e); err != nil {
 		return b.failed(ctx, e, holder, err)
 	}
@@ -203,6 +203,9 @@ func (b *Biller) fail(c *entitlements.Conclusion, cause error, now time.Time) {
 		return
 	}
 	e.State, e.NextAt = entitlements.EventDead, time.Time{}
+	if e.Attempts > b.options.Attempts {
+		return // Stripe or a person tried it once more; it was told
+	}
 	b.counts.dead.Add(1)
 	c.Notices = append(c.Notices, tenon.Notification{
 		Key: "entitlements/billing/event/" + e.ID, Kind: "entitlements.billing_event_dead", Severity: tenon.SeverityCritical,

@@ -33,6 +33,24 @@ create table tenon.billing_leases (
 comment on table tenon.billing_leases is
   'Who works on a customer: a row, so that nobody holds a connection while the provider is asked. [app: none]';
 
+-- Events and leases name no tenant, so they go with the link that says whose they are.
+create function tenon.forget_billing_customer()
+  returns trigger
+  language plpgsql security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  delete from tenon.billing_leases where customer_id = old.customer_id;
+  delete from tenon.billing_events where customer_id = old.customer_id;
+  return null;
+end
+$$;
+revoke execute on function tenon.forget_billing_customer() from public;
+comment on function tenon.forget_billing_customer() is 'Removes what is kept about a customer that is a tenant''s no longer.';
+create trigger forget_billing_customer
+  after delete on tenon.billing_customers
+  for each row execute function tenon.forget_billing_customer();
+
 create table tenon.billing_usage (
   tenant_id    text not null,
   meter        text not null,
