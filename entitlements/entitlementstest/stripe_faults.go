@@ -18,17 +18,24 @@ type Fault struct {
 // Cut says when a connection is cut.
 type Cut int
 
-// Where the caller learns nothing: before the call took effect, and after.
+// Where the caller learns nothing: before the call took effect, after it, and after it when the caller has hung up.
 const (
 	NoCut Cut = iota
 	CutBefore
 	CutAfter
+	Hang
 )
 
 // Fail makes calls go wrong. Faults are used up in the order in which they came.
 func (b *Biller) Fail(f Fault) {
 	defer b.enter()()
 	b.faults = append(b.faults, f)
+}
+
+// ForgetKeys forgets all idempotency keys, as Stripe does after a day or more.
+func (b *Biller) ForgetKeys() {
+	defer b.enter()()
+	clear(b.answers)
 }
 
 // Heal ends all faults.

@@ -87,8 +87,12 @@ func (b *Biller) answer(w http.ResponseWriter, r *http.Request, e endpoint) {
 	}
 	w.Header().Set("Stripe-Version", string(b.versionOf(r)))
 	done := b.perform(w.Header(), r, e)
-	if fault.Cut == CutAfter {
+	switch fault.Cut {
+	case CutAfter:
 		hangUp(w)
+	case Hang:
+		<-r.Context().Done()
+		return
 	}
 	done.send(w)
 }
