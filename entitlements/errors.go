@@ -33,6 +33,20 @@ var (
 	ErrPlanInactive = fmt.Errorf("entitlements: plan takes no new subscribers: %w", tenon.ErrConflict)
 	// ErrSubscriptionEnded says that a canceled subscription cannot be moved to another plan.
 	ErrSubscriptionEnded = fmt.Errorf("entitlements: subscription has ended: %w", tenon.ErrConflict)
+	// ErrSubscribed says that the tenant has a subscription at the biller that lives.
+	ErrSubscribed = fmt.Errorf("entitlements: tenant is subscribed: %w", tenon.ErrConflict)
+	// ErrNotSubscribed says that the tenant has no subscription at the biller, or none that lives.
+	ErrNotSubscribed = fmt.Errorf("entitlements: subscription %w", tenon.ErrNotFound)
+	// ErrPaymentFailed says that the customer's bank or card refused.
+	ErrPaymentFailed = fmt.Errorf("entitlements: payment refused: %w", tenon.ErrDenied)
+	// ErrUnknownCustomer says that the tenant has no customer at the biller.
+	ErrUnknownCustomer = fmt.Errorf("entitlements: customer %w", tenon.ErrNotFound)
+	// ErrCustomerTaken says that the customer is another tenant's.
+	ErrCustomerTaken = fmt.Errorf("entitlements: customer is another tenant's: %w", tenon.ErrConflict)
+	// ErrUnknownEvent says that the biller's event is not known here.
+	ErrUnknownEvent = fmt.Errorf("entitlements: event %w", tenon.ErrNotFound)
+	// ErrLeaseLost says that somebody else has taken over the work on a customer. Nothing was written.
+	ErrLeaseLost = fmt.Errorf("entitlements: lease lost: %w", tenon.ErrConflict)
 	// ErrKindChanged says that a catalogue gives a stored feature another kind.
 	ErrKindChanged = fmt.Errorf("entitlements: a feature's kind cannot change: %w", tenon.ErrConflict)
 	// ErrOutcomeUnknown says that the caller's context ended, or the connection was lost, while the decision was being

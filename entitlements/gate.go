@@ -102,6 +102,9 @@ func (g *Gate) Forget(tenant string) { g.views.expire(tenant) }
 // now returns the store's time. Only the first call asks the store.
 func (g *Gate) now(ctx context.Context) (time.Time, error) { return g.clock.now(ctx, g.store) }
 
+// Now returns the store's time, which decides when periods, trials and holds end. Only the first call asks the store.
+func (g *Gate) Now(ctx context.Context) (time.Time, error) { return g.now(ctx) }
+
 // versions returns the catalogue: the one in memory, or the stored one when nothing is in memory yet or when the gate
 // is bound to a transaction.
 func (g *Gate) versions(ctx context.Context) (*Versions, error) {

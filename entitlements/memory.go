@@ -24,6 +24,7 @@ type MemoryStore struct {
 	mu       sync.Mutex
 	versions *Versions
 	tenants  map[string]*memoryTenant
+	billing  memoryBilling
 }
 
 var (
@@ -53,7 +54,7 @@ type memoryAccount struct {
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore(opts *MemoryOptions) *MemoryStore {
-	s := &MemoryStore{versions: &Versions{}, tenants: map[string]*memoryTenant{}}
+	s := &MemoryStore{versions: &Versions{}, tenants: map[string]*memoryTenant{}, billing: newMemoryBilling()}
 	if opts != nil {
 		s.options = *opts
 	}
@@ -140,6 +141,10 @@ func (s *MemoryStore) Load(_ context.Context, tenants []string, now time.Time) (
 func (s *MemoryStore) Change(ctx context.Context, tenant string, now time.Time, edit Edit) (*Rights, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.change(ctx, tenant, now, edit)
+}
+
+func (s *MemoryStore) change(ctx context.Context, tenant string, now time.Time, edit Edit) (*Rights, error) {
 	t := s.tenant(tenant)
 	next, err := t.rights.Edit(s.versions, now, edit, func(changes []tenon.Change) error { return s.record(ctx, changes) })
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 func Compare(ctx context.Context, l *lab.Lab) (report.Section, error) {
 	s := report.Section{Name: "entitlements", Text: text}
 	for _, part := range []func(context.Context, *lab.Lab, *report.Section) error{
-		compareCheck, compareConsume, compareRecord, compareCold,
+		compareCheck, compareConsume, compareRecord, compareCold, compareWebhook,
 	} {
 		if err := part(ctx, l, &s); err != nil {
 			return s, err

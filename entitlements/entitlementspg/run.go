@@ -3,6 +3,7 @@ package entitlementspg
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -14,12 +15,12 @@ const partitionsAhead = 3
 
 const eventsTable = "tenon.usage_events"
 
-// Run carries out planned changes of plan that are due, makes partitions ahead, gives expired holds back, makes the
-// counters of periods that begin within the hour, and removes keys, closed holds, past counters and events that are
-// older than they are kept, until ctx is done. It refuses to start when row level security hides rows from it. It is
-// safe to run on every instance at once; no decision depends on it, except that an insert into a month without a
-// partition fails, three months after Run last ran. A round that fails is logged, shown by Stats and tried again. It
-// holds one connection of the pool at a time.
+// Run carries out planned changes of plan that are due, reminds of trials that end, makes partitions ahead, gives
+// expired holds back, makes the counters of periods that begin within the hour, and removes keys, closed holds, past
+// counters and events that are older than they are kept, until ctx is done. It refuses to start when row level security
+// hides rows from it. It is safe to run on every instance at once; no decision depends on it, except that an insert into
+// a month without a partition fails, three months after Run last ran. A round that fails is logged, shown by Stats and
+// tried again. It holds one connection of the pool at a time.
 func (s *Store) Run(ctx context.Context) error {
 	if s.bound {
 		return tenon.Invalid("db", "a store bound to a transaction does not run")
@@ -64,7 +65,9 @@ func (s *Store) round(ctx context.Context, checked *bool) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.partitions(ctx, now), s.carryOut(ctx, now), s.expire(ctx, now), s.prune(ctx, now), s.rollAhead(ctx, now))
+	_, reminded := s.RemindOfTrials(ctx, now, s.options.TrialReminders)
+	return errors.Join(s.partitions(ctx, now), s.carryOut(ctx, now), s.expire(ctx, now), reminded, s.prune(ctx, now),
+		s.rollAhead(ctx, now))
 }
 
 func (s *Store) partitions(ctx context.Context, now time.Time) error {
@@ -131,9 +134,11 @@ func (s *Store) prune(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	before := now.Add(-s.options.KeepKeys)
-	for sql, until := range map[string]time.Time{
+	due := map[string]time.Time{
 		pruneKeysSQL: before, pruneHoldsSQL: before, pruneAlertsSQL: before, pruneCountersSQL: now.Add(-keepCounters),
-	} {
+	}
+	maps.Copy(due, pruneBilling(before, now))
+	for sql, until := range due {
 		if err := s.pruneUntil(ctx, sql, until); err != nil {
 			return err
 		}

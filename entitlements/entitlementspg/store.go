@@ -54,6 +54,8 @@ type Options struct {
 	// KeepEvents is how long events are kept, at least until the end of the month; 0 or negative means for ever.
 	// It must exceed the longest period of any plan, or late counts go wrong.
 	KeepEvents time.Duration
+	// TrialReminders are how long before the end of a trial the Notifier is told of it; nil means 72 hours, empty never.
+	TrialReminders []time.Duration
 	// Every is how often Run works; 0 means 1 minute.
 	Every time.Duration
 	// Logger is told what nobody is waiting for. Nil discards.
@@ -70,6 +72,9 @@ func (o *Options) withDefaults() Options {
 	setDefault(&v.Timeout, 5*time.Second)
 	setDefault(&v.KeepKeys, 90*24*time.Hour)
 	setDefault(&v.Every, time.Minute)
+	if v.TrialReminders == nil {
+		v.TrialReminders = []time.Duration{72 * time.Hour}
+	}
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -99,6 +104,10 @@ var (
 	_ entitlements.Watcher  = (*Store)(nil)
 	_ tenon.Exporter        = (*Store)(nil)
 	_ tenon.Eraser          = (*Store)(nil)
+
+	_ entitlements.BillingStore  = (*Store)(nil)
+	_ entitlements.UsageOutbox   = (*Store)(nil)
+	_ entitlements.TrialReminder = (*Store)(nil)
 )
 
 // New returns a store on db. On a pool, concurrent calls are settled together; on a pgx.Tx every call is a statement

@@ -10,10 +10,11 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
+// tenantTables are all tables with rows of a tenant, in the order in which locks are taken. Those of billing_customers
+// take the customer's billing_events and billing_leases with them, which name no tenant.
 var tenantTables = []string{
 	"org_entitlements", "usage_counters", "grants", "holds", "grant_draws", "overrides", "org_addons", "plan_history",
-	"usage_alerts", "usage_keys", "usage_events",
+	"usage_alerts", "usage_keys", "usage_events", "trial_reminders", "billing_usage", "billing_customers",
 }
 
 // Export implements [tenon.Exporter]. A person has no rows here but the overrides that the person made.

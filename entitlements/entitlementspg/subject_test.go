@@ -28,7 +28,34 @@ func full(t *testing.T, s *entitlementspg.Store) string {
 	require.NoError(t, g.Attach(ctx, tenant, "pack", 1))
 	hard := int64(9)
 	require.NoError(t, g.Override(ctx, tenant, entitlements.Override{Feature: calls, Period: entitlements.Monthly, Hard: &hard, Reason: "agreed"}))
+	bill(t, s, tenant)
 	return tenant
+}
+
+// bill gives the tenant what a biller keeps.
+func bill(t *testing.T, s *entitlementspg.Store, tenant string) {
+	t.Helper()
+	at, customer, holder := now(), "cus_"+tenant, tenon.NewID(time.Now())
+	_, err := s.LinkCustomer(t.Context(), entitlements.BillingCustomer{Tenant: tenant, Customer: customer, LinkedAt: at})
+	require.NoError(t, err)
+	_, err = s.LeaseCustomer(t.Context(), entitlements.LeaseRequest{Customer: customer, Holder: holder, TTL: time.Hour})
+	require.NoError(t, err)
+	_, err = s.Conclude(t.Context(), entitlements.Conclusion{
+		Customer: customer, Holder: holder, Tenant: tenant, Now: at,
+		Event: entitlements.BillingEvent{ID: "evt_" + tenant, Type: "invoice.paid", Customer: customer, State: entitlements.EventDone, ReceivedAt: at},
+	})
+	require.NoError(t, err)
+	w := entitlements.UsageWindow{Tenant: tenant, Meter: "calls", Start: at}
+	require.NoError(t, s.PlanUsage(t.Context(), w, func([]entitlements.UsageLine) ([]entitlements.UsageLine, error) {
+		return []entitlements.UsageLine{{UsageWindow: w, Revision: 1, Quantity: 1, At: at, State: entitlements.UsagePending, CreatedAt: at, NextAt: at}}, nil
+	}))
+	_, err = s.Change(t.Context(), tenant, at, func(r *entitlements.Rights, _ *entitlements.Versions) ([]tenon.Change, error) {
+		r.Entitlement.Status, r.Entitlement.TrialEndsAt = entitlements.Trialing, at.Add(time.Hour)
+		return nil, nil
+	})
+	require.NoError(t, err)
+	_, err = s.RemindOfTrials(t.Context(), at, []time.Duration{2 * time.Hour})
+	require.NoError(t, err)
 }
 
 func TestErase(t *testing.T) {
@@ -42,6 +69,9 @@ func TestErase(t *testing.T) {
 
 	erased, err := s.Erase(t.Context(), tenon.Subject{Tenant: tenant})
 	require.NoError(t, err)
+	for _, table := range []string{"billing_events", "billing_leases"} {
+		require.Equal(t, []string{"cus_" + other}, list[string](t, pool, "select customer_id from tenon."+table))
+	}
 	require.Len(t, erased, len(tables), "it answers for every table of schema tenon with a column tenant_id, and no other")
 	var sum int64
 	for _, table := range tables {

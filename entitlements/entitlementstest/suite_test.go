@@ -32,3 +32,10 @@ func TestMemoryStoreRecords(t *testing.T) {
 		return entitlements.NewMemoryStore(&entitlements.MemoryOptions{Recorder: r})
 	})
 }
+
+func TestMemoryStoreBills(t *testing.T) {
+	t.Parallel()
+	entitlementstest.TestBilling(t, func(_ *testing.T, n tenon.Notifier) entitlementstest.BillingStore {
+		return entitlements.NewMemoryStore(&entitlements.MemoryOptions{Notifier: n})
+	})
+}

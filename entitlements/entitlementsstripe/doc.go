@@ -1,0 +1,2 @@
+// Package entitlementsstripe sells the plans of package entitlements by Stripe.
+package entitlementsstripe

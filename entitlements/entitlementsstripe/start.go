@@ -1,0 +1,173 @@
+package entitlementsstripe
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/entitlements"
+)
+
+const day = 24 * time.Hour
+
+// Start implements [entitlements.Biller]. The tenant needs no customer yet. At once it needs one with a payment method,
+// or a trial: where the payment fails nothing is made, and the error is [entitlements.ErrPaymentFailed].
+func (b *Biller) Start(ctx context.Context, o entitlements.Order) (entitlements.Started, error) {
+	wanted, err := b.validOrder(o)
+	if err != nil {
+		return entitlements.Started{}, fmt.Errorf("entitlementsstripe: %w", err)
+	}
+	customer, err := b.Customer(ctx, entitlements.Customer{Tenant: o.Tenant})
+	if err != nil {
+		return entitlements.Started{}, err
+	}
+	known, err := b.store.LeaseCustomer(ctx, entitlements.LeaseRequest{Customer: customer})
+	if err != nil {
+		return entitlements.Started{}, err
+	}
+	if err := b.mayStart(ctx, o, known); err != nil {
+		return entitlements.Started{}, err
+	}
+	key := idempotencyKey("start", o, customer, revision(known))
+	if o.Key != "" {
+		key = idempotencyKey("start", o.Tenant, o.Key)
+	}
+	if o.SuccessURL != "" {
+		return b.checkout(ctx, o, customer, key, wanted)
+	}
+	return b.subscribe(ctx, o, customer, key, wanted)
+}
+
+// revision tells orders apart that are alike and made one after the other: what comes of an order changes the rights.
+func revision(known entitlements.Lease) int64 {
+	if known.Rights == nil {
+		return 0
+	}
+	return known.Rights.Revision
+}
+
+// wanted is how many of a price.
+type wanted struct {
+	price    Price
+	quantity int64
+}
+
+func (b *Biller) validOrder(o entitlements.Order) ([]wanted, error) {
+	if err := validTenant(o.Tenant); err != nil {
+		return nil, err
+	}
+	if o.Trial < 0 || o.Trial > 366*day || o.Trial%day != 0 {
+		return nil, tenon.Invalid("trial", "%s is not a number of days up to a year", o.Trial)
+	}
+	if o.SuccessURL != "" || o.CancelURL != "" {
+		for field, url := range map[string]string{"success_url": o.SuccessURL, "cancel_url": o.CancelURL} {
+			if err := validURL(field, url); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b.wanted(o.Plan, o.Yearly, cmp.Or(o.Seats, 1), o.AddOns)
+}
+
+// wanted returns the prices of a plan and add-ons, the plan's first.
+func (b *Biller) wanted(plan string, yearly bool, seats int64, addOns map[string]int64) ([]wanted, error) {
+	price, err := b.prices.plan(plan, yearly)
+	if err != nil {
+		return nil, err
+	}
+	all := []wanted{{price, seats}}
+	for _, id := range slices.Sorted(maps.Keys(addOns)) {
+		price, err := b.prices.addOn(id, yearly)
+		if err != nil {
+			return nil, err
+		}
+		if addOns[id] != 0 {
+			all = append(all, wanted{price, addOns[id]})
+		}
+	}
+	for _, w := range all {
+		if w.quantity < 1 || w.quantity > 1_000_000 {
+			return nil, tenon.Invalid("quantity", "%d is not within 1 and 1,000,000", w.quantity)
+		}
+	}
+	return all, nil
+}
+
+// mayStart refuses a second trial, and a second subscription while one lives: Stripe is asked, since its webhook may be
+// under way.
+func (b *Biller) mayStart(ctx context.Context, o entitlements.Order, known entitlements.Lease) error {
+	if e := entitlementOf(known); e != nil && e.TrialUsed && o.Trial > 0 && !o.ForceTrial {
+		return entitlements.ErrTrialUsed
+	}
+	held, err := b.fetch(ctx, known.Customer)
+	if err != nil {
+		return err
+	}
+	if lives(held) && held.Status != stripe.SubscriptionStatusIncomplete {
+		return entitlements.ErrSubscribed
+	}
+	return nil
+}
+
+func entitlementOf(known entitlements.Lease) *entitlements.Entitlement {
+	if known.Rights == nil {
+		return nil
+	}
+	return known.Rights.Entitlement
+}
+
+func (b *Biller) checkout(ctx context.Context, o entitlements.Order, customer, key string, all []wanted) (entitlements.Started, error) {
+	p := &stripe.CheckoutSessionParams{
+		Mode: stripe.String("subscription"), Customer: &customer, ClientReferenceID: &o.Tenant,
+		SuccessURL: &o.SuccessURL, CancelURL: &o.CancelURL,
+		SubscriptionData: &stripe.CheckoutSessionSubscriptionDataParams{Metadata: map[string]string{tenantKey: o.Tenant}},
+	}
+	if len(o.Tenant) > 200 { // what Stripe takes there; the metadata says it too
+		p.ClientReferenceID = nil
+	}
+	for _, w := range all {
+		p.LineItems = append(p.LineItems, &stripe.CheckoutSessionLineItemParams{Price: &w.price.ID, Quantity: &w.quantity})
+	}
+	if o.Trial > 0 {
+		p.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(o.Trial / day))
+	}
+	var s stripe.CheckoutSession
+	if err := b.call(ctx, "POST", "/v1/checkout/sessions", key, p, &s); err != nil {
+		return entitlements.Started{}, err
+	}
+	return entitlements.Started{URL: s.URL}, nil
+}
+
+func (b *Biller) subscribe(ctx context.Context, o entitlements.Order, customer, key string, all []wanted) (entitlements.Started, error) {
+	p := &stripe.SubscriptionParams{
+		Customer: &customer, PaymentBehavior: stripe.String("error_if_incomplete"), Metadata: map[string]string{tenantKey: o.Tenant},
+	}
+	for _, w := range all {
+		p.Items = append(p.Items, &stripe.SubscriptionItemsParams{Price: &w.price.ID, Quantity: &w.quantity})
+	}
+	if o.Trial > 0 {
+		p.TrialPeriodDays = stripe.Int64(int64(o.Trial / day))
+		p.TrialSettings = &stripe.SubscriptionTrialSettingsParams{EndBehavior: &stripe.SubscriptionTrialSettingsEndBehaviorParams{
+			MissingPaymentMethod: stripe.String("cancel"),
+		}}
+	}
+	var s stripe.Subscription
+	if err := b.call(ctx, "POST", "/v1/subscriptions", key, p, &s); err != nil {
+		return entitlements.Started{}, err
+	}
+	b.followSoon(ctx, customer)
+	return entitlements.Started{Subscription: s.ID}, nil
+}
+
+// followSoon makes the rights follow what a call has just done. Should it fail, the webhook does it.
+func (b *Biller) followSoon(ctx context.Context, customer string) {
+	if err := b.follow(ctx, entitlements.BillingEvent{Customer: customer}); err != nil {
+		b.options.Logger.WarnContext(ctx, "rights follow by the webhook", "err", b.scrub(err.Error()))
+	}
+}
