@@ -51,5 +51,5 @@ func (s *Store) pattern(subject tenon.Subject) string {
 	if subject.User != "" {
 		name = escape(subject.User) + "}*"
 	}
-	return escapePattern(s.options.Prefix) + "{" + escape(subject.Tenant) + "/" + name
+	return s.options.Prefix + "{" + escape(subject.Tenant) + "/" + name
 }
