@@ -44,5 +44,18 @@ type Decision struct {
 	// Policy names the limit: [Limit.Policy].
 	Policy string
 
-	at int64 // when the units were taken: nanoseconds of the limiter's clock, or microseconds of the store's
+	at    int64         // when the units were taken: nanoseconds of the limiter's clock, or microseconds of the store's
+	lapse time.Duration // with a store: Op.Lapse
+}
+
+// denied fills d in: wait is until the call would succeed, reset until everything is free.
+func (d *Decision) denied(r *rule, left int64, wait, reset time.Duration) {
+	d.Reason, d.Limit, d.Policy = ReasonLimit, r.ceiling, r.policy
+	d.Remaining, d.RetryAfter, d.ResetAfter = left, wait, reset
+}
+
+// allowed fills d in: at is when the units were taken.
+func (d *Decision) allowed(r *rule, left int64, reset time.Duration, at int64) {
+	d.Allowed, d.Limit, d.Policy = true, r.ceiling, r.policy
+	d.Remaining, d.ResetAfter, d.at = left, reset, at
 }

@@ -164,8 +164,8 @@ func (l Limit) checkBucket() error {
 	return nil
 }
 
-// checkLimits returns what is wrong with limits that are decided together.
-func checkLimits(limits []Limit) error {
+// checkLimits returns what is wrong with limits that are decided together, shared by so many processes.
+func checkLimits(limits []Limit, processes int) error {
 	if len(limits) == 0 || len(limits) > MaxLimits {
 		return invalid("limits", "%d is not within 1 and %d", len(limits), MaxLimits)
 	}
@@ -173,6 +173,9 @@ func checkLimits(limits []Limit) error {
 	for _, l := range limits {
 		if err := l.Check(); err != nil {
 			return err
+		}
+		if l.Away == AwayLocal && processes <= 0 {
+			return invalid("processes", "is needed for a local share")
 		}
 		if seen[l.ID()] || seen[l.Policy()] {
 			return invalid("limits", "two have the name %q and count alike", l.Policy())
