@@ -7,8 +7,8 @@ import (
 )
 
 // Account is what is counted for one key: the rule that every store keeps, in whole microseconds. A store that can run
-// Go locks the key, reads its Account, calls Settle and writes the Account back; another decides alike. The zero
-// Account has counted nothing.
+// Go locks the key, reads its Account, calls Settle and writes the Account back, after a refusal as well; another decides
+// alike. The zero Account has counted nothing.
 type Account struct {
 	Latest int64   // the latest time that was seen, in microseconds since 1970: time does not go back
 	Counts []Count // by Limit.ID
@@ -122,7 +122,9 @@ func (a *Account) count(id string) *Count {
 func (a *Account) window(l Limit) window {
 	switch {
 	case l.Algorithm == TokenBucket, l.Unlimited():
-		return &bucketWindow{limit: l, count: a.count(l.ID()), now: a.Latest}
+		w := &bucketWindow{limit: l, count: a.count(l.ID()), now: a.Latest}
+		w.clip()
+		return w
 	case l.Algorithm == Calendar:
 		return &calendarWindow{limit: l, count: a.count(l.ID()), now: a.Latest}
 	default:

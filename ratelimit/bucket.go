@@ -18,20 +18,19 @@ func nanos(t int64) time.Duration { return time.Duration((t + ticks - 1) / ticks
 
 // bucket is one bucket at one instant, in ticks.
 type bucket struct {
-	full   int64
-	now    int64
-	booked bool
+	full    int64
+	now     int64
+	booked  bool
+	clipped bool // full is not what the word says
 }
 
-// bucketAt reads a word. A bucket cannot be emptier than empty, unless somebody reserved: a limit that was lower, and
-// made it wait longer, is forgotten.
+// bucketAt reads a word. A bucket cannot be emptier than empty, unless somebody reserved: what a lower rate owed is
+// forgotten, and has to be written so, or it would be empty for as long as the lower rate says.
 func (r *rule) bucketAt(w uint64, now int64) bucket {
-	b := bucket{full: bucketFull(w), now: now * ticks}
-	if b.full < b.now {
-		b.full = b.now
-	}
+	b := bucket{full: max(bucketFull(w), now*ticks), now: now * ticks}
 	if b.full > b.now+r.depth {
-		if b.booked = w&bucketBooked != 0; !b.booked {
+		b.booked = w&bucketBooked != 0
+		if b.clipped = !b.booked; b.clipped {
 			b.full = b.now + r.depth
 		}
 	}
@@ -72,7 +71,7 @@ func (t *table) takeBucket(h uint64, r *rule, n int64, d *Decision) bool {
 		}
 		b := r.bucketAt(w, now)
 		if wait := b.retry(r, n); wait > 0 {
-			if s.hash.Load() != h {
+			if b.clipped || s.hash.Load() != h {
 				return false
 			}
 			d.denied(r, b.left(r), nanos(wait), nanos(b.full-b.now))

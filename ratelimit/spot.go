@@ -23,6 +23,7 @@ func (s *spot) read() {
 	switch r := s.rule; r.Algorithm {
 	case TokenBucket:
 		s.bucket = r.bucketAt(s.word, s.now)
+		s.dirty = s.bucket.clipped
 	case Calendar:
 		s.wall = time.Now()
 		s.calendar = r.readCalendar(s.row, s.wall)

@@ -105,8 +105,18 @@ type bucketWindow struct {
 func (w *bucketWindow) cost(n int64) int64 { return (n*w.limit.Interval() + 999) / 1000 }
 func (w *bucketWindow) depth() int64       { return w.cost(int64(w.limit.Burst)) }
 
-// full returns when the bucket is full again. It cannot be emptier than empty: a limit that was lower is forgotten.
-func (w *bucketWindow) full() int64 { return min(max(w.count.Full, w.now), w.now+w.depth()) }
+// clip makes the bucket no emptier than empty, from now on: what a lower rate owed is forgotten.
+func (w *bucketWindow) clip() {
+	if w.limit.Unlimited() || w.limit.Rate == 0 {
+		return
+	}
+	if empty := w.now + w.depth(); w.count.Full > empty {
+		w.count.Full, w.count.Expires = empty, empty
+	}
+}
+
+// full returns when the bucket is full again.
+func (w *bucketWindow) full() int64 { return max(w.count.Full, w.now) }
 
 func (w *bucketWindow) left() int64 {
 	if w.limit.Unlimited() {

@@ -78,7 +78,10 @@ func readNumber(s string) (v int64, rest string, err error) {
 		return int64(first), s[1:], nil
 	case first >= 0xcc && first <= 0xcf: // unsigned, of 1, 2, 4 and 8 bytes
 		return readUint(s[1:], 1<<(first-0xcc))
-	case first >= 0xd0 && first <= 0xd3: // signed; Lua writes those above 2^31 so
+	case first >= 0xd0 && first <= 0xd3: // signed, which a number of at least 0 may be too
+		if len(s) > 1 && s[1] >= 0x80 {
+			return 0, "", errAnswer
+		}
 		return readUint(s[1:], 1<<(first-0xd0))
 	}
 	return 0, "", errAnswer
@@ -90,6 +93,9 @@ func readUint(s string, size int) (v int64, rest string, err error) {
 	}
 	for i := range size {
 		v = v<<8 | int64(s[i])
+	}
+	if v < 0 {
+		return 0, "", errAnswer
 	}
 	return v, s[size:], nil
 }

@@ -1,7 +1,6 @@
 package ratelimitredis_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,10 +50,8 @@ func FuzzUnpacked(f *testing.F) {
 			return
 		}
 		require.LessOrEqual(t, len(numbers), len(s))
-		if !strings.ContainsAny(s, "\xd0\xd1\xd2\xd3") { // forms that Packed does not write
-			again, err := ratelimitredis.Unpacked(string(ratelimitredis.Packed(numbers)))
-			require.NoError(t, err)
-			require.Equal(t, numbers, again)
-		}
+		again, err := ratelimitredis.Unpacked(string(ratelimitredis.Packed(numbers)))
+		require.NoError(t, err)
+		require.Equal(t, numbers, again)
 	})
 }

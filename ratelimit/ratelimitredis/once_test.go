@@ -1,6 +1,7 @@
 package ratelimitredis_test
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"path/filepath"
@@ -30,12 +31,12 @@ func TestAScriptThatTheServerDoesNotKnowIsSent(t *testing.T) {
 	}
 }
 
-// deaf stands between a client and a server, and can lose answers: it lets a request through, and the connection ends
+// deaf stands between a client and a server, and can lose answers: it lets a script through, and the connection ends
 // before its answer.
 type deaf struct {
 	address string
-	lost    atomic.Int64
 	losing  atomic.Bool
+	lost    atomic.Int64
 }
 
 func newDeaf(t *testing.T, socket string) *deaf {
@@ -63,28 +64,33 @@ func (d *deaf) serve(client net.Conn, socket string) {
 		return
 	}
 	defer server.Close()
+	var last atomic.Bool
 	go func() {
-		b := make([]byte, 1<<16)
-		for {
-			n, err := client.Read(b)
-			if err != nil {
-				_ = server.Close()
-				return
+		pass(server, client, func(request []byte) bool {
+			if d.losing.Load() && bytes.Contains(request, []byte("evalsha")) {
+				last.Store(true)
 			}
-			_, _ = server.Write(b[:n])
-		}
+			return true
+		})
+		_ = server.Close()
 	}()
+	pass(client, server, func([]byte) bool {
+		if last.Load() {
+			d.lost.Add(1)
+		}
+		return !last.Load()
+	})
+}
+
+// pass copies for as long as it may.
+func pass(to, from net.Conn, may func([]byte) bool) {
 	b := make([]byte, 1<<16)
 	for {
-		n, err := server.Read(b)
-		if err != nil {
+		n, err := from.Read(b)
+		if err != nil || !may(b[:n]) {
 			return
 		}
-		if d.losing.Load() {
-			d.lost.Add(1)
-			return
-		}
-		_, _ = client.Write(b[:n])
+		_, _ = to.Write(b[:n])
 	}
 }
 
