@@ -62,7 +62,7 @@ func (a *Account) Expires() time.Time {
 func (a *Account) take(op Op, outcome Outcome) Outcome {
 	units, longest := op.N, time.Duration(-1)
 	for i, l := range op.Limits {
-		free, retry := a.window(l).ask(op.N, op.Least)
+		free, retry := a.window(l).ask(op)
 		if free < op.Least && retry > longest {
 			outcome.Limit, longest = i, retry
 		}
@@ -75,7 +75,7 @@ func (a *Account) take(op Op, outcome Outcome) Outcome {
 	if outcome.Granted && op.Kind == OpTake {
 		outcome.Units = units
 		for _, l := range op.Limits {
-			outcome.Lapse = min(outcome.Lapse, a.window(l).take(units, outcome.Lapse))
+			outcome.Lapse = min(outcome.Lapse, a.window(l).take(op, units))
 		}
 	}
 	a.fill(&outcome, op)
@@ -134,11 +134,11 @@ func (a *Account) window(l Limit) window {
 
 // window is one limit at one instant. Times are microseconds since 1970.
 type window interface {
-	// ask returns how many units up to n are free, and after how long least are: unknown when nobody can say, never when
-	// they never will be.
-	ask(n, least int64) (free int64, retry time.Duration)
-	// take counts n units, which are free, and returns for how long they may be given out, at most lapse.
-	take(n int64, lapse time.Duration) time.Duration
+	// ask returns how many of the N units of op are free, and after how long Least are: unknown when nobody can say, never
+	// when they never will be.
+	ask(op Op) (free int64, retry time.Duration)
+	// take counts n units, which are free, and returns for how long they may be given out, at most op.Lapse.
+	take(op Op, n int64) time.Duration
 	// refund gives back n units that were taken at at, to be given out within lapse.
 	refund(n, at int64, lapse time.Duration)
 	left() int64

@@ -51,8 +51,9 @@ type Op struct {
 	// is N, or N with a lease below it.
 	Least int64
 	// Lapse is for how long the units may still be given out after the operation; 0 means that they are used at once.
-	// They are counted as taken when they lapse: under Strict in the cell of that time, under TokenBucket as if they
-	// came then, where its depth allows. Concurrency counts them at once.
+	// They are counted as taken when they lapse: under Strict in the cell of that time; under TokenBucket, when N is
+	// more than Least, as if they came then. A TokenBucket grants more than Least only where that leaves them all of
+	// Lapse. Concurrency and Calendar count them at once.
 	Lapse time.Duration
 	// At is the Outcome.At of the operation whose units OpRefund gives back; Lapse is then that operation's.
 	At time.Time

@@ -5,7 +5,7 @@ type visit struct {
 	local  *local
 	key    uint64 // the key's hash
 	now    int64
-	looks  bool // takes nothing, so needs no slot that is not there
+	looks  bool    // takes nothing, so needs no slot that is not there
 	stripe *stripe // held
 	spills bool    // holds the overflow
 

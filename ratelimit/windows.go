@@ -25,19 +25,19 @@ func (w *cellWindow) live() []Cell {
 
 func (w *cellWindow) left() int64 { return max(w.limit.Max-sum(w.live()), 0) }
 
-func (w *cellWindow) ask(n, least int64) (int64, time.Duration) {
-	free := min(w.left(), n)
+func (w *cellWindow) ask(op Op) (int64, time.Duration) {
+	free := min(w.left(), op.N)
 	switch {
-	case free >= least:
+	case free >= op.Least:
 		return free, 0
-	case least > w.limit.Max:
+	case op.Least > w.limit.Max:
 		return free, never
 	case w.limit.Algorithm == Concurrency:
 		return free, unknown // whoever holds them may give them back at any time
 	}
 	used := sum(w.live())
 	for _, c := range w.live() {
-		if used -= c.Units; used+least <= w.limit.Max {
+		if used -= c.Units; used+op.Least <= w.limit.Max {
 			return free, micros(w.freed(c.Cell) - w.now)
 		}
 	}
@@ -47,7 +47,8 @@ func (w *cellWindow) ask(n, least int64) (int64, time.Duration) {
 // freed returns when the units of a cell are free again.
 func (w *cellWindow) freed(cell int64) int64 { return (cell + Cells + 1) * w.step() }
 
-func (w *cellWindow) take(n int64, lapse time.Duration) time.Duration {
+func (w *cellWindow) take(op Op, n int64) time.Duration {
+	lapse := op.Lapse
 	if n == 0 {
 		return lapse
 	}
@@ -118,35 +119,44 @@ func (w *bucketWindow) clip() {
 // full returns when the bucket is full again.
 func (w *bucketWindow) full() int64 { return max(w.count.Full, w.now) }
 
-func (w *bucketWindow) left() int64 {
-	if w.limit.Unlimited() {
+func (w *bucketWindow) left() int64 { return w.room(w.full()) }
+
+// room returns how many units fit when the bucket is full again at full.
+func (w *bucketWindow) room(full int64) int64 {
+	switch {
+	case w.limit.Unlimited():
 		return MaxUnits
-	}
-	if w.limit.Rate == 0 {
+	case w.limit.Rate == 0:
 		return 0
 	}
-	return (w.now + w.depth() - w.full()) * 1000 / w.limit.Interval()
+	return max(w.now+w.depth()-full, 0) * 1000 / w.limit.Interval()
 }
 
-func (w *bucketWindow) ask(n, least int64) (int64, time.Duration) {
-	free := min(w.left(), n)
+func (w *bucketWindow) ask(op Op) (int64, time.Duration) {
+	free := min(w.left(), op.N)
+	if leased := w.room(max(w.full(), w.now+op.Lapse.Microseconds())); free > op.Least {
+		free = max(min(free, leased), op.Least) // more than Least only as long as they do not lapse earlier
+	}
 	switch {
-	case free >= least:
+	case free >= op.Least:
 		return free, 0
-	case least > w.limit.Ceiling():
+	case op.Least > w.limit.Ceiling():
 		return free, never
 	}
-	return free, micros(w.full() + w.cost(least) - w.depth() - w.now)
+	return free, micros(w.full() + w.cost(op.Least) - w.depth() - w.now)
 }
 
-// take charges leased units as if they came when they lapse, at the latest.
-func (w *bucketWindow) take(n int64, lapse time.Duration) time.Duration {
+// take charges leased units as if they came when they lapse.
+func (w *bucketWindow) take(op Op, n int64) time.Duration {
 	if n == 0 || w.limit.Unlimited() {
-		return lapse
+		return op.Lapse
 	}
-	latest := w.now + w.depth() - w.cost(n) // from later on they would not fit
-	lapse = min(lapse, micros(latest-w.now))
-	w.count.Full = max(w.full(), w.now+lapse.Microseconds()) + w.cost(n)
+	from, lapse := w.full(), op.Lapse
+	if op.N > op.Least {
+		lapse = min(lapse, micros(w.now+w.depth()-w.cost(n)-w.now))
+		from = max(from, w.now+lapse.Microseconds())
+	}
+	w.count.Full = from + w.cost(n)
 	w.count.Expires = w.count.Full
 	return lapse
 }
@@ -191,23 +201,23 @@ func (w *calendarWindow) used() int64 {
 
 func (w *calendarWindow) left() int64 { return max(w.limit.Max-w.used(), 0) }
 
-func (w *calendarWindow) ask(n, least int64) (int64, time.Duration) {
-	free := min(w.left(), n)
+func (w *calendarWindow) ask(op Op) (int64, time.Duration) {
+	free := min(w.left(), op.N)
 	switch {
-	case free >= least:
+	case free >= op.Least:
 		return free, 0
-	case least > w.limit.Max:
+	case op.Least > w.limit.Max:
 		return free, never
 	}
 	return free, micros(w.end() - w.now)
 }
 
-func (w *calendarWindow) take(n int64, lapse time.Duration) time.Duration {
+func (w *calendarWindow) take(op Op, n int64) time.Duration {
 	if n > 0 {
 		w.count.Cells = []Cell{{Cell: w.bounds()[1].UnixMicro(), Units: w.used() + n}}
 		w.count.Expires = w.end()
 	}
-	return min(lapse, micros(w.end()-w.now))
+	return min(op.Lapse, micros(w.end()-w.now))
 }
 
 func (w *calendarWindow) refund(n, at int64, _ time.Duration) {

@@ -133,12 +133,26 @@ var leaseRules = group{"leases", []rule{
 		func(r *rig) {
 			l := ratelimit.Bucket(1, 10)
 			o := r.settle(ratelimit.Op{
-				Kind: ratelimit.OpTake, Limits: []ratelimit.Limit{l}, N: 4, Least: 4, Lapse: 3 * time.Second,
+				Kind: ratelimit.OpTake, Limits: []ratelimit.Limit{l}, N: 4, Least: 1, Lapse: 3 * time.Second,
 			})
+			equal(r, "units", 4, o.Units)
 			equal(r, "lapse", 3*time.Second, o.Lapse)
 			equal(r, "remaining", 3, o.Remaining)
 			r.took(3, l)
 			r.refused(1, l)
+		},
+	},
+	{
+		"leases_of_a_bucket_what_need_not_lapse_early", "A bucket grants more than Least only for all of Lapse.",
+		func(r *rig) {
+			l := ratelimit.Bucket(1, 10)
+			lease := ratelimit.Op{Kind: ratelimit.OpTake, Limits: []ratelimit.Limit{l}, N: 10, Least: 2, Lapse: 3 * time.Second}
+			equal(r, "units", 7, r.settle(lease).Units)
+			r.pass(time.Minute)
+			lease.Least = 9
+			o := r.settle(lease)
+			equal(r, "units", 9, o.Units)
+			equal(r, "lapse", time.Second, o.Lapse)
 		},
 	},
 }}
