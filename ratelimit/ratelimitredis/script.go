@@ -86,24 +86,36 @@ func (c *caller) done() call {
 		numbers[0] = c.now.UnixMicro()
 	}
 	for _, l := range c.limits {
-		numbers = append(numbers, int64(l.Algorithm), l.Ceiling())
-		switch l.Algorithm {
-		case ratelimit.TokenBucket:
-			if l.Ceiling() == 0 {
-				numbers = append(numbers, 1) // nothing is ever gained
-			} else {
-				numbers = append(numbers, l.Interval())
-			}
-		case ratelimit.Calendar:
-			for _, t := range l.Bounds(c.now) {
-				numbers = append(numbers, t.UnixMicro())
-			}
-		default:
-			numbers = append(numbers, l.Step().Microseconds())
-		}
+		numbers = appendLimit(numbers, l, c.now)
 	}
 	c.call.numbers = append(append(numbers, int64(len(c.call.places))), c.ops...)
 	return c.call
+}
+
+// unlimited stands for the algorithm of a limit that denies nothing.
+const unlimited = 4
+
+// appendLimit appends what the script needs to know of a limit. In which of the periods around our time it is by the
+// server's, it finds out.
+func appendLimit(numbers []int64, l ratelimit.Limit, now time.Time) []int64 {
+	if l.Unlimited() {
+		return append(numbers, unlimited, ratelimit.MaxUnits)
+	}
+	numbers = append(numbers, int64(l.Algorithm), l.Ceiling())
+	switch l.Algorithm {
+	case ratelimit.TokenBucket:
+		if l.Rate == 0 {
+			return append(numbers, 0)
+		}
+		return append(numbers, l.Interval())
+	case ratelimit.Calendar:
+		for _, t := range l.Bounds(now) {
+			numbers = append(numbers, t.UnixMicro())
+		}
+		return numbers
+	default:
+		return append(numbers, l.Step().Microseconds())
+	}
 }
 
 // The first fact of an outcome.

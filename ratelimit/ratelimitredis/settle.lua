@@ -2,10 +2,10 @@
 -- since 1970 by this server's clock. A count is kept as {latest, …}: the latest time seen, and
 --   strict, concurrency   cell, units, cell, units, … the oldest first
 --   token bucket          when it is full again
---   calendar              the start of its period, units
+--   calendar              the start of its period, units, its end
 local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
 local take, peek, refund = 0, 1, 2
-local bucket, calendar, concurrency = 1, 2, 3
+local bucket, calendar, concurrency, unlimited = 1, 2, 3, 4
 local cells = 23
 local unknown, never = 2 ^ 52, 2 ^ 53 -- waits longer than all: nobody can say, and in vain
 
@@ -31,10 +31,7 @@ local function read_limit()
     l.depth = cost(l, l.max)
   elseif l.kind == calendar then
     for i = 1, 4 do l[i] = read() end
-    for i = 1, 3 do
-      if l[i] <= server and server < l[i + 1] then l.start, l.stop = l[i], l[i + 1] end
-    end
-  else
+  elseif l.kind ~= unlimited then
     l.step = read()
   end
   return l
@@ -52,17 +49,51 @@ local function used(l, s, now)
   return units
 end
 
-local function full(l, s, now) return min(max(s[2] or 0, now), now + l.depth) end
+-- clip makes a bucket no emptier than empty, from now on, and says whether it was.
+local function clip(l, s, now)
+  if l.interval == 0 or (s[2] or 0) <= now + l.depth then return false end
+  s[1], s[2] = now, now + l.depth
+  return true
+end
+
+local function full(s, now) return max(s[2] or 0, now) end
+
+-- room returns how many units fit into a bucket that is full again at an instant.
+local function room(l, at, now)
+  return l.interval > 0 and floor(max(now + l.depth - at, 0) * 1000 / l.interval) or 0
+end
+
+-- period finds where the period that holds now begins and ends, and says whether it could.
+local function period(l, s, now)
+  if s[4] and s[2] <= now and now < s[4] then
+    l.start, l.stop = s[2], s[4]
+    return true
+  end
+  for i = 1, 3 do
+    if l[i] <= now and now < l[i + 1] then
+      l.start, l.stop = l[i], l[i + 1]
+      return true
+    end
+  end
+  return false
+end
 
 local function counted(l, s) return s[2] == l.start and s[3] or 0 end
 
 local function left(l, s, now)
-  if l.kind == bucket then
-    return l.max > 0 and floor((now + l.depth - full(l, s, now)) * 1000 / l.interval) or 0
-  elseif l.kind == calendar then
-    return max(l.max - counted(l, s), 0)
-  end
+  if l.kind == bucket then return room(l, full(s, now), now) end
+  if l.kind == calendar then return max(l.max - counted(l, s), 0) end
+  if l.kind == unlimited then return l.max end
   return max(l.max - used(l, s, now), 0)
+end
+
+-- free returns how many units a take would get. A bucket grants more than least only where that leaves them all of lapse.
+local function free(l, s, now, n, least, lapse)
+  local units = min(left(l, s, now), n)
+  if l.kind == bucket and units > least then
+    units = max(min(units, room(l, max(full(s, now), now + lapse), now)), least)
+  end
+  return units
 end
 
 local function freed(l, cell) return (cell + cells + 1) * l.step end
@@ -71,7 +102,7 @@ local function freed(l, cell) return (cell + cells + 1) * l.step end
 local function retry(l, s, now, least)
   if least > l.max then return never end
   if l.kind == concurrency then return unknown end
-  if l.kind == bucket then return full(l, s, now) + cost(l, least) - l.depth - now end
+  if l.kind == bucket then return full(s, now) + cost(l, least) - l.depth - now end
   if l.kind == calendar then return l.stop - now end
   local units = used(l, s, now)
   for i = 2, #s, 2 do
@@ -81,14 +112,18 @@ local function retry(l, s, now, least)
   return never
 end
 
--- charge counts n units and returns for how long they may be given out.
-local function charge(l, s, now, n, lapse)
+-- charge counts units and returns for how long they may be given out; leased says whether they wait for who needs them.
+local function charge(l, s, now, units, lapse, leased)
   if l.kind == calendar then
-    s[2], s[3] = l.start, counted(l, s) + n
-    return min(lapse, max(l.stop - now, 0))
+    s[2], s[3], s[4] = l.start, counted(l, s) + units, l.stop
+    return min(lapse, l.stop - now)
   elseif l.kind == bucket then
-    lapse = min(lapse, l.depth - cost(l, n))
-    s[2] = max(full(l, s, now), now + lapse) + cost(l, n)
+    local from = full(s, now)
+    if leased then
+      lapse = min(lapse, max(l.depth - cost(l, units), 0))
+      from = max(from, now + lapse)
+    end
+    s[2] = from + cost(l, units)
     return lapse
   elseif l.kind == concurrency then
     lapse = 0
@@ -96,9 +131,9 @@ local function charge(l, s, now, n, lapse)
   local cell, i = floor((now + lapse) / l.step), #s + 1
   while i > 2 and s[i - 2] > cell do i = i - 2 end
   if i > 2 and s[i - 2] == cell then
-    s[i - 1] = s[i - 1] + n
+    s[i - 1] = s[i - 1] + units
   else
-    table.insert(s, i, n)
+    table.insert(s, i, units)
     table.insert(s, i, cell)
   end
   return lapse
@@ -106,9 +141,8 @@ end
 
 local function give_back(l, s, now, n, taken, lapse)
   if l.kind == bucket then
-    if l.max == 0 then return end
-    local back = cost(l, min(n, l.max)) - (now - taken)
-    if back > 0 then s[2] = max(full(l, s, now) - back, now) end
+    local back = cost(l, n) - (now - taken)
+    if back > 0 then s[2] = max(full(s, now) - back, now) end
   elseif l.kind == calendar then
     if taken >= l.start and s[2] == l.start then s[3] = max(s[3] - n, 0) end
   else
@@ -123,12 +157,13 @@ end
 -- expires returns from when on a count is the same as none.
 local function expires(l, s)
   if l.kind == bucket then return s[2] or 0 end
-  if l.kind == calendar then return s[2] == l.start and l.stop or 0 end
-  return #s > 2 and freed(l, s[#s - 1]) or 0
+  if l.kind == calendar then return s[4] or 0 end
+  return l.kind ~= unlimited and #s > 2 and freed(l, s[#s - 1]) or 0
 end
 
 local function reset(l, s, now)
-  if l.kind == bucket then return l.max > 0 and full(l, s, now) - now or 0 end
+  if l.kind == unlimited then return 0 end
+  if l.kind == bucket then return l.interval > 0 and full(s, now) - now or 0 end
   if l.kind == calendar then return counted(l, s) > 0 and l.stop - now or 0 end
   return used(l, s, now) > 0 and expires(l, s) - now or 0
 end
@@ -142,27 +177,31 @@ local states, changed, output = {}, {}, {}
 
 local function settle(kind, n, least, lapse, taken, ls, ss, ks)
   local now, count = server, #ls
+  for i = 1, count do now = max(now, ss[i][1]) end
   for i = 1, count do
-    if ls[i].kind == calendar and not ls[i].start then return {2, 0, i - 1, 0, 0, 0, 0, now} end
-    now = max(now, ss[i][1])
+    if ls[i].kind == calendar and not period(ls[i], ss[i], now) then return {2, 0, i - 1, 0, 0, 0, 0, now} end
+    if ls[i].kind == bucket and clip(ls[i], ss[i], now) then changed[ks[i]] = ls[i] end
   end
   local asks, units, granted, index, wait = kind == take or kind == peek, n, 0, 1, -1
   if asks then
     for i = 1, count do
-      local free = min(left(ls[i], ss[i], now), n)
-      local after = free < least and retry(ls[i], ss[i], now, least) or -1
+      local may = free(ls[i], ss[i], now, n, least, lapse)
+      local after = may < least and retry(ls[i], ss[i], now, least) or -1
       if after > wait then index, wait = i, after end
-      units = min(units, free)
+      units = min(units, may)
     end
     granted = units >= least and 1 or 0
     if granted == 1 or wait >= unknown then wait = 0 end
   end
   if kind ~= take or granted == 0 then units = 0 end
+  local lasts = lapse
   for i = 1, count do
     local s = ss[i]
-    if units > 0 then
+    if ls[i].kind == unlimited and kind <= refund then
+      -- counts nothing, and what another limit counted there stays
+    elseif units > 0 then
       s[1], changed[ks[i]] = now, ls[i]
-      lapse = min(lapse, charge(ls[i], s, now, units, lapse))
+      lasts = min(lasts, charge(ls[i], s, now, units, lapse, n > least))
     elseif kind == refund then
       s[1], changed[ks[i]] = now, ls[i]
       give_back(ls[i], s, now, n, taken, lapse)
@@ -173,14 +212,14 @@ local function settle(kind, n, least, lapse, taken, ls, ss, ks)
   end
   local remaining, after = -1, 0
   for i = 1, count do
-    local free = left(ls[i], ss[i], now)
+    local rest = left(ls[i], ss[i], now)
     local refused = asks and granted == 0
-    if refused and i == index or not refused and (remaining < 0 or free < remaining) then
-      index, remaining = i, free
+    if refused and i == index or not refused and (remaining < 0 or rest < remaining) then
+      index, remaining = i, rest
     end
     after = max(after, reset(ls[i], ss[i], now))
   end
-  return {granted, units, index - 1, remaining, max(wait, 0), after, lapse, now}
+  return {granted, units, index - 1, remaining, max(wait, 0), after, lasts, now}
 end
 
 for _ = 1, read() do

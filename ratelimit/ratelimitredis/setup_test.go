@@ -1,7 +1,6 @@
 package ratelimitredis_test
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/transbotai/tenon/ratelimit"
 	"github.com/transbotai/tenon/ratelimit/ratelimitredis"
 )
-
-// soak says whether the long versions of the loops were asked for.
-func soak() bool { return os.Getenv("TENON_SOAK") != "" }
 
 // ours begins the names of a test's own Redis keys.
 func ours() string { return tenon.NewID(time.Now()) + ":" }
