@@ -1,6 +1,6 @@
 -- Limits that processes share. Times are microseconds since 1970, by this server's clock.
 
--- Unlogged: a limit is of the moment, and what is not logged costs a third. A crash of Postgres empties the table, after
+-- Unlogged: a limit is of the moment, and not worth a log that outlives it. A crash of Postgres empties the table, after
 -- which every window begins anew; "alter table tenon.ratelimits set logged" changes that.
 create unlogged table tenon.ratelimits (
   tenant_id  text not null,
@@ -13,27 +13,24 @@ create unlogged table tenon.ratelimits (
   primary key (tenant_id, name, limit_id)
 ) with (fillfactor = 50);
 comment on table tenon.ratelimits is
-  'What was taken under a limit of a key. Sliding windows: units by cell, the oldest first. Calendars: the units of the
-period that begins at the one cell. Token buckets: the one cell is when the bucket is full again.';
+  'What was taken under a limit of a key. Sliding windows: units by cell, the oldest first. Calendars: the period, which
+begins and ends at the cells, and its units. Token buckets: the one cell is when the bucket is full again.';
 
--- What is left of a limit. p_counted is when a token bucket is full again, and the units that count under another limit.
-create function tenon.ratelimit_left(p_kind bigint, p_max bigint, p_a bigint, p_b bigint, p_counted bigint, p_now bigint)
+-- How many units fit into a token bucket that is full again at p_full; a p_interval of 0 never gains.
+create function tenon.ratelimit_room(p_interval bigint, p_depth bigint, p_full bigint, p_now bigint)
   returns bigint
   language sql immutable parallel safe
-  return case
-    when p_max = 0 then 0
-    when p_kind = 1 then (p_now + p_b - p_counted) * 1000 / p_a
-    else greatest(p_max - p_counted, 0)
-  end;
-comment on function tenon.ratelimit_left(bigint, bigint, bigint, bigint, bigint, bigint) is 'Units that are left of a limit.';
+  return case when p_interval = 0 then 0 else greatest(p_now + p_depth - p_full, 0) * 1000 / p_interval end;
+comment on function tenon.ratelimit_room(bigint, bigint, bigint, bigint) is 'Units that fit into a token bucket.';
 
 -- Carries operations out, as ratelimit.Account does: the rows that they name are locked in the order given, which is
 -- that of the key. p_numbers is
 --   the time, or 0 for this server's
 --   the number of limits; for each its algorithm, its ceiling and
---     1 (token bucket): nanoseconds for a unit
+--     1 (token bucket): nanoseconds for a unit; 0 never gains
 --     2 (calendar): where four periods begin
 --     0, 3 (strict, concurrency): the length of a cell
+--     4 (unlimited): nothing
 --   the number of operations; for each its kind, how many units, how few, the lapse, when they were taken, and for each
 --     of its limits, after their number, the places of the row and of the limit
 -- and the answer has eight numbers for each operation: whether it was granted (2: no period holds the time), units, the
@@ -54,18 +51,21 @@ declare
   -- the limits of the batch
   v_kinds bigint[];
   v_max bigint[];
-  v_a bigint[]; -- nanoseconds for a unit; the start of the period, null when the time is in none; the length of a cell
-  v_b bigint[]; -- how deep a bucket is, in microseconds; the end of the period
+  v_a bigint[]; -- nanoseconds for a unit; the length of a cell; of a calendar, where in p_numbers its periods are
+  v_depth bigint[]; -- of a bucket, in microseconds
   -- the operation at hand
   v_kind bigint;
   v_n bigint;
   v_least bigint;
   v_lapse bigint;
+  v_lasts bigint; -- for how long what is granted may be given out
   v_taken bigint;
   v_count int;
   v_places bigint[]; -- in v_rows, of each of its limits
   v_limits bigint[]; -- in v_kinds and those beside it
-  v_counted bigint[]; -- see ratelimit_left
+  v_counted bigint[]; -- when a token bucket is full again; the units that count under another limit
+  v_start bigint[]; -- of a calendar's period
+  v_stop bigint[];
   v_now bigint;
   v_apart int;
   v_units bigint;
@@ -106,23 +106,15 @@ begin
   for i in 1..v_count loop
     v_kinds[i] := p_numbers[v_at];
     v_max[i] := p_numbers[v_at + 1];
-    v_at := v_at + 2;
-    if v_kinds[i] = 2 then
-      v_a[i] := null;
-      v_b[i] := null;
-      for b in 0..2 loop
-        if p_numbers[v_at + b] <= v_server and v_server < p_numbers[v_at + b + 1] then
-          v_a[i] := p_numbers[v_at + b];
-          v_b[i] := p_numbers[v_at + b + 1];
-        end if;
-      end loop;
-      v_at := v_at + 4;
-    else
-      v_a[i] := p_numbers[v_at];
-      if v_kinds[i] = 1 then
-        v_b[i] := (v_max[i] * v_a[i] + 999) / 1000;
-      end if;
-      v_at := v_at + 1;
+    v_a[i] := p_numbers[v_at + 2];
+    v_at := v_at + 3;
+    if v_kinds[i] = 1 then
+      v_depth[i] := (v_max[i] * v_a[i] + 999) / 1000;
+    elsif v_kinds[i] = 2 then
+      v_a[i] := v_at - 1;
+      v_at := v_at + 3;
+    elsif v_kinds[i] = 4 then
+      v_at := v_at - 1;
     end if;
   end loop;
 
@@ -142,7 +134,27 @@ begin
       v_limits[i] := p_numbers[v_at + 2];
       v_at := v_at + 2;
       v_now := greatest(v_now, (v_rows[v_places[i]]).latest);
-      if v_a[v_limits[i]] is null then
+    end loop;
+    v_lasts := v_lapse;
+
+    -- In which period it is: the one that is kept, or one of those that were named.
+    for i in 1..v_count loop
+      v_limit := v_limits[i];
+      continue when v_kinds[v_limit] <> 2;
+      v_row := v_rows[v_places[i]];
+      v_start[i] := null;
+      if v_row.cells[1] <= v_now and v_now < v_row.cells[2] then
+        v_start[i] := v_row.cells[1];
+        v_stop[i] := v_row.cells[2];
+      else
+        for b in v_a[v_limit]..v_a[v_limit] + 2 loop
+          if p_numbers[b] <= v_now and v_now < p_numbers[b + 1] then
+            v_start[i] := p_numbers[b];
+            v_stop[i] := p_numbers[b + 1];
+          end if;
+        end loop;
+      end if;
+      if v_start[i] is null then
         v_apart := coalesce(v_apart, i);
       end if;
     end loop;
@@ -158,10 +170,27 @@ begin
     for i in 1..v_count loop
       v_limit := v_limits[i];
       v_row := v_rows[v_places[i]];
-      if v_kinds[v_limit] = 1 then
-        v_counted[i] := least(greatest(v_row.cells[1], v_now), v_now + v_b[v_limit]);
+      if v_kinds[v_limit] = 4 then
+        v_free := least(v_max[v_limit], v_n);
+        v_counted[i] := 0;
+      elsif v_kinds[v_limit] = 1 then
+        -- A bucket is no emptier than empty, from now on.
+        if v_a[v_limit] > 0 and v_row.cells[1] > v_now + v_depth[v_limit] then
+          v_row.cells := array[v_now + v_depth[v_limit]];
+          v_row.expires := v_row.cells[1];
+          v_row.latest := v_now;
+          v_rows[v_places[i]] := v_row;
+          v_changed[v_places[i]] := true;
+        end if;
+        v_counted[i] := greatest(v_row.cells[1], v_now);
+        v_free := least(tenon.ratelimit_room(v_a[v_limit], v_depth[v_limit], v_counted[i], v_now), v_n);
+        if v_free > v_least then -- more only where that leaves them all of the lapse
+          v_free := greatest(v_least, least(v_free,
+            tenon.ratelimit_room(v_a[v_limit], v_depth[v_limit], greatest(v_counted[i], v_now + v_lapse), v_now)));
+        end if;
       elsif v_kinds[v_limit] = 2 then
-        v_counted[i] := case when v_row.cells[1] = v_a[v_limit] then v_row.units[1] else 0 end;
+        v_counted[i] := case when v_row.cells[1] = v_start[i] then v_row.units[1] else 0 end;
+        v_free := least(greatest(v_max[v_limit] - v_counted[i], 0), v_n);
       else
         v_x := v_now / v_a[v_limit] - c_cells;
         v_j := 1;
@@ -178,17 +207,17 @@ begin
           v_x := v_x + v_free;
         end loop;
         v_counted[i] := v_x;
+        v_free := least(greatest(v_max[v_limit] - v_x, 0), v_n);
       end if;
-      v_free := least(tenon.ratelimit_left(v_kinds[v_limit], v_max[v_limit], v_a[v_limit], v_b[v_limit], v_counted[i], v_now), v_n);
       v_units := least(v_units, v_free);
       if v_kind <= 1 and v_free < v_least then
         v_wait := c_never;
         if v_least > v_max[v_limit] then
           null;
         elsif v_kinds[v_limit] = 1 then
-          v_wait := v_counted[i] + (v_least * v_a[v_limit] + 999) / 1000 - v_b[v_limit] - v_now;
+          v_wait := v_counted[i] + (v_least * v_a[v_limit] + 999) / 1000 - v_depth[v_limit] - v_now;
         elsif v_kinds[v_limit] = 2 then
-          v_wait := v_b[v_limit] - v_now;
+          v_wait := v_stop[i] - v_now;
         elsif v_kinds[v_limit] = 3 then
           v_wait := c_unknown;
         else
@@ -220,6 +249,7 @@ begin
       for i in 1..v_count loop
         v_limit := v_limits[i];
         v_place := v_places[i];
+        continue when v_kinds[v_limit] = 4 and v_kind <> 3;
         v_row := v_rows[v_place];
         v_row.latest := v_now;
         v_changed[v_place] := true;
@@ -229,34 +259,38 @@ begin
           v_counted[i] := case when v_kinds[v_limit] = 1 then v_now else 0 end;
         elsif v_kinds[v_limit] = 1 then
           if v_kind = 2 then
-            v_x := (least(v_n, v_max[v_limit]) * v_a[v_limit] + 999) / 1000 - (v_now - v_taken);
-            if v_x > 0 and v_max[v_limit] > 0 then
+            v_x := (least(v_n, c_never / greatest(v_a[v_limit], 1)) * v_a[v_limit] + 999) / 1000 - (v_now - v_taken);
+            if v_x > 0 then
               v_counted[i] := greatest(v_counted[i] - v_x, v_now);
               v_row.cells := array[v_counted[i]];
               v_row.units := '{0}';
             end if;
           else
             v_x := (v_units * v_a[v_limit] + 999) / 1000;
-            v_lapse := least(v_lapse, v_b[v_limit] - v_x);
-            v_counted[i] := greatest(v_counted[i], v_now + v_lapse) + v_x;
+            v_wait := v_lapse;
+            if v_n > v_least then
+              v_wait := least(v_wait, greatest(v_depth[v_limit] - v_x, 0));
+              v_counted[i] := greatest(v_counted[i], v_now + v_wait);
+            end if;
+            v_lasts := least(v_lasts, v_wait);
+            v_counted[i] := v_counted[i] + v_x;
             v_row.cells := array[v_counted[i]];
             v_row.units := '{0}';
           end if;
         elsif v_kinds[v_limit] = 2 then
           if v_kind = 0 then
             v_counted[i] := v_counted[i] + v_units;
-            v_row.cells := array[v_a[v_limit]];
-            v_row.units := array[v_counted[i]];
-            v_lapse := least(v_lapse, greatest(v_b[v_limit] - v_now, 0));
-          elsif v_taken >= v_a[v_limit] and v_row.cells[1] = v_a[v_limit] then
+            v_row.cells := array[v_start[i], v_stop[i]];
+            v_row.units := array[v_counted[i], 0];
+            v_lasts := least(v_lasts, v_stop[i] - v_now);
+          elsif v_taken >= v_start[i] and v_row.cells[1] = v_start[i] then
             v_counted[i] := greatest(v_counted[i] - v_n, 0);
-            v_row.units := array[v_counted[i]];
+            v_row.units := array[v_counted[i], 0];
           end if;
         elsif v_kind = 0 then
-          if v_kinds[v_limit] = 3 then
-            v_lapse := 0;
-          end if;
-          v_cell := (v_now + v_lapse) / v_a[v_limit];
+          v_wait := case when v_kinds[v_limit] = 3 then 0 else v_lapse end;
+          v_lasts := least(v_lasts, v_wait);
+          v_cell := (v_now + v_wait) / v_a[v_limit];
           v_j := cardinality(v_row.cells);
           while v_j > 0 and v_row.cells[v_j] > v_cell loop
             v_j := v_j - 1;
@@ -278,7 +312,7 @@ begin
         v_row.expires := case
           when cardinality(v_row.cells) = 0 then 0
           when v_kinds[v_limit] = 1 then v_row.cells[1]
-          when v_kinds[v_limit] = 2 then case when v_row.cells[1] = v_a[v_limit] then v_b[v_limit] else 0 end
+          when v_kinds[v_limit] = 2 then v_row.cells[2]
           else (v_row.cells[cardinality(v_row.cells)] + c_cells + 1) * v_a[v_limit]
         end;
         v_rows[v_place] := v_row;
@@ -290,7 +324,10 @@ begin
     v_after := 0;
     for i in 1..v_count loop
       v_limit := v_limits[i];
-      v_left := tenon.ratelimit_left(v_kinds[v_limit], v_max[v_limit], v_a[v_limit], v_b[v_limit], v_counted[i], v_now);
+      v_left := case v_kinds[v_limit]
+        when 1 then tenon.ratelimit_room(v_a[v_limit], v_depth[v_limit], v_counted[i], v_now)
+        else greatest(v_max[v_limit] - v_counted[i], 0)
+      end;
       if v_kind <= 1 and v_granted = 0 then
         if i = v_which then
           v_remaining := v_left;
@@ -300,12 +337,14 @@ begin
         v_remaining := v_left;
       end if;
       if v_kinds[v_limit] = 1 then
-        v_after := greatest(v_after, case when v_max[v_limit] > 0 then v_counted[i] - v_now else 0 end);
+        v_after := greatest(v_after, case when v_a[v_limit] > 0 then v_counted[i] - v_now else 0 end);
+      elsif v_kinds[v_limit] = 2 and v_counted[i] > 0 then
+        v_after := greatest(v_after, v_stop[i] - v_now);
       elsif v_counted[i] > 0 then
         v_after := greatest(v_after, (v_rows[v_places[i]]).expires - v_now);
       end if;
     end loop;
-    v_answer := v_answer || array[v_granted, v_units, v_which - 1, v_remaining, v_longest, v_after, v_lapse, v_now];
+    v_answer := v_answer || array[v_granted, v_units, v_which - 1, v_remaining, v_longest, v_after, v_lasts, v_now];
   end loop;
 
   update tenon.ratelimits r

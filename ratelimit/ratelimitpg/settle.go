@@ -75,13 +75,20 @@ func distinctLimits(ops []ratelimit.Op) []ratelimit.Limit {
 	return limits
 }
 
-// addLimit adds a limit's numbers. In which period of a calendar the server is, it finds out among those around our time.
+// unlimited stands for the algorithm of a limit that denies nothing.
+const unlimited = 4
+
+// addLimit adds a limit's numbers. In which of the periods around our time it is by the server's, it finds out.
 func (c *call) addLimit(l ratelimit.Limit, now time.Time) {
+	if l.Unlimited() {
+		c.numbers = append(c.numbers, unlimited, ratelimit.MaxUnits)
+		return
+	}
 	c.numbers = append(c.numbers, int64(l.Algorithm), l.Ceiling())
 	switch l.Algorithm {
 	case ratelimit.TokenBucket:
-		interval := int64(1) // of a bucket that never gains
-		if l.Ceiling() > 0 {
+		interval := int64(0)
+		if l.Rate > 0 {
 			interval = l.Interval()
 		}
 		c.numbers = append(c.numbers, interval)
