@@ -25,12 +25,13 @@ type bucket struct {
 }
 
 // bucketAt reads a word. A bucket cannot be emptier than empty, unless somebody reserved: what a lower rate owed is
-// forgotten, and has to be written so, or it would be empty for as long as the lower rate says.
+// forgotten, and has to be written so, or it would be empty for as long as the lower rate says. That is done under the
+// lock, with a time that nobody has seen a later one of.
 func (r *rule) bucketAt(w uint64, now int64) bucket {
 	b := bucket{full: max(bucketFull(w), now*ticks), now: now * ticks}
 	if b.full > b.now+r.depth {
 		b.booked = w&bucketBooked != 0
-		if b.clipped = !b.booked; b.clipped {
+		if b.clipped = !b.booked && r.varies; b.clipped {
 			b.full = b.now + r.depth
 		}
 	}

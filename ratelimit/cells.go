@@ -228,6 +228,9 @@ func (t *table) denyCells(i int, h, w uint64, r *rule, n, now int64, d *Decision
 	if wait <= 0 {
 		return false // a limit that was raised, or units that came back
 	}
+	if r.Algorithm == Concurrency {
+		wait = 0 // nobody knows
+	}
 	d.denied(r, c.left(r), time.Duration(wait), time.Duration(c.reset(r)-now))
 	return true
 }

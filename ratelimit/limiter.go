@@ -45,6 +45,7 @@ func (l *Limiter) compile(limits []Limit) []*rule {
 	rules := make([]*rule, len(limits))
 	for i, limit := range limits {
 		rules[i] = newRule(limit, l.local.seed)
+		rules[i].varies = l.options.LimitsOf != nil
 		if limit.Away == AwayLocal && l.options.Store != nil {
 			rules[i].share = newRule(limit.part(int64(l.options.Processes)), l.local.seed)
 			rules[i].share.policy = rules[i].policy

@@ -54,7 +54,9 @@ func (q *queue) send(ctx context.Context, op Op) (Outcome, error) {
 		w.state.CompareAndSwap(inLine, gone)
 		return Outcome{}, ctx.Err()
 	case <-late.C:
-		w.state.CompareAndSwap(inLine, gone)
+		if w.state.CompareAndSwap(inLine, gone) {
+			q.breaker.failed(errLate) // the line did not move
+		}
 		return Outcome{}, errLate
 	}
 }

@@ -15,6 +15,7 @@ type rule struct {
 	Limit
 	policy    string
 	unlimited bool
+	varies    bool   // other calls of the same key may have other numbers: Options.LimitsOf
 	ceiling   int64  // the most one call can be given; -1 when unlimited
 	salt      uint64 // tells apart what one key takes under limits of different ID
 	share     *rule  // of AwayLocal: this process's part
