@@ -1,0 +1,30 @@
+package ratelimit
+
+import "time"
+
+// SetBack puts the limiter's clock back, as no monotonic clock goes.
+func (l *Limiter) SetBack(d time.Duration) {
+	l.local.clock.base = l.local.clock.base.Add(d)
+	for _, t := range l.local.tables() {
+		t.clock = l.local.clock
+	}
+}
+
+// Bytes returns how much memory was set aside for keys.
+func (l *Limiter) Bytes() (n int) {
+	for _, t := range l.local.tables() {
+		n += len(t.slots)*16 + len(t.rows)*56
+	}
+	return n
+}
+
+// HandOn gives the slots of all keys to nobody in particular, in the middle of whatever is being done to them.
+func (l *Limiter) HandOn() {
+	for _, t := range l.local.tables() {
+		for i := range t.slots {
+			if h := t.slots[i].hash.Load(); h != 0 {
+				t.slots[i].hash.Store(h + 1)
+			}
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package ratelimitredis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/transbotai/tenon"
+)
+
+// once is a command that go-redis does not send again by itself, whatever the client's MaxRetries: a first one that was
+// not answered may have been carried out, and a second would count twice. What a Cluster sends elsewhere (MOVED, ASK)
+// was not carried out, and is sent on.
+type once struct{ *redis.StringCmd }
+
+// NoRetry tells go-redis.
+func (once) NoRetry() bool { return true }
+
+func newOnce(ctx context.Context, command, script string, c *call) once {
+	args := make([]any, 0, 4+len(c.keys))
+	args = append(args, command, script, len(c.keys))
+	for _, key := range c.keys {
+		args = append(args, key)
+	}
+	return once{redis.NewStringCmd(ctx, append(args, packed(c.numbers))...)}
+}
+
+// answer is what came of a call.
+type answer struct {
+	text string
+	err  error
+}
+
+// run carries the calls out. A server that does not know the script has not begun, so what it refused is sent again with
+// the script, which it keeps.
+func (s *Store) run(ctx context.Context, calls []call) []answer {
+	answers := make([]answer, len(calls))
+	todo := make([]int, len(calls))
+	for i := range todo {
+		todo[i] = i
+	}
+	if todo = s.send(ctx, "evalsha", settleScript.Hash(), calls, todo, answers); len(todo) > 0 {
+		s.send(ctx, "eval", settleSource, calls, todo, answers)
+	}
+	return answers
+}
+
+// send sends the calls that todo names and returns those of which the script is not known.
+func (s *Store) send(ctx context.Context, command, script string, calls []call, todo []int, answers []answer) (unknown []int) {
+	commands := make([]once, len(todo))
+	for i, n := range todo {
+		commands[i] = newOnce(ctx, command, script, &calls[n])
+	}
+	s.exec(ctx, commands)
+	for i, n := range todo {
+		answers[n].text, answers[n].err = commands[i].Result()
+		if redis.HasErrorPrefix(answers[n].err, "NOSCRIPT") {
+			unknown = append(unknown, n)
+		}
+	}
+	return unknown
+}
+
+// exec sends the commands; each then has its answer or its error.
+func (s *Store) exec(ctx context.Context, commands []once) {
+	if len(commands) == 1 {
+		_ = s.client.Process(ctx, commands[0])
+		return
+	}
+	pipe := s.client.Pipeline()
+	for _, c := range commands {
+		_ = pipe.Process(ctx, c)
+	}
+	_, _ = pipe.Exec(ctx)
+}
+
+// translate gives errors of Redis and of the connection their class. What the script itself got wrong keeps none.
+func translate(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	var answer redis.Error
+	if errors.As(err, &answer) && !away(answer) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
+}
+
+// away says whether an answer means that the server cannot decide now.
+func away(answer error) bool {
+	for _, prefix := range []string{
+		"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "MISCONF", "NOREPLICAS",
+		"ERR max number of clients",
+	} {
+		if redis.HasErrorPrefix(answer, prefix) {
+			return true
+		}
+	}
+	return false
+}
