@@ -2,12 +2,10 @@ package flags
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/transbotai/tenon"
@@ -19,6 +17,7 @@ const (
 	maxText          = 4096 // descriptions, owners, notes
 	maxVariants      = 60   // a mark has a bit for each
 	maxPrerequisites = 50
+	maxMetadata      = 100
 	maxTenants       = 10_000
 	maxRules         = 1000
 	maxWeights       = 100
@@ -30,7 +29,7 @@ const (
 // check says what is wrong with d by itself.
 func (d *Definition) check() error {
 	for _, check := range []func() error{
-		d.checkNames, d.checkVariants, d.checkPrerequisites, d.checkTenants, d.checkRules,
+		d.checkNames, d.checkMetadata, d.checkVariants, d.checkPrerequisites, d.checkTenants, d.checkRules,
 		func() error { return d.Rollout.check(d) },
 	} {
 		if err := check(); err != nil {
@@ -53,6 +52,22 @@ func (d *Definition) checkNames() error {
 	} {
 		if err := checkText(text.path, text.value, maxText); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (d *Definition) checkMetadata() error {
+	if len(d.Metadata) > maxMetadata {
+		return tenon.Invalid("metadata", "more than %d", maxMetadata)
+	}
+	for _, name := range sortedKeys(d.Metadata) {
+		path := member("metadata", name)
+		if err := checkName(path, name); err != nil {
+			return err
+		}
+		if scalarOf(d.Metadata[name]) == nil {
+			return tenon.Invalid(path, "must be text, a number, true or false")
 		}
 	}
 	return nil
@@ -112,6 +127,9 @@ func (d *Definition) checkVariants() error {
 		if err := checkValue(path+".value", d.Type, v.Value); err != nil {
 			return err
 		}
+	}
+	if d.fallback() == "" {
+		return nil
 	}
 	return d.checkVariant("default", d.fallback())
 }
@@ -409,5 +427,3 @@ func copyOf[T any](v *T) (T, error) {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-func instantText(t time.Time) string { return fmt.Sprint(t.UTC().Format(time.RFC3339)) }

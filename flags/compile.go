@@ -64,13 +64,14 @@ type compiled struct {
 
 	key           string
 	version       int64
-	fallback      int16
+	fallback      int16 // -1: the caller's default
 	prerequisites []prerequisite
 	tenants       map[string]int16
 	rules         []rule
 	rollout       *rollout
 	by            string
 	variantSalt   salted
+	metadata      map[string]any
 	definition    *Definition
 }
 
@@ -131,7 +132,11 @@ func compile(d *Definition, segments map[string]*segment) (*compiled, error) {
 		index[v.Name] = int16(i)
 		c.variants = append(c.variants, newVariant(d.Type, v))
 	}
-	c.fallback = index[d.fallback()]
+	c.fallback = -1
+	if name := d.fallback(); name != "" {
+		c.fallback = index[name]
+	}
+	c.metadata = metadataOf(d)
 	for _, p := range d.Prerequisites {
 		c.prerequisites = append(c.prerequisites, prerequisite{p.Flag, p.Variants})
 	}
@@ -158,6 +163,9 @@ func compile(d *Definition, segments map[string]*segment) (*compiled, error) {
 // settle finds out whether everybody gets the same.
 func (c *compiled) settle(d *Definition) {
 	c.outcome = outcome{c.fallback, -1, stepStatic}
+	if c.fallback < 0 {
+		c.outcome.step = stepDefault
+	}
 	c.still = len(c.prerequisites) == 0 && c.tenants == nil && c.rules == nil && c.rollout == nil
 	if d.Disabled {
 		c.outcome, c.still = outcome{-1, -1, stepDisabled}, true
@@ -243,6 +251,34 @@ func newVariant(t Type, v Variant) variant {
 		made.value, _ = into(v.Value, &value)
 	}
 	return made
+}
+
+// metadataOf reads the metadata, a number without a fraction as a whole one.
+func metadataOf(d *Definition) map[string]any {
+	if len(d.Metadata) == 0 {
+		return nil
+	}
+	m := make(map[string]any, len(d.Metadata))
+	for name, raw := range d.Metadata {
+		m[name] = scalarOf(raw)
+	}
+	return m
+}
+
+// scalarOf returns text, a number or a truth; nil for anything else.
+func scalarOf(raw json.RawMessage) any {
+	var whole int64
+	if json.Unmarshal(raw, &whole) == nil && string(raw) != "null" {
+		return whole
+	}
+	var v any
+	_ = json.Unmarshal(raw, &v) // what is no JSON is nil
+	switch v.(type) {
+	case string, float64, bool:
+		return v
+	default:
+		return nil
+	}
 }
 
 // into reads raw and returns what it holds.

@@ -122,7 +122,7 @@ func (s *Set) loadCopy() error {
 		return nil
 	}
 	s.state.onDisk = true
-	s.take(Update{Revision: c.Revision, Records: c.Records}, StatusNotReady)
+	s.take(Update(c), StatusNotReady)
 	return nil
 }
 

@@ -29,7 +29,8 @@ type Definition struct {
 	Disabled bool `json:"disabled,omitempty"`
 	// Variants in their order; at most 60. A bool flag may have none, which gives it "on" and "off".
 	Variants []Variant `json:"variants,omitempty"`
-	// Default is the variant where nothing else decides. A bool flag may leave it out, which means "off".
+	// Default is the variant where nothing else decides. A bool flag may leave it out, which means "off"; another flag
+	// may as well, which means the default in code.
 	Default string `json:"default,omitempty"`
 
 	Prerequisites []Prerequisite `json:"prerequisites,omitempty"` // all must hold
@@ -48,6 +49,9 @@ type Definition struct {
 	Owner      string    `json:"owner,omitempty"`
 	Expires    time.Time `json:"expires,omitzero"` // after it the flag is stale; it is evaluated all the same
 	NeverStale bool      `json:"never_stale,omitempty"`
+
+	// Metadata is handed on with every answer: text, numbers and truths. It means nothing to a Set.
+	Metadata map[string]json.RawMessage `json:"metadata,omitempty"`
 
 	// Version is the stored version that this is, or was made from. It is no part of the JSON form.
 	Version int64 `json:"-"`

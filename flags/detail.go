@@ -54,6 +54,8 @@ type Detail[T any] struct {
 	Code    Code   `json:"code,omitempty"`
 	Version int64  `json:"version"`         // of the flag; 0 when there is none
 	Stale   bool   `json:"stale,omitempty"` // the set answers from its copy on disk
+	// Metadata is the flag's, nil when it has none: string, int64, float64 or bool. It is shared and must not be changed.
+	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
 // step is a Cause as the hot path knows it.

@@ -135,6 +135,7 @@ func detail[T any](s *Set, h *handle, w *Who, def T, values func(*variant) (T, b
 	o := c.observe(s, snap, w)
 	said := &steps[o.step]
 	d.Reason, d.Cause, d.Code, d.Version, d.Rule = said.reason, said.cause, said.code, c.version, int(o.rule)
+	d.Metadata = c.metadata
 	if o.rule >= 0 {
 		d.RuleID = c.rules[o.rule].id
 	}

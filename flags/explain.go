@@ -42,6 +42,7 @@ func (s *Set) peek(snap *snapshot, c *compiled, w *Who) Detail[any] {
 	said := &steps[o.step]
 	d := Detail[any]{
 		Key: c.key, Reason: said.reason, Cause: said.cause, Code: said.code, Rule: int(o.rule), Version: c.version, Stale: snap.fromDisk,
+		Metadata: c.metadata,
 	}
 	if o.rule >= 0 {
 		d.RuleID = c.rules[o.rule].id
@@ -186,6 +187,9 @@ func (r *Rollout) inWords() string {
 }
 
 func (e *Explanation) fallback(_ *snapshot, c *compiled, _ *Who) bool {
+	if c.fallback < 0 {
+		return e.add(CauseDefault, true, "the flag has no default of its own: the default in code counts")
+	}
 	return e.add(CauseDefault, true, "the flag's default: %s", c.variants[c.fallback].name)
 }
 
