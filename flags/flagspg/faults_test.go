@@ -147,9 +147,6 @@ func TestAChangeIsRecordedExactlyWhenItIsMade(t *testing.T) {
 				_, err := flagspg.New(faulty, opts).Write(t.Context(), flags.Write{
 					Records: []flags.Record{record(t, named("beta"), 1)}, Changes: []tenon.Change{{Action: "a", Target: "b"}},
 				})
-				if err != nil {
-					require.ErrorIs(t, err, tenon.ErrUnavailable)
-				}
 				revision := one[int64](t, pool, "select revision from tenon.flags_revision")
 				require.Equal(t, revision, one[int64](t, pool, "select count(*) from public.told"), "step %d: %v", n, err)
 				require.Equal(t, revision, one[int64](t, pool, "select count(*) from tenon.flag_versions"))
