@@ -97,8 +97,8 @@ func (c *Condition) checkTest(path string) error {
 	if c.Value != nil {
 		return checkOperand(path+".value", f.operand, c.Value)
 	}
-	if len(c.Values) > maxNames {
-		return tenon.Invalid(path+".values", "more than %d", maxNames)
+	if len(c.Values) == 0 || len(c.Values) > maxNames {
+		return tenon.Invalid(path+".values", "must be 1 to %d", maxNames)
 	}
 	for i, v := range c.Values {
 		if err := checkOperand(field(path+".values", i), f.operand, v); err != nil {

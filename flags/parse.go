@@ -154,6 +154,8 @@ func mismatch(path string, b []byte, t reflect.Type, depth int) error {
 		return mismatchedStruct(path, b, t, depth)
 	case t.Kind() == reflect.Slice && t != reflect.TypeFor[Serve]():
 		return mismatchedSlice(path, b, t, depth)
+	case t.Kind() == reflect.Map:
+		return mismatchedMap(path, b, t, depth)
 	}
 	if err := json.Unmarshal(b, reflect.New(t).Interface()); err != nil {
 		return tenon.Invalid(orRoot(path), "%s", shapeOf(t))
@@ -198,6 +200,19 @@ func mismatchedSlice(path string, b []byte, t reflect.Type, depth int) error {
 	return nil
 }
 
+func mismatchedMap(path string, b []byte, t reflect.Type, depth int) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(b, &members); err != nil {
+		return tenon.Invalid(orRoot(path), "must be an object")
+	}
+	for _, name := range sortedKeys(members) {
+		if err := mismatch(member(path, name), members[name], t.Elem(), depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // shapeOf says what a value must be.
 func shapeOf(t reflect.Type) string {
 	switch t {
@@ -215,8 +230,6 @@ func shapeOf(t reflect.Type) string {
 		return "must be a whole number within 64 bits"
 	case reflect.Float64:
 		return "must be a number"
-	case reflect.Map:
-		return "must be an object of texts"
 	case reflect.Struct:
 		return "must be an instant as in RFC 3339"
 	default:
