@@ -25,7 +25,7 @@ func receive(r *http.Request, v any) error {
 	d.DisallowUnknownFields()
 	err = d.Decode(v)
 	if err == nil {
-		if _, err = d.Token(); err == io.EOF {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
 			return nil
 		}
 		err = errors.Join(errTrailing, err)

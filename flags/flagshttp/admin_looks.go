@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
 )
 
@@ -80,17 +81,27 @@ func (a *admin) diffFlag(w http.ResponseWriter, r *http.Request, key string) err
 		return err
 	}
 	before, err := a.set.Flag(key)
-	if err != nil && !errors.Is(err, flags.ErrUnknownFlag) {
-		return err
+	if errors.Is(err, flags.ErrUnknownFlag) { // everybody has the caller's default
+		before = after
+		before.Disabled = true
 	}
 	flips, err := a.set.Diff(r.Context(), before, after)
 	if err != nil {
-		return err
+		return unknownPopulation(err)
 	}
 	if flips == nil {
 		flips = []flags.Flip{}
 	}
 	return answer(w, http.StatusOK, 0, map[string]any{"flips": flips})
+}
+
+// unknownPopulation tells what this service was not given from what is wrong with the request.
+func unknownPopulation(err error) error {
+	var field *tenon.FieldError
+	if errors.As(err, &field) && field.Field == "population" {
+		return problem("no-population", http.StatusNotImplemented, "This service does not know which tenants there are.")
+	}
+	return err
 }
 
 // staleJSON is a flag that may be taken out of the code, and why.

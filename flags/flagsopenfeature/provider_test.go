@@ -164,12 +164,27 @@ func TestEveryKindOfNumberAndTimeCanBeAskedFor(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"number", 7, "yes"}, {"number", int8(7), "yes"}, {"number", int16(7), "yes"}, {"number", int32(7), "yes"},
-		{"number", int64(7), "yes"}, {"number", uint(7), "yes"}, {"number", uint8(7), "yes"}, {"number", uint16(7), "yes"},
-		{"number", uint32(7), "yes"}, {"number", uint64(7), "yes"}, {"number", float32(7), "yes"}, {"number", 7.5, "yes"},
-		{"number", 6, "no"}, {"number", "7", "no"}, {"number", nil, "no"}, {"number", []int{7}, "no"}, {"number", object{}, "no"},
-		{"truth", true, "yes"}, {"truth", false, "no"},
-		{"date", time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), "yes"}, {"date", time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), "no"},
+		{"number", 7, "yes"},
+		{"number", int8(7), "yes"},
+		{"number", int16(7), "yes"},
+		{"number", int32(7), "yes"},
+		{"number", int64(7), "yes"},
+		{"number", uint(7), "yes"},
+		{"number", uint8(7), "yes"},
+		{"number", uint16(7), "yes"},
+		{"number", uint32(7), "yes"},
+		{"number", uint64(7), "yes"},
+		{"number", float32(7), "yes"},
+		{"number", 7.5, "yes"},
+		{"number", 6, "no"},
+		{"number", "7", "no"},
+		{"number", nil, "no"},
+		{"number", []int{7}, "no"},
+		{"number", object{}, "no"},
+		{"truth", true, "yes"},
+		{"truth", false, "no"},
+		{"date", time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), "yes"},
+		{"date", time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), "no"},
 		{"date", "2026-02-01", "yes"},
 	} {
 		got, err := r.client.StringValue(t.Context(), c.flag, "", of.NewTargetlessEvaluationContext(map[string]any{"a": c.value}))

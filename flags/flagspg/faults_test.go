@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,6 +88,7 @@ func outcome(t *testing.T, pool *pgxpool.Pool) []string {
 	for i, row := range rows {
 		rows[i] = when.ReplaceAllString(row, "")
 	}
+	slices.Sort(rows)
 	return rows
 }
 

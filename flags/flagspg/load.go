@@ -35,7 +35,7 @@ func load(ctx context.Context, db querier, since int64) (flags.Update, error) {
 		return u, err
 	}
 	var row nullable
-	_, err = pgx.ForEachRow(rows, append([]any{&u.Revision}, row.targets()...), func() error {
+	tag, err := pgx.ForEachRow(rows, append([]any{&u.Revision}, row.targets()...), func() error {
 		if row.kind != nil {
 			u.Records = append(u.Records, row.record())
 		}
@@ -44,7 +44,7 @@ func load(ctx context.Context, db querier, since int64) (flags.Update, error) {
 	if err != nil {
 		return flags.Update{}, err
 	}
-	if u.Revision == 0 && rows.CommandTag().RowsAffected() == 0 {
+	if tag.RowsAffected() == 0 {
 		return flags.Update{}, pgx.ErrNoRows
 	}
 	return u, nil

@@ -27,6 +27,15 @@ func TestStoreSharedByAll(t *testing.T) {
 	flagstest.TestStore(t, func(*testing.T) flags.Store { return store })
 }
 
+func TestStoreTellsOfChanges(t *testing.T) {
+	t.Parallel()
+	flagstest.TestChanges(t, func(t *testing.T, r tenon.Recorder, n tenon.Notifier) flags.Store {
+		return flagspg.New(pgtest.Pool(t, migrations.Flags), &flagspg.Options{
+			Recorder: func(pgx.Tx) tenon.Recorder { return r }, Notifier: func(pgx.Tx) tenon.Notifier { return n },
+		})
+	})
+}
+
 // oneAtATime lets goroutines take turns with a store that is bound to a transaction, which is one connection.
 type oneAtATime struct {
 	store *flagspg.Store
@@ -211,7 +220,7 @@ where key = 'poisoned'`)
 func TestTheClockIsTheDatabases(t *testing.T) {
 	t.Parallel()
 	_, pool := database(t)
-	before := one[int64](t, pool, "select extract(epoch from clock_timestamp())::bigint")
+	before := one[int64](t, pool, "select floor(extract(epoch from clock_timestamp()))::bigint")
 	at, err := flagspg.New(pool, nil).Clock(t.Context())
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, at.Unix(), before)
