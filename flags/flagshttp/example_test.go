@@ -14,7 +14,9 @@ import (
 )
 
 // signedIn stands for the host's authentication.
-func signedIn(r *http.Request) (flags.Who, error) { return flags.Who{Tenant: r.Header.Get("Tenant")}, nil }
+func signedIn(r *http.Request) (flags.Who, error) {
+	return flags.Who{Tenant: r.Header.Get("Tenant")}, nil
+}
 
 // demoSet has one flag that one tenant has.
 func demoSet() *flags.Set {

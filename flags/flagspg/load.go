@@ -19,21 +19,15 @@ order by f.kind, f.key collate "C"`
 
 // Load implements [flags.Store].
 func (s *Store) Load(ctx context.Context, since int64) (flags.Update, error) {
-	u, err := load(ctx, s.db, since)
+	u, err := readUpdate(s.db.Query(ctx, loadSQL, since))
 	return u, translate(err)
 }
 
-// querier is the part of [DB] that reads.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func load(ctx context.Context, db querier, since int64) (flags.Update, error) {
-	var u flags.Update
-	rows, err := db.Query(ctx, loadSQL, since)
+func readUpdate(rows pgx.Rows, err error) (flags.Update, error) {
 	if err != nil {
-		return u, err
+		return flags.Update{}, err
 	}
+	var u flags.Update
 	var row nullable
 	tag, err := pgx.ForEachRow(rows, append([]any{&u.Revision}, row.targets()...), func() error {
 		if row.kind != nil {
