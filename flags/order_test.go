@@ -110,11 +110,11 @@ func TestAFlagThatNamesTenantsIsOffForAllOthers(t *testing.T) {
 func TestAMissingKeyGivesTheCallersDefault(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"a rollout to all":         `{"key":"f","type":"bool","rollout":{"percent":100}}`,
-		"a rollout to nobody":      `{"key":"f","type":"bool","rollout":{"percent":0}}`,
-		"by another attribute":     `{"key":"f","type":"bool","by":"user","rollout":{"percent":100}}`,
-		"weights in a rule":        `{"key":"f","type":"bool","rules":[{"if":{"attr":"x","op":"exists"},"serve":[{"variant":"on","weight":1},{"variant":"off","weight":0}]}]}`,
-		"named tenants":            `{"key":"f","type":"bool","tenants":{"acme":"on"}}`,
+		"a rollout to all":          `{"key":"f","type":"bool","rollout":{"percent":100}}`,
+		"a rollout to nobody":       `{"key":"f","type":"bool","rollout":{"percent":0}}`,
+		"by another attribute":      `{"key":"f","type":"bool","by":"user","rollout":{"percent":100}}`,
+		"weights in a rule":         `{"key":"f","type":"bool","rules":[{"if":{"attr":"x","op":"exists"},"serve":[{"variant":"on","weight":1},{"variant":"off","weight":0}]}]}`,
+		"named tenants":             `{"key":"f","type":"bool","tenants":{"acme":"on"}}`,
 		"named tenants, on for all": `{"key":"f","type":"bool","default":"on","tenants":{"acme":"off"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {

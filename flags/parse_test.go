@@ -102,7 +102,9 @@ func TestWhatIsRefusedLeavesWhatIsLive(t *testing.T) {
 		func(d *flags.Definition) { d.Default = "maybe" },
 		func(d *flags.Definition) { d.Key = "g" },
 		func(d *flags.Definition) { d.Metadata = map[string]json.RawMessage{"x": json.RawMessage("{")} },
-		func(d *flags.Definition) { d.Prerequisites = []flags.Prerequisite{{Flag: "none", Variants: []string{"on"}}} },
+		func(d *flags.Definition) {
+			d.Prerequisites = []flags.Prerequisite{{Flag: "none", Variants: []string{"on"}}}
+		},
 		func(d *flags.Definition) { d.Rollout = &flags.Rollout{Rings: []string{"none"}} },
 		func(d *flags.Definition) {
 			d.Rules = []flags.Rule{{If: flags.Condition{Attr: "a", Op: flags.OpEqual, Value: struct{}{}}, Serve: flags.Only("on")}}
