@@ -73,6 +73,9 @@ type compiled struct {
 	variantSalt   salted
 	metadata      map[string]any
 	definition    *Definition
+
+	told atomic.Pointer[map[string]any] // the metadata with the version, made when first asked for
+	asks atomic.Pointer[asksAt]         // likewise
 }
 
 // outcome is which variant is served, and why.

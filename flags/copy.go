@@ -122,7 +122,7 @@ func (s *Set) loadCopy() error {
 		return nil
 	}
 	s.state.onDisk = true
-	s.take(Update(c), StatusNotReady)
+	s.take(Update(c))
 	return nil
 }
 

@@ -14,7 +14,6 @@ func (s *Set) refresh(ctx context.Context) error {
 }
 
 func (s *Set) refreshLocked(ctx context.Context) error {
-	before := s.Status()
 	since := s.state.revision
 	if s.state.onDisk {
 		since = 0 // the copy may be of another database
@@ -24,7 +23,7 @@ func (s *Set) refreshLocked(ctx context.Context) error {
 	noteError(&s.stats.lastError, err)
 	if err != nil {
 		s.stats.failing.CompareAndSwap(0, time.Now().UnixNano())
-		s.tellStatus(before)
+		s.tellStatus()
 		return err
 	}
 	s.stats.failing.Store(0)
@@ -32,24 +31,26 @@ func (s *Set) refreshLocked(ctx context.Context) error {
 	if s.state.onDisk {
 		s.state = newState()
 	}
-	s.take(u, before)
+	s.take(u)
 	return nil
 }
 
 // take lets an update go live, where it brings anything. What is older than what is live changes nothing.
-func (s *Set) take(u Update, before Status) {
+func (s *Set) take(u Update) {
 	if s.live.Load() != emptySnapshot && !s.live.Load().fromDisk && u.Revision <= s.state.revision {
-		s.tellStatus(before)
+		s.tellStatus()
 		return
 	}
 	keys := s.state.apply(u)
 	s.live.Store(s.state.snapshot())
 	s.stats.loads.Add(1)
-	s.watchers.tell(Event{Status: s.Status(), Revision: s.state.revision, Keys: keys})
+	s.told = s.Status()
+	s.watchers.tell(Event{Status: s.told, Revision: s.state.revision, Keys: keys})
 }
 
-func (s *Set) tellStatus(before Status) {
-	if now := s.Status(); now != before {
+func (s *Set) tellStatus() {
+	if now := s.Status(); now != s.told {
+		s.told = now
 		s.watchers.tell(Event{Status: now, Revision: s.state.revision})
 	}
 }

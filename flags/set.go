@@ -87,7 +87,8 @@ type shared struct {
 
 	mu       sync.Mutex // one update at a time
 	state    state
-	saved    int64 // the revision of the copy on disk
+	saved    int64  // the revision of the copy on disk
+	told     Status // what watchers were told last
 	watchers watchers
 	stats    counts
 	holds    holds
@@ -118,6 +119,7 @@ func (s *Set) WithStore(st Store) *Set {
 func (s *Set) reset() {
 	s.state = newState()
 	s.live.Store(emptySnapshot)
+	s.told = StatusNotReady
 }
 
 // Status says what a Set answers from.
