@@ -27,6 +27,8 @@ func (l *Looked) EvaluateAs(want Type, w *Who) Detail[any] {
 	return detailOf(l.set, l.snap, l.c, &l.handle, w, nil, anyValue)
 }
 
+func anyValue(v *variant) (any, bool) { return v.value, true }
+
 // Metadata returns the flag's metadata with its version, nil where there is no flag. It is shared and must not be
 // changed.
 func (l *Looked) Metadata() map[string]any {

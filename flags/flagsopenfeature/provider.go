@@ -2,6 +2,7 @@ package flagsopenfeature
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	of "github.com/open-feature/go-sdk/openfeature"
@@ -10,7 +11,7 @@ import (
 )
 
 // VersionKey is the metadata's key of a flag's version, an int64.
-const VersionKey = "version"
+const VersionKey = flags.VersionKey
 
 // Options of a [Provider]. The zero value of each field has the documented meaning.
 type Options struct {
@@ -28,7 +29,6 @@ type Provider struct {
 	options Options
 	closed  atomic.Bool
 	events  *events
-	known   metadata
 }
 
 var (
@@ -125,23 +125,40 @@ func copied(v any) any {
 // evaluate asks the set, for the one that flatCtx and ctx speak of.
 func evaluate[T any](
 	ctx context.Context, p *Provider, want flags.Type, flag string, defaultValue T, flatCtx of.FlattenedContext,
-) of.GenericResolutionDetail[T] {
-	r := of.GenericResolutionDetail[T]{Value: defaultValue}
+) (r of.GenericResolutionDetail[T]) {
+	r.Value = defaultValue
 	if p.closed.Load() {
 		r.Reason, r.ResolutionError = of.ErrorReason, errClosed
 		return r
 	}
-	var held [inlineAttrs]flags.Attr
-	who := whoOf(ctx, flatCtx, held[:0])
-	d := p.set.EvaluateAs(want, flag, &who)
+	look := p.set.Look(flag)
+	d := ask(ctx, &look, want, flatCtx)
 	r.Variant, r.Reason = d.Variant, of.Reason(d.Reason)
 	if d.Code != flags.CodeNone {
 		r.ResolutionError = resolutionErrors[d.Code]
 		return r
 	}
-	r.FlagMetadata = p.known.about(&d)
+	r.FlagMetadata = look.Metadata()
 	if value, ok := d.Value.(T); ok {
 		r.Value = value
 	}
 	return r
 }
+
+// ask evaluates with the attributes that matter.
+func ask(ctx context.Context, look *flags.Looked, want flags.Type, flatCtx of.FlattenedContext) flags.Detail[any] {
+	who := flags.Who{Tenant: tenantOf(ctx, flatCtx)}
+	names := look.Asks()
+	if len(names) == 0 {
+		return look.EvaluateAs(want, &who)
+	}
+	held := attrs.Get().(*[]flags.Attr)
+	who.Attrs = asked(ctx, flatCtx, names, (*held)[:0])
+	d := look.EvaluateAs(want, &who)
+	*held = who.Attrs
+	attrs.Put(held)
+	return d
+}
+
+// attrs are lists that evaluations use in turn; a set keeps none of them.
+var attrs = sync.Pool{New: func() any { return new([]flags.Attr) }}

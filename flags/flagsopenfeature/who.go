@@ -9,27 +9,31 @@ import (
 	"github.com/transbotai/tenon/flags"
 )
 
-// inlineAttrs is how many attributes an evaluation holds without memory of its own.
-const inlineAttrs = 8
+// tenantOf returns the targeting key, or the tenant that ctx carries where there is none.
+func tenantOf(ctx context.Context, flatCtx of.FlattenedContext) string {
+	if tenant, _ := flatCtx[of.TargetingKey].(string); tenant != "" {
+		return tenant
+	}
+	return flags.From(ctx).Tenant
+}
 
-// whoOf returns for whom an evaluation is. It appends the attributes to held.
-func whoOf(ctx context.Context, flatCtx of.FlattenedContext, held []flags.Attr) flags.Who {
-	who := flags.Who{Attrs: held}
-	for name, value := range flatCtx {
-		if name == of.TargetingKey {
-			who.Tenant, _ = value.(string)
-			continue
+// asked appends to list the attributes of these names.
+func asked(ctx context.Context, flatCtx of.FlattenedContext, names []string, list []flags.Attr) []flags.Attr {
+	for _, name := range names {
+		if value, ok := flatCtx[name]; ok {
+			if a, ok := attr(name, value); ok {
+				list = append(list, a)
+				continue
+			}
 		}
-		if a, ok := attr(name, value); ok {
-			who.Attrs = append(who.Attrs, a)
+		for _, a := range flags.From(ctx).Attrs {
+			if a.Name() == name {
+				list = append(list, a)
+				break
+			}
 		}
 	}
-	carried := flags.From(ctx)
-	if who.Tenant == "" {
-		who.Tenant = carried.Tenant
-	}
-	who.Attrs = append(who.Attrs, carried.Attrs...) // of two with one name the first counts
-	return who
+	return list
 }
 
 // attr returns an attribute of the evaluation context; false when its value is of no kind that a condition can ask.
