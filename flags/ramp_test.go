@@ -39,7 +39,10 @@ func newStage(t *testing.T, people ...string) *stage {
 
 // instance returns another process's set.
 func (s *stage) instance(people ...string) *flags.Set {
-	return flags.NewSet(s.store, &flags.Options{Guards: map[string]tenon.Guard{"slo": &s.guard}, Population: population(people...)})
+	return flags.NewSet(s.store, &flags.Options{
+		Refresh: time.Hour, Every: 30 * time.Second, // fewer rounds in 30 days; the store tells of writes
+		Guards: map[string]tenon.Guard{"slo": &s.guard}, Population: population(people...),
+	})
 }
 
 // run runs a set until stop is called.
