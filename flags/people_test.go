@@ -163,6 +163,7 @@ func TestStaleFlagsAreListed(t *testing.T) {
 			ask()
 			time.Sleep(24 * time.Hour)
 		}
+		synctest.Wait()
 		stale := list()
 		require.Len(t, stale, 3)
 		require.True(t, stale["constant"].Constant)
@@ -231,6 +232,7 @@ func TestExposuresAreBatchedAndDropsCounted(t *testing.T) {
 		require.EqualValues(t, 5, set.Stats().Dropped)
 		running(t, set)
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		require.Len(t, s.batches, 3)
 		require.Len(t, s.batches[0], 4)
 		one := s.batches[0][0]
@@ -241,6 +243,7 @@ func TestExposuresAreBatchedAndDropsCounted(t *testing.T) {
 		s.mu.Unlock()
 		f.On(ctx, set)
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		require.EqualValues(t, 6, set.Stats().Dropped)
 	})
 }
@@ -256,6 +259,7 @@ func TestExposuresAreSampled(t *testing.T) {
 		}
 		running(t, set)
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		require.InDelta(t, 1000, set.Stats().Exposed, 250)
 	})
 }

@@ -102,7 +102,7 @@ func TestConditionsCombine(t *testing.T) {
 		{`{"all":[` + has("a") + `,` + has("b") + `,` + has("c") + `]}`, func(a, b, c bool) bool { return a && b && c }},
 		{`{"any":[` + has("a") + `,` + has("b") + `,` + has("c") + `]}`, func(a, b, c bool) bool { return a || b || c }},
 		{`{"all":[` + has("a") + `,{"any":[` + has("b") + `,{"not":` + has("c") + `}]}]}`, func(a, b, c bool) bool { return a && (b || !c) }},
-		{`{"not":{"any":[` + has("a") + `,{"all":[` + has("b") + `,` + has("c") + `]}]}}`, func(a, b, c bool) bool { return !(a || b && c) }},
+		{`{"not":{"any":[` + has("a") + `,{"all":[` + has("b") + `,` + has("c") + `]}]}}`, func(a, b, c bool) bool { return !a && (!b || !c) }},
 		{`{"not":{"not":{"not":` + has("a") + `}}}`, func(a, _, _ bool) bool { return !a }},
 		{`{"any":[{"all":[` + has("a") + `,` + has("b") + `]},{"all":[{"not":` + has("a") + `},` + has("c") + `]}]}`, func(a, b, c bool) bool { return a && b || !a && c }},
 		{`{"all":[` + has("a") + `]}`, func(a, _, _ bool) bool { return a }},
