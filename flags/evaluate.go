@@ -115,14 +115,6 @@ func (c *compiled) share(sh *share, w *Who, o outcome) outcome {
 
 // detail evaluates and says why. A nil Value, or def, stands where the caller's default counts.
 func detail[T any](s *Set, h *handle, w *Who, def T, values func(*variant) (T, bool)) Detail[T] {
-	snap, c := s.get(h)
-	return detailOf(s, snap, c, h, w, def, values)
-}
-
-// detailOf is detail of what was found for h.
-func detailOf[T any](
-	s *Set, snap *snapshot, c *compiled, h *handle, w *Who, def T, values func(*variant) (T, bool),
-) Detail[T] {
 	d := Detail[T]{Key: h.key, Value: def, Reason: ReasonError, Cause: CauseError, Rule: -1}
 	if s.fixed != nil {
 		if v, ok := fixed[T](s, h.key); ok {
@@ -130,6 +122,7 @@ func detailOf[T any](
 			return d
 		}
 	}
+	snap, c := s.get(h)
 	d.Stale = snap.fromDisk
 	switch {
 	case c == nil:

@@ -8,26 +8,50 @@ const VersionKey = "version"
 // Looked is a flag as it is at one revision. It serves adapters that are handed a map of attributes, and want to look up
 // those alone that matter. Do not keep it.
 type Looked struct {
-	set    *Set
-	snap   *snapshot
-	c      *compiled // nil: there is no such flag
-	handle handle
+	set  *Set
+	snap *snapshot
+	c    *compiled // nil: there is no such flag
+	key  string
+}
+
+// Answer is the part of a [Detail] that fits in registers.
+type Answer struct {
+	Value   any // as of [Set.Evaluate]
+	Variant string
+	Reason  Reason
+	Code    Code
 }
 
 // Look finds a flag, once for all that an adapter wants of it.
 func (s *Set) Look(key string) Looked {
-	l := Looked{set: s, handle: handle{key: key, id: unslotted}}
-	l.snap, l.c = s.get(&l.handle)
-	return l
+	snap := s.shared.live.Load()
+	return Looked{set: s, snap: snap, c: snap.flags[key], key: key}
 }
 
-// EvaluateAs is [Set.EvaluateAs] of what was found.
-func (l *Looked) EvaluateAs(want Type, w *Who) Detail[any] {
-	l.handle.kind = typeCodes[want]
-	return detailOf(l.set, l.snap, l.c, &l.handle, w, nil, anyValue)
-}
+// Still says whether the answer is the same for everybody and is told to nobody, so that a zero Who will do.
+func (l *Looked) Still() bool { return l.c == nil || l.c.still && l.set.expose == nil }
 
-func anyValue(v *variant) (any, bool) { return v.value, true }
+// Answer evaluates as [Set.EvaluateAs] does, and leaves out what is told of the way.
+func (l *Looked) Answer(want Type, w *Who) Answer {
+	if l.set.fixed != nil {
+		if v, ok := l.set.fixed[l.key]; ok {
+			return Answer{Value: v, Reason: ReasonStatic}
+		}
+	}
+	switch {
+	case l.c == nil:
+		return Answer{Reason: ReasonError, Code: l.snap.whyMissing(l.key)}
+	case l.c.definition.Type != want:
+		return Answer{Reason: ReasonError, Code: CodeType}
+	}
+	o := l.c.observe(l.set, l.snap, w)
+	said := &steps[o.step]
+	if o.variant < 0 {
+		return Answer{Reason: said.reason, Code: said.code}
+	}
+	v := &l.c.variants[o.variant]
+	return Answer{v.value, v.name, said.reason, said.code}
+}
 
 // Metadata returns the flag's metadata with its version, nil where there is no flag. It is shared and must not be
 // changed.
@@ -61,7 +85,7 @@ func (l *Looked) Asks() []string {
 		return known.names
 	}
 	a := asking{snap: l.snap, names: map[string]bool{}, been: map[recordKey]bool{}}
-	a.flag(l.handle.key)
+	a.flag(l.key)
 	delete(a.names, TenantAttr)
 	names := sortedKeys(a.names)
 	l.c.asks.Store(&asksAt{l.snap.revision, names})

@@ -132,33 +132,38 @@ func evaluate[T any](
 		return r
 	}
 	look := p.set.Look(flag)
-	d := ask(ctx, &look, want, flatCtx)
-	r.Variant, r.Reason = d.Variant, of.Reason(d.Reason)
-	if d.Code != flags.CodeNone {
-		r.ResolutionError = resolutionErrors[d.Code]
+	a := ask(ctx, &look, want, flatCtx)
+	r.Variant, r.Reason = a.Variant, of.Reason(a.Reason)
+	if a.Code != flags.CodeNone {
+		r.ResolutionError = resolutionErrors[a.Code]
 		return r
 	}
 	r.FlagMetadata = look.Metadata()
-	if value, ok := d.Value.(T); ok {
+	if value, ok := a.Value.(T); ok {
 		r.Value = value
 	}
 	return r
 }
 
 // ask evaluates with the attributes that matter.
-func ask(ctx context.Context, look *flags.Looked, want flags.Type, flatCtx of.FlattenedContext) flags.Detail[any] {
+func ask(ctx context.Context, look *flags.Looked, want flags.Type, flatCtx of.FlattenedContext) flags.Answer {
+	if look.Still() {
+		return look.Answer(want, &nobody)
+	}
 	who := flags.Who{Tenant: tenantOf(ctx, flatCtx)}
 	names := look.Asks()
 	if len(names) == 0 {
-		return look.EvaluateAs(want, &who)
+		return look.Answer(want, &who)
 	}
 	held := attrs.Get().(*[]flags.Attr)
 	who.Attrs = asked(ctx, flatCtx, names, (*held)[:0])
-	d := look.EvaluateAs(want, &who)
+	a := look.Answer(want, &who)
 	*held = who.Attrs
 	attrs.Put(held)
-	return d
+	return a
 }
+
+var nobody flags.Who
 
 // attrs are lists that evaluations use in turn; a set keeps none of them.
 var attrs = sync.Pool{New: func() any { return new([]flags.Attr) }}
