@@ -134,12 +134,16 @@ func TestAWriteThatWasDoneMayBeSentAgain(t *testing.T) {
 func TestStaleFlagsAreListed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		set := load(t,
+		set := flags.NewSet(flags.NewMemoryStore(nil), &flags.Options{Refresh: time.Hour, Every: time.Hour})
+		for _, text := range []string{
 			`{"key":"constant","type":"bool","default":"on","owner":"ann"}`,
 			`{"key":"alive","type":"bool","tenants":{"acme":"on"}}`,
 			`{"key":"unseen","type":"bool"}`,
 			`{"key":"expired","type":"bool","tenants":{"acme":"on"},"expires":"2000-01-20T00:00:00Z"}`,
-			`{"key":"kept","type":"bool","never_stale":true}`)
+			`{"key":"kept","type":"bool","never_stale":true}`,
+		} {
+			require.NoError(t, set.Declare(t.Context(), parse(t, text)))
+		}
 		running(t, set)
 		list := func() map[string]flags.StaleFlag {
 			t.Helper()

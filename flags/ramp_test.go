@@ -456,7 +456,7 @@ func TestARevertPausesTheRampThatRanThen(t *testing.T) {
 		reverted, err := s.set.Revert(t.Context(), "f", d.Version, "back")
 		require.NoError(t, err)
 		require.Equal(t, flags.RampPaused, reverted.Rollout.Ramp.State)
-		s.until(30 * day)
+		s.until(9 * day)
 		s.requireAt(5, flags.RampPaused)
 	})
 }
@@ -530,7 +530,9 @@ func TestACohortGuardIsTold(t *testing.T) {
 			}
 			return with, without, nil
 		}}
-		s.set = flags.NewSet(s.store, &flags.Options{Guards: map[string]tenon.Guard{"cohorts": guard}})
+		s.set = flags.NewSet(s.store, &flags.Options{
+			Refresh: time.Hour, Every: 30 * time.Second, Guards: map[string]tenon.Guard{"cohorts": guard},
+		})
 		require.NoError(t, s.set.Load(t.Context()))
 		stop := s.run(s.set)
 		s.ramp(flags.Ramp(5, 50, 100).Every(day).Guard("cohorts"))
