@@ -1,0 +1,190 @@
+package flagshttp
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/flags"
+)
+
+// Admin returns a handler for those who look after flags:
+//
+//	GET    /flags                  {"flags": [{"flag": definition, "version": 3}, …]}, by key
+//	GET    /flags/{key}            one of them, with its version as ETag
+//	PUT    /flags/{key}            {"flag": definition, "reason": "…"}; If-Match: "version", or If-None-Match: * for a new one
+//	DELETE /flags/{key}?reason=…   If-Match: "version"
+//	POST   /flags/{key}/switch     {"disabled": true, "reason": "…"}: the kill switch
+//	POST   /flags/{key}/ramp       {"ramp": schedule, "reason": "…"}
+//	POST   /flags/{key}/advance    {"reason": "…"}; pause, resume and rollback likewise
+//	POST   /flags/{key}/revert     {"version": 3, "reason": "…"}
+//	GET    /flags/{key}/versions   ?before=7&limit=20: who, when, why, and the definition, newest first
+//	POST   /flags/{key}/explain    {"tenant": "acme", "attributes": {…}}: the whole way to the answer
+//	POST   /flags/{key}/diff       {"flag": definition}: the tenants for whom it would change the answer
+//	GET    /segments, GET, PUT, DELETE /segments/{key}: as flags; {"segment": …}
+//	GET    /stale                  flags that nobody needs any more
+//
+// Authorize is asked before anything is looked up or read; what was changed is recorded under the [tenon.Caller] in
+// the request's context, which the host's authentication has put there. A PUT or DELETE without its condition is 428, and
+// 412 when another version is stored. A definition that is wrong is 400 with the path of the fault in the field
+// "field". Bodies are application/json; since a form cannot send that, no other site's page can make a browser do so.
+//
+// Mount it under a prefix with [http.StripPrefix]. It panics when set or authorize is nil.
+func Admin(set *flags.Set, authorize AuthorizeFunc, opts *Options) http.Handler {
+	if authorize == nil {
+		panic("flagshttp: nil AuthorizeFunc")
+	}
+	a := &admin{newService(set, opts), authorize}
+	mux := http.NewServeMux()
+	for pattern, route := range a.routes() {
+		mux.HandleFunc(pattern, a.serve(route))
+	}
+	mux.HandleFunc("/", notFound)
+	return a.methods(mux)
+}
+
+type admin struct {
+	service
+	authorize AuthorizeFunc
+}
+
+// route is what one may do at a path, and what that is called when one asks whether one may.
+type route struct {
+	action Action
+	serve  func(w http.ResponseWriter, r *http.Request, key string) error
+}
+
+func (a *admin) routes() map[string]route {
+	return map[string]route{
+		"GET /flags":                 {Read, a.listFlags},
+		"GET /flags/{key}":           {Read, a.getFlag},
+		"PUT /flags/{key}":           {Write, a.putFlag},
+		"DELETE /flags/{key}":        {Write, a.deleteFlag},
+		"POST /flags/{key}/switch":   {Write, a.switchFlag},
+		"POST /flags/{key}/revert":   {Write, a.revertFlag},
+		"POST /flags/{key}/ramp":     {Move, a.startRamp},
+		"POST /flags/{key}/advance":  {Move, a.move(a.set.Advance)},
+		"POST /flags/{key}/pause":    {Move, a.move(a.set.Pause)},
+		"POST /flags/{key}/resume":   {Move, a.move(a.set.Resume)},
+		"POST /flags/{key}/rollback": {Move, a.move(a.set.Rollback)},
+		"GET /flags/{key}/versions":  {Read, a.listVersions},
+		"POST /flags/{key}/explain":  {Read, a.explainFlag},
+		"POST /flags/{key}/diff":     {Read, a.diffFlag},
+		"GET /segments":              {Read, a.listSegments},
+		"GET /segments/{key}":        {Read, a.getSegment},
+		"PUT /segments/{key}":        {Write, a.putSegment},
+		"DELETE /segments/{key}":     {Write, a.deleteSegment},
+		"GET /stale":                 {Read, a.listStale},
+	}
+}
+
+// methods answers with a problem document where the mux would with text.
+func (a *admin) methods(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if allow := allowed(mux, r); allow != "" {
+			notAllowed(w, r, allow)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// allowed returns the methods that the path of r takes when its own is none of them.
+func allowed(mux *http.ServeMux, r *http.Request) string {
+	var methods []string
+	for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "/" {
+			methods = append(methods, method)
+			if method == "GET" {
+				methods = append(methods, "HEAD")
+			}
+		}
+	}
+	if len(methods) == 0 {
+		return ""
+	}
+	for _, method := range methods {
+		if method == r.Method {
+			return ""
+		}
+	}
+	return strings.Join(methods, ", ")
+}
+
+// serve asks in this order: may they, is there such a key, is the set ready.
+func (a *admin) serve(route route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		key := r.PathValue("key")
+		if err := a.authorize(r, route.action, key); err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+		a.vary(w.Header())
+		w.Header().Set("Cache-Control", "no-store")
+		switch {
+		case key != "" && !keyForm.MatchString(key):
+			write(w, r, unknownFlag())
+			return
+		case a.set.Status() == flags.StatusNotReady:
+			a.fail(w, r, flags.ErrNotLoaded)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, a.options.MaxBody)
+		if err := route.serve(w, r, key); err != nil {
+			a.failWith(w, r, err)
+		}
+	}
+}
+
+// refuse answers somebody who may not, or of whom nothing is known.
+func (a *admin) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	for _, class := range []error{tenon.ErrDenied, tenon.ErrUnavailable, tenon.ErrNotFound, tenon.ErrInvalid, tenon.ErrConflict} {
+		if errors.Is(err, class) {
+			a.fail(w, r, err)
+			return
+		}
+	}
+	a.unauthenticated(w, r)
+}
+
+// statusError is a fault that has a document of its own.
+type statusError struct{ document }
+
+func (e statusError) Error() string { return e.Detail }
+
+func problem(name string, status int, detail string) error {
+	return statusError{newDocument(name, status, detail)}
+}
+
+func (a *admin) failWith(w http.ResponseWriter, r *http.Request, err error) {
+	var own statusError
+	if errors.As(err, &own) {
+		write(w, r, own.document)
+		return
+	}
+	a.fail(w, r, err)
+}
+
+// answer sends v, with its version as ETag where it has one.
+func answer(w http.ResponseWriter, status int, version int64, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if version > 0 {
+		h.Set("Etag", tagOf(version))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client went away
+	return nil
+}
+
+func tagOf(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

@@ -1,0 +1,126 @@
+package flagshttp
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/flags"
+)
+
+var errTrailing = errors.New("something follows the object")
+
+// receive reads one JSON object of known fields, and nothing after it, into v.
+func receive(r *http.Request, v any) error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return problem("media-type", http.StatusUnsupportedMediaType, "Send application/json.")
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	err = d.Decode(v)
+	if err == nil {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		err = errors.Join(errTrailing, err)
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return problem("too-large", http.StatusRequestEntityTooLarge, "The body is too large.")
+	}
+	return tenon.Invalid("body", "is not one JSON object of the known fields")
+}
+
+// why is what every change comes with.
+type why struct {
+	Reason string `json:"reason"`
+}
+
+// maxWhy bounds a reason, in bytes.
+const maxWhy = 1000
+
+func (y why) check() error {
+	if strings.TrimSpace(y.Reason) == "" || len(y.Reason) > maxWhy {
+		return tenon.Invalid("reason", "is not text of 1 to %d bytes", maxWhy)
+	}
+	return nil
+}
+
+// receiveWhy reads a body that holds a reason.
+func receiveWhy(r *http.Request, v any, y *why) error {
+	if err := receive(r, v); err != nil {
+		return err
+	}
+	return y.check()
+}
+
+// condition returns the version that the client saw: 0 for one that is not to be there yet.
+func condition(r *http.Request) (int64, error) {
+	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	if match == "" && none == "*" {
+		return 0, nil
+	}
+	if match == "" {
+		return 0, problem("precondition-required", http.StatusPreconditionRequired, `Send If-Match with the version that was read, or If-None-Match: * for a new one.`)
+	}
+	text, opened := strings.CutPrefix(match, `"`)
+	text, closed := strings.CutSuffix(text, `"`)
+	version, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || !opened || !closed || version < 1 {
+		return 0, tenon.Invalid("if-match", "is not one version as an ETag gives it")
+	}
+	return version, nil
+}
+
+// stored makes of a conflict the refusal of the client's condition, which tells what is stored now.
+func stored(err error, version func() int64) error {
+	if !errors.Is(err, flags.ErrConflict) {
+		return err
+	}
+	p := newDocument("changed", http.StatusPreconditionFailed, "Another version is stored by now. Read it, and change that one.")
+	p.Version = version()
+	return statusError{p}
+}
+
+// number reads a query parameter that is a whole number within bounds.
+func number(r *http.Request, name string, other, lowest, highest int64) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return other, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < lowest || n > highest {
+		return 0, tenon.Invalid(name, "is not a whole number within %d and %d", lowest, highest)
+	}
+	return n, nil
+}
+
+// whoJSON is for whom an answer is to be explained.
+type whoJSON struct {
+	Tenant     string         `json:"tenant"`
+	Attributes map[string]any `json:"attributes"`
+}
+
+func (j whoJSON) who() (flags.Who, error) {
+	who := flags.Who{Tenant: j.Tenant}
+	for name, value := range j.Attributes {
+		switch v := value.(type) {
+		case string:
+			who.Attrs = append(who.Attrs, flags.Text(name, v))
+		case float64:
+			who.Attrs = append(who.Attrs, flags.Number(name, v))
+		case bool:
+			who.Attrs = append(who.Attrs, flags.Truth(name, v))
+		case nil: // as if it were not there
+		default:
+			return who, tenon.Invalid("attributes", "are text, numbers or truths")
+		}
+	}
+	return who, nil
+}
