@@ -88,7 +88,7 @@ func (s *MemoryStore) Change(ctx context.Context, edit Edit) (*State, error) {
 			s.past = append(s.past, e)
 		}
 	}
-	next.Settle()
+	next.Tidy()
 	s.state = *next
 	return s.state.Clone(), nil
 }
@@ -113,8 +113,8 @@ func (e Effects) tell(ctx context.Context, to MemoryOptions) error {
 	return nil
 }
 
-// Settle removes what is over and puts the rest in order, as stores keep it.
-func (s *State) Settle() {
+// Tidy removes what is over and puts the rest in order, as stores keep it.
+func (s *State) Tidy() {
 	s.Episodes = slices.DeleteFunc(s.Episodes, func(e Episode) bool { return !e.ResolvedAt.IsZero() })
 	s.Overrides = slices.DeleteFunc(s.Overrides, func(o Override) bool { return !o.EndedAt.IsZero() })
 	slices.SortFunc(s.Objectives, func(a, b Objective) int { return compareKeys(a.Key, b.Key) })

@@ -69,18 +69,18 @@ type Objective struct {
 	Slice PPM `json:"slice,omitempty"`
 
 	// Tiers are the burn alerts; nil means those of [FittingTiers], an empty slice none.
-	Tiers []Tier `json:"tiers,omitempty"`
+	Tiers []Tier `json:"tiers"`
 	// BudgetAlerts are the shares of the budget whose consumption is told; nil means 50 % and 100 %.
-	BudgetAlerts []PPM `json:"budget_alerts,omitempty"`
+	BudgetAlerts []PPM `json:"budget_alerts"`
 	// Absence is how long nothing may be counted before that is told; 0 means the window's period, negative never.
 	Absence time.Duration `json:"absence,omitempty"`
 	Traffic Traffic       `json:"traffic"`
 	// Advisory objectives freeze no releases.
 	Advisory bool `json:"advisory,omitempty"`
 
-	Version   int       `json:"version,omitempty"`    // set by [Board.Define], from 1
-	CreatedAt time.Time `json:"created_at,omitempty"` // of this version
-	Since     time.Time `json:"since,omitempty"`      // of its first version
+	Version   int       `json:"version,omitempty"`   // set by [Board.Define], from 1
+	CreatedAt time.Time `json:"created_at,omitzero"` // of this version
+	Since     time.Time `json:"since,omitzero"`      // of its first version
 }
 
 // maxName bounds names, which become labels and keys.

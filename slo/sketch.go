@@ -121,3 +121,13 @@ func (s *Sketch) UnmarshalBinary(b []byte) error {
 
 // Clone returns a copy.
 func (s Sketch) Clone() Sketch { return slices.Clone(s) }
+
+// CellBounds returns the lower bound in nanoseconds of every cell but the first, for stores that tell cells apart
+// themselves: a duration lies in the cell whose index is the number of bounds that it reaches.
+func CellBounds() []float64 {
+	bounds := make([]float64, cells-1)
+	for i := range bounds {
+		bounds[i] = math.Float64frombits(uint64(i+1+firstCell) << (52 - cellBits))
+	}
+	return bounds
+}
