@@ -105,11 +105,14 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// sealed returns a copy of c that follows no redirect.
+// sealed returns a copy of c that follows no redirect. Without c it is a client with connections of its own, which
+// nobody else closes.
 func sealed(c *http.Client) *http.Client {
-	sealed := http.Client{}
+	var sealed http.Client
 	if c != nil {
 		sealed = *c
+	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		sealed.Transport = t.Clone()
 	}
 	sealed.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &sealed

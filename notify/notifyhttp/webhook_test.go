@@ -180,7 +180,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	elsewhere := newReceiver(t)
 	for _, code := range []int{301, 302, 303, 307, 308} {
 		r := newReceiver(t, status(code, "Location", elsewhere.URL))
-		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+		client := &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
 		require.Error(t, newWebhook(t, r.URL, &notifyhttp.Options{Client: client}).Notify(t.Context(), news), code)
 	}
 	require.Zero(t, elsewhere.asked())
