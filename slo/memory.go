@@ -3,7 +3,6 @@ package slo
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -24,8 +23,8 @@ type MemoryStore struct {
 
 	mu      sync.Mutex
 	state   State
-	past    []Episode // resolved
-	minutes map[series]map[memoryMinute]Minute
+	past    []Episode           // resolved
+	minutes map[series][]Minute // by time and instance
 }
 
 var (
@@ -38,14 +37,9 @@ type series struct {
 	measure string
 }
 
-type memoryMinute struct {
-	at       time.Time
-	instance string
-}
-
 // NewMemoryStore returns an empty store.
 func NewMemoryStore(opts *MemoryOptions) *MemoryStore {
-	s := &MemoryStore{minutes: map[series]map[memoryMinute]Minute{}}
+	s := &MemoryStore{minutes: map[series][]Minute{}}
 	if opts != nil {
 		s.options = *opts
 	}
@@ -134,19 +128,20 @@ func (s *MemoryStore) Record(_ context.Context, minutes []Minute) error {
 	defer s.mu.Unlock()
 	for _, m := range minutes {
 		of := series{m.Key, m.Measure}
-		if s.minutes[of] == nil {
-			s.minutes[of] = map[memoryMinute]Minute{}
+		m.At, m.Sketch = m.At.UTC(), m.Sketch.Clone()
+		all := s.minutes[of]
+		i, found := slices.BinarySearchFunc(all, m, func(a, b Minute) int {
+			return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Instance, b.Instance))
+		})
+		if !found {
+			s.minutes[of] = slices.Insert(all, i, m)
+			continue
 		}
-		key := memoryMinute{m.At.UTC(), m.Instance}
-		if old, ok := s.minutes[of][key]; ok {
-			closed := old.Closed || m.Closed
-			if m.Valid < old.Valid {
-				m = old
-			}
-			m.Closed = closed
+		closed := all[i].Closed || m.Closed
+		if m.Valid >= all[i].Valid {
+			all[i] = m
 		}
-		m.Sketch = m.Sketch.Clone()
-		s.minutes[of][key] = m
+		all[i].Closed = closed
 	}
 	return nil
 }
@@ -170,13 +165,11 @@ func (m Minute) Check() error {
 
 // within returns the minutes of a span by time.
 func (s *MemoryStore) within(span Span) []Minute {
-	var found []Minute
-	for _, m := range s.minutes[series{span.Key, span.Measure}] {
-		if !m.At.Before(span.From) && m.At.Before(span.To) {
-			found = append(found, m)
-		}
-	}
-	return found
+	all := s.minutes[series{span.Key, span.Measure}]
+	before := func(m Minute, at time.Time) int { return m.At.Compare(at) }
+	from, _ := slices.BinarySearchFunc(all, span.From, before)
+	to, _ := slices.BinarySearchFunc(all, span.To, before)
+	return all[from:max(from, to)]
 }
 
 // Count implements [Store].
@@ -185,16 +178,16 @@ func (s *MemoryStore) Count(_ context.Context, spans []Span) ([]Count, error) {
 	defer s.mu.Unlock()
 	counts := make([]Count, len(spans))
 	for i, span := range spans {
-		minutes := map[time.Time]Count{}
-		for _, m := range s.within(span) {
-			c := Count{Good: m.Good, Valid: m.Valid}
+		var minute Count // of all instances
+		minutes := s.within(span)
+		for n, m := range minutes {
+			minute = minute.plus(Count{Good: m.Good, Valid: m.Valid})
 			if !m.Closed && m.At.Before(span.To.Add(-Settle)) {
-				c.Open = 1
+				minute.Open++
 			}
-			minutes[m.At] = minutes[m.At].plus(c)
-		}
-		for c := range maps.Values(minutes) {
-			counts[i] = counts[i].plus(c.sliced(span.Slice))
+			if n+1 == len(minutes) || !minutes[n+1].At.Equal(m.At) {
+				counts[i], minute = counts[i].plus(minute.sliced(span.Slice)), Count{}
+			}
 		}
 	}
 	return counts, nil
