@@ -25,7 +25,7 @@ func database(t *testing.T) *pgxpool.Pool {
 	return pgtest.Pool(t, migrations.SLO)
 }
 
-func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
+func mustExec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 	t.Helper()
 	_, err := pool.Exec(t.Context(), sql, args...)
 	require.NoError(t, err)
