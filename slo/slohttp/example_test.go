@@ -24,13 +24,14 @@ func ExampleRecord() {
 	if err != nil {
 		fmt.Println(err)
 	}
+	rec.Tick(time.Now()) // in a service, rec.Run does, and flushes
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
 	h := slohttp.Record(mux, slohttp.To(rec))
 	for range 3 {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/hello", nil))
 	}
-	if err := rec.Flush(ctx); err != nil { // in a service, rec.Run does
+	if err := rec.Flush(ctx); err != nil {
 		fmt.Println(err)
 	}
 	r, err := board.Current(ctx)

@@ -180,6 +180,7 @@ func TestToCountsInARecorder(t *testing.T) {
 	require.NoError(t, err)
 	rec, err := slo.NewRecorder(store, objectives[:1], nil)
 	require.NoError(t, err)
+	rec.Tick(time.Now())
 	observe := slohttp.To(rec)
 	for _, o := range []slohttp.Observation{{Status: 200}, {Status: 404}, {Status: 503}, {Status: 200, Gone: true}} {
 		observe(o)

@@ -41,6 +41,7 @@ func newBoard(t *testing.T, good, bad int) *slo.Board {
 	require.NoError(t, err)
 	rec, err := slo.NewRecorder(store, objectives[:4], nil)
 	require.NoError(t, err)
+	rec.Tick(time.Now())
 	for range good {
 		rec.Observe(slo.Good, 100*time.Millisecond)
 	}
