@@ -1,0 +1,2 @@
+drop table tenon.notification_groups;
+drop table tenon.notifications;

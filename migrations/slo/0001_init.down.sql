@@ -1,0 +1,13 @@
+drop view tenon.slo_agent_success;
+drop view tenon.slo_quote_latency;
+drop view tenon.slo_uptime;
+drop function tenon.slo_cell_ms(int);
+drop table tenon.slo_sources;
+drop table tenon.slo_sketches;
+drop table tenon.slo_rollups;
+drop table tenon.slo_overrides;
+drop table tenon.slo_episodes;
+drop table tenon.slo_exclusions;
+drop table tenon.slo_target_versions;
+drop table tenon.slo_targets;
+drop table tenon.slo_state;

@@ -1,0 +1,70 @@
+package slo
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/transbotai/tenon"
+)
+
+// Exclude takes time out of objectives; see [Exclusion]. The caller in ctx is the one who did it. It is recorded.
+func (b *Board) Exclude(ctx context.Context, x Exclusion) (Exclusion, error) {
+	if err := x.Check(); err != nil {
+		return Exclusion{}, prefix(err)
+	}
+	now, err := b.now(ctx)
+	if err != nil {
+		return Exclusion{}, err
+	}
+	caller, _ := tenon.CallerFrom(ctx)
+	x.ID, x.By, x.CreatedAt = tenon.NewID(now), caller.Actor, now
+	x.From, x.To, x.Until = Instant(x.From), Instant(x.To), Instant(x.Until)
+	_, err = b.change(ctx, func(s *State) (Effects, error) {
+		if _, ok := s.objective(x.Key); !ok && x.Name != "" {
+			return Effects{}, ErrUnknownObjective
+		}
+		s.Exclusions = append(s.Exclusions, x)
+		return Effects{Changes: []tenon.Change{change("slo.exclusion_made", x.Key, nil, x, x.Reason, now)}}, nil
+	})
+	return x, err
+}
+
+// Include takes an exclusion back: its time counts again. It is recorded.
+func (b *Board) Include(ctx context.Context, id, reason string) error {
+	now, err := b.now(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = b.change(ctx, func(s *State) (Effects, error) {
+		i := slices.IndexFunc(s.Exclusions, func(x Exclusion) bool { return x.ID == id })
+		if i < 0 {
+			return Effects{}, ErrUnknownExclusion
+		}
+		x := s.Exclusions[i]
+		s.Exclusions = slices.Delete(s.Exclusions, i, i+1)
+		return Effects{Changes: []tenon.Change{change("slo.exclusion_taken_back", x.Key, x, nil, reason, now)}}, nil
+	})
+	return err
+}
+
+// Exclusions returns those in force, past ones included while a window may still hold them.
+func (b *Board) Exclusions(ctx context.Context) ([]Exclusion, error) {
+	s, err := b.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Exclusions, nil
+}
+
+// History returns episodes, open and resolved, that were not over at since, oldest first, at most 1,000. A store that
+// keeps none gives a [tenon.ErrUnavailable].
+func (b *Board) History(ctx context.Context, since time.Time) ([]Episode, error) {
+	h, ok := b.store.(Historian)
+	if !ok {
+		return nil, errNoHistory
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.options.Timeout)
+	defer cancel()
+	return h.Episodes(ctx, since, 1000)
+}

@@ -1,0 +1,165 @@
+package slohttp
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/slo"
+)
+
+// Options of the handlers. The zero value of each field has the documented meaning.
+type Options struct {
+	// Tenant says whose objectives a request is shown, from its authentication. Nil: those of the whole system.
+	// Nobody is shown another tenant's.
+	Tenant func(r *http.Request) (string, error)
+	// Logger is told of errors that the client is not told. Nil discards.
+	Logger *slog.Logger
+}
+
+func (o *Options) withDefaults() Options {
+	var v Options
+	if o != nil {
+		v = *o
+	}
+	if v.Tenant == nil {
+		v.Tenant = func(*http.Request) (string, error) { return "", nil }
+	}
+	if v.Logger == nil {
+		v.Logger = slog.New(slog.DiscardHandler)
+	}
+	return v
+}
+
+// Current returns a handler that answers GET with all objectives, and with whether releases are frozen. It panics when
+// board is nil.
+func Current(board *slo.Board, opts *Options) http.Handler {
+	return newHandler(board, opts, func(r slo.Report, tenant string) (any, error) {
+		all := []status{}
+		for _, s := range r.Statuses {
+			if s.Objective.Tenant == tenant {
+				all = append(all, statusOf(s))
+			}
+		}
+		return struct {
+			At         time.Time `json:"at"`
+			Objectives []status  `json:"objectives"`
+			Release    release   `json:"release"`
+		}{r.At, all, releaseOf(r)}, nil
+	})
+}
+
+// Named returns a handler that answers GET with one object: names maps each of its fields to the objective that it
+// holds. An objective that is not defined makes it 404. It panics when board is nil.
+func Named(board *slo.Board, names map[string]string, opts *Options) http.Handler {
+	return newHandler(board, opts, func(r slo.Report, tenant string) (any, error) {
+		answer := make(map[string]status, len(names))
+		for field, name := range names {
+			s, ok := r.Status(slo.Key{Tenant: tenant, Name: name})
+			if !ok {
+				return nil, slo.ErrUnknownObjective
+			}
+			answer[field] = statusOf(s)
+		}
+		return answer, nil
+	})
+}
+
+type handler struct {
+	board   *slo.Board
+	options Options
+	shape   func(r slo.Report, tenant string) (any, error)
+}
+
+func newHandler(board *slo.Board, opts *Options, shape func(slo.Report, string) (any, error)) http.Handler {
+	if board == nil {
+		panic("slohttp: no board")
+	}
+	return &handler{board: board, options: opts.withDefaults(), shape: shape}
+}
+
+// ServeHTTP answers whether anybody asks or not; the report is counted in the store each time.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		problem(w, r, http.StatusMethodNotAllowed, "method-not-allowed", "This page can only be read.")
+		return
+	}
+	body, err := h.answer(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	send(w, r, http.StatusOK, "application/json", body)
+}
+
+func (h *handler) answer(r *http.Request) ([]byte, error) {
+	tenant, err := h.options.Tenant(r)
+	if err != nil {
+		return nil, err
+	}
+	report, err := h.board.Current(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	shaped, err := h.shape(report, tenant)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(shaped)
+}
+
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, tenon.ErrNotFound):
+		problem(w, r, http.StatusNotFound, "not-found", "There is no such objective.")
+	case errors.Is(err, tenon.ErrDenied):
+		problem(w, r, http.StatusForbidden, "denied", "You may not see this.")
+	default:
+		h.options.Logger.ErrorContext(r.Context(), "objectives not read", "err", err)
+		if errors.Is(err, tenon.ErrUnavailable) {
+			problem(w, r, http.StatusServiceUnavailable, "unavailable", "This cannot be answered just now.")
+			return
+		}
+		problem(w, r, http.StatusInternalServerError, "internal", "Something went wrong on our side.")
+	}
+}
+
+// problem sends a problem document of RFC 9457.
+func problem(w http.ResponseWriter, r *http.Request, code int, name, detail string) {
+	body, _ := json.Marshal(struct { // of strings and a number, which does not fail
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{"urn:tenon:problem:" + name, http.StatusText(code), code, detail})
+	if code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	send(w, r, code, "application/problem+json", body)
+}
+
+func send(w http.ResponseWriter, r *http.Request, code int, kind string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(code)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client went away
+	}
+}
+
+// finite returns a number as JSON can write it: nil for none.
+func finite(f float64) *float64 {
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		return nil
+	}
+	return &f
+}

@@ -1,0 +1,120 @@
+package slopg_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
+	"github.com/transbotai/tenon/migrations"
+	"github.com/transbotai/tenon/slo"
+	"github.com/transbotai/tenon/slo/slopg"
+)
+
+// as returns a pool whose sessions have the role.
+func as(t *testing.T, url, role string) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(url)
+	require.NoError(t, err)
+	config.ConnConfig.RuntimeParams["role"] = role
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func TestTheWorkerDecidesAndTheAppSeesItsTenantAlone(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t, migrations.SLO)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, role := range []string{"slo_app", "slo_worker"} {
+		_, err := conn.Exec(t.Context(), "create role "+role)
+		require.NoError(t, err)
+	}
+	roles := migrations.Roles{App: "slo_app", Worker: "slo_worker"}
+	require.NoError(t, migrations.ApplyGrants(t.Context(), conn, roles))
+	require.NoError(t, migrations.EnableRLS(t.Context(), conn, roles))
+
+	worker := slopg.New(as(t, url, "slo_worker"), nil)
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	acme := uptime()
+	acme.Tenant = "acme"
+	_, err = board(worker, now.Add(-48*time.Hour)).Define(t.Context(), uptime(), acme)
+	require.NoError(t, err)
+	var minutes []slo.Minute
+	for _, o := range []slo.Objective{uptime(), acme} {
+		minutes = append(minutes, slo.Minute{
+			Key: o.Key, Measure: o.Measure(), At: now.Truncate(time.Minute), Instance: "one", Good: 500, Valid: 1000,
+		})
+	}
+	require.NoError(t, worker.Record(t.Context(), minutes))
+	r, err := board(worker, now).Evaluate(t.Context())
+	require.NoError(t, err)
+	require.True(t, r.Freeze.Frozen)
+
+	app := as(t, url, "slo_app")
+	require.ErrorIs(t, slopg.New(app, nil).Run(t.Context()), migrations.ErrFiltered)
+	tx, err := app.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	_, err = tx.Exec(t.Context(), "select set_config('tenon.tenant_id', 'acme', true)")
+	require.NoError(t, err)
+	seen, err := board(slopg.New(tx, nil), now).Current(t.Context())
+	require.NoError(t, err)
+	require.Len(t, seen.Statuses, 1)
+	require.Equal(t, acme.Key, seen.Statuses[0].Objective.Key)
+	_, err = board(slopg.New(tx, nil), now).Define(t.Context(), uptime())
+	require.Error(t, err, "the app may not change objectives")
+}
+
+func TestATenantIsExportedAndErased(t *testing.T) {
+	t.Parallel()
+	store := slopg.New(database(t), nil)
+	acme := uptime()
+	acme.Tenant = "acme"
+	define(t, store, uptime(), acme)
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	m := slo.Minute{Key: acme.Key, Measure: acme.Measure(), At: now, Instance: "one", Good: 1, Valid: 1, Sketch: slo.Sketch{}.Observe(1)}
+	require.NoError(t, store.Record(t.Context(), []slo.Minute{m}))
+	ctx := tenon.WithCaller(t.Context(), tenon.Caller{Actor: "ines"})
+	_, err := board(store, now).Exclude(ctx, slo.Exclusion{Key: acme.Key, From: now, To: now.Add(time.Hour), Reason: "maintenance"})
+	require.NoError(t, err)
+
+	export := func(s tenon.Subject) map[string]int {
+		found := map[string]int{}
+		for row, err := range store.Export(t.Context(), s) {
+			require.NoError(t, err)
+			require.Contains(t, string(row.Data), `"acme"`)
+			found[row.Table]++
+		}
+		return found
+	}
+	all := tenon.Subject{Tenant: "acme"}
+	require.Equal(t, map[string]int{
+		"tenon.slo_targets": 1, "tenon.slo_target_versions": 1, "tenon.slo_exclusions": 1, "tenon.slo_rollups": 1, "tenon.slo_sketches": 1,
+	}, export(all))
+	require.Equal(t, map[string]int{"tenon.slo_exclusions": 1}, export(tenon.Subject{Tenant: "acme", User: "ines"}))
+	erased, err := store.Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ines"})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, erased["tenon.slo_exclusions"])
+	require.Empty(t, export(tenon.Subject{Tenant: "acme", User: "ines"}))
+
+	erased, err = store.Erase(t.Context(), all)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, erased["tenon.slo_rollups"])
+	require.Contains(t, erased, "tenon.slo_sources")
+	require.Empty(t, export(all))
+	for _, s := range []tenon.Subject{{}, {User: "ines"}} {
+		_, err := store.Erase(t.Context(), s)
+		require.ErrorIs(t, err, tenon.ErrInvalid)
+	}
+	state, err := store.Load(t.Context())
+	require.NoError(t, err)
+	require.Len(t, state.Objectives, 1, "the system's own stays")
+}

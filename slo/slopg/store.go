@@ -1,0 +1,141 @@
+package slopg
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/slo"
+)
+
+// DB is what the store needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be. A
+// wrapper of a transaction is a pgx.Tx itself, or it is taken for a pool.
+type DB interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Options of a [Store]. The zero value of each field has the documented meaning.
+type Options struct {
+	// Tables are the host's tables from which objectives are counted, by the objective's name. Where a Table has a
+	// Tenant, the objectives of tenants by that name are counted from their rows; the system's from all.
+	Tables map[string]Table
+	// Notifier makes the notifier that is told of alerts and freezes, in the transaction that decides them; its error
+	// undoes the decision. Nil: nobody is told.
+	Notifier func(pgx.Tx) tenon.Notifier
+	// Recorder makes the recorder that is told of objectives, exclusions, overrides and freezes, in their
+	// transaction; its error undoes the change. Nil: nobody is told.
+	Recorder func(pgx.Tx) tenon.Recorder
+	// Lookback is how late a row of a table may come, or change, and still be counted; 0 means 1 hour. A minute is
+	// counted again when it is 1, 2, 4, … minutes old, and for the last time when it is as old as this.
+	Lookback time.Duration
+	// Every is how often Run folds tables into rollups; 0 means 10 seconds.
+	Every time.Duration
+	// Keep is how long counts are kept; 0 means 100 days, negative for ever. It must exceed the longest window.
+	Keep time.Duration
+	// Logger is told what nobody is waiting for. Nil discards.
+	Logger *slog.Logger
+}
+
+func (o *Options) withDefaults() Options {
+	var v Options
+	if o != nil {
+		v = *o
+	}
+	setDefault(&v.Lookback, time.Hour)
+	setDefault(&v.Every, 10*time.Second)
+	setDefault(&v.Keep, 100*24*time.Hour)
+	if v.Logger == nil {
+		v.Logger = slog.New(slog.DiscardHandler)
+	}
+	return v
+}
+
+func setDefault(field *time.Duration, value time.Duration) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Store keeps objectives and counts in Postgres.
+type Store struct {
+	db      DB
+	bound   bool // to a transaction of the caller's
+	options Options
+	stats   counts
+}
+
+var (
+	_ slo.Store      = (*Store)(nil)
+	_ slo.Historian  = (*Store)(nil)
+	_ slo.Clock      = (*Store)(nil)
+	_ tenon.Exporter = (*Store)(nil)
+	_ tenon.Eraser   = (*Store)(nil)
+)
+
+// New returns a store on db. On a pgx.Tx every call is a statement of that transaction. New does no I/O and starts
+// nothing; see [Store.Run].
+func New(db DB, opts *Options) *Store {
+	s := &Store{db: db, options: opts.withDefaults()}
+	_, s.bound = db.(pgx.Tx)
+	return s
+}
+
+const clockSQL = `
+select clock_timestamp()`
+
+// Clock implements [slo.Clock]: the database's time.
+func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
+	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
+	return slo.Instant(t), translate(err)
+}
+
+// inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f
+// runs as it is.
+func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	if s.bound {
+		return translate(f(s.db.(pgx.Tx)))
+	}
+	for {
+		err := s.once(ctx, f)
+		if !retryable(err) {
+			return translate(err)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
+		}
+		s.stats.retries.Add(1)
+	}
+}
+
+func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) error {
+	tx, err := s.db.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done { // also when f panics
+			rollback(ctx, tx)
+		}
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	done = true
+	return tx.Commit(ctx)
+}
+
+// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx) // the error that led here is the one to tell
+}

@@ -1,0 +1,445 @@
+package slopg_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/slo"
+	"github.com/transbotai/tenon/slo/slopg"
+)
+
+// hostSQL is the host's own tables.
+const hostSQL = `
+create table public.api_requests (
+  created_at timestamptz not null, status int not null, took_ms double precision, "company id" text
+);
+create index on public.api_requests (created_at);
+create table public.agent_tasks (id int primary key, started_at timestamptz not null, finished_at timestamptz, status text not null)`
+
+func hosted(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	pool := database(t)
+	mustExec(t, pool, hostSQL)
+	return pool
+}
+
+var (
+	requests = slopg.FromTable(pgx.Identifier{"public", "api_requests"}, slopg.Columns{
+		At: slopg.Col("created_at"), Good: slopg.Expr("status < 500"), Duration: slopg.Col("took_ms"), Tenant: slopg.Col("company id"),
+	})
+	tasks = slopg.FromTable(pgx.Identifier{"public", "agent_tasks"}, slopg.Columns{
+		At: slopg.Col("finished_at"), Good: slopg.Expr("status = 'succeeded'"),
+	})
+	tables = map[string]slopg.Table{"uptime": requests, "quote_p95_latency_ms": requests, "agent_success_rate": tasks, "daily": requests}
+)
+
+func uptime() slo.Objective {
+	return slo.Objective{
+		Key: slo.Key{Name: "uptime"}, Kind: slo.Ratio, Target: 999_000, Window: slo.Window{Length: 24 * time.Hour},
+	}
+}
+
+func latency() slo.Objective {
+	return slo.Objective{
+		Key: slo.Key{Name: "quote_p95_latency_ms"}, Kind: slo.Latency, Target: 950_000, Threshold: 500 * time.Millisecond,
+		Window: slo.Window{Length: time.Hour},
+	}
+}
+
+func success() slo.Objective {
+	return slo.Objective{
+		Key: slo.Key{Name: "agent_success_rate"}, Kind: slo.Ratio, Target: 980_000, Window: slo.Window{Length: time.Hour},
+	}
+}
+
+func define(t *testing.T, s slo.Store, objectives ...slo.Objective) {
+	t.Helper()
+	_, err := slo.NewBoard(s, &slo.Options{Timeout: time.Minute}).Define(t.Context(), objectives...)
+	require.NoError(t, err)
+}
+
+// at gives a store a time of the test's choosing.
+type at struct {
+	slo.Store
+	now time.Time
+}
+
+func (a at) Clock(context.Context) (time.Time, error) { return a.now, nil }
+
+func report(t *testing.T, s slo.Store, now time.Time) slo.Report {
+	t.Helper()
+	r, err := slo.NewBoard(at{s, now}, &slo.Options{Timeout: time.Minute}).Current(t.Context())
+	require.NoError(t, err)
+	return r
+}
+
+func count(t *testing.T, s slo.Store, o slo.Objective, from, to time.Time) slo.Count {
+	t.Helper()
+	c, err := s.Count(t.Context(), []slo.Span{{Key: o.Key, Measure: o.Measure(), From: from, To: to, Slice: o.Slice}})
+	require.NoError(t, err)
+	return c[0]
+}
+
+// event is a request as it is inserted and observed.
+type event struct {
+	at      time.Time
+	status  int
+	took    float64 // milliseconds
+	company string
+}
+
+func insert(t *testing.T, pool *pgxpool.Pool, events ...event) {
+	t.Helper()
+	rows := make([][]any, len(events))
+	for i, e := range events {
+		rows[i] = []any{e.at, e.status, e.took, e.company}
+	}
+	_, err := pool.CopyFrom(t.Context(), pgx.Identifier{"public", "api_requests"},
+		[]string{"created_at", "status", "took_ms", "company id"}, pgx.CopyFromRows(rows))
+	require.NoError(t, err)
+}
+
+// recount counts raw rows, plainly.
+func recount(t *testing.T, pool *pgxpool.Pool, good, where string, from, to time.Time) (c slo.Count) {
+	t.Helper()
+	err := pool.QueryRow(t.Context(), fmt.Sprintf(`
+select count(*) filter (where %s), count(*)
+from public.api_requests
+where created_at >= $1 and created_at < $2 and %s`, good, where), from, to).Scan(&c.Good, &c.Valid)
+	require.NoError(t, err)
+	return c
+}
+
+const (
+	served = "status < 500"
+	quick  = "took_ms <= 500"
+)
+
+func traffic(random *rand.Rand, from time.Time, d time.Duration, n int) []event {
+	all := make([]event, n)
+	for i := range all {
+		e := event{at: from.Add(time.Duration(random.Int64N(int64(d)))).Truncate(time.Microsecond), status: 200, company: "acme"}
+		e.took = []float64{500, 500.000001, 499.9, 10 * random.ExpFloat64() * 30}[random.IntN(4)]
+		if random.IntN(10) == 0 {
+			e.status = 503
+		}
+		if random.IntN(3) == 0 {
+			e.company = "globex"
+		}
+		all[i] = e
+	}
+	return all
+}
+
+func TestBoardsAgreeWithAPlainCountOfTheRows(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	daily := uptime()
+	daily.Name, daily.Window = "daily", slo.Window{Calendar: slo.Daily, Zone: "Europe/Berlin"}
+	acme := uptime()
+	acme.Tenant = "acme"
+	sliced := latency()
+	random := rand.New(rand.NewPCG(5, 6))
+	begin := time.Date(2026, 3, 28, 21, 10, 0, 0, time.UTC) // the clock goes forward at 01:00 of the 29th
+	end := begin.Add(5 * time.Hour)
+	define(t, at{slopg.New(pool, nil), begin}, uptime(), latency(), daily, acme)
+
+	live := slopg.New(pool, nil)
+	r := [2]*slo.Recorder{}
+	observed := []slo.Objective{uptime(), latency()}
+	for i := range observed {
+		observed[i].Name += "_live"
+	}
+	for i := range r {
+		var err error
+		r[i], err = slo.NewRecorder(live, observed, nil)
+		require.NoError(t, err)
+	}
+	all := traffic(random, begin, end.Sub(begin), 6000)
+	var late []event
+	for now := begin; now.Before(end.Add(90 * time.Minute)); now = now.Add(7 * time.Minute) {
+		var batch []event
+		for _, e := range all {
+			if e.at.Before(now) && !e.at.Before(now.Add(-7*time.Minute)) {
+				batch = append(batch, e)
+			}
+		}
+		for _, e := range batch {
+			i := random.IntN(2)
+			outcome := slo.Good
+			if e.status >= 500 {
+				outcome = slo.Bad
+			}
+			r[i].Tick(e.at)
+			r[i].Observe(outcome, time.Duration(e.took*1e6))
+		}
+		for i := range r { // a duplicate flush each time, and a restart now and then
+			require.NoError(t, r[i].Flush(t.Context()))
+			require.NoError(t, r[i].Flush(t.Context()))
+			if random.IntN(5) == 0 {
+				var err error
+				r[i], err = slo.NewRecorder(live, observed, nil)
+				require.NoError(t, err)
+			}
+		}
+		var onTime []event
+		for _, e := range batch {
+			if random.IntN(4) == 0 {
+				late = append(late, e)
+			} else {
+				onTime = append(onTime, e)
+			}
+		}
+		insert(t, pool, onTime...)
+		for n := range 2 { // two instances, each new
+			require.NoError(t, slopg.New(pool, &slopg.Options{Tables: tables}).Fold(t.Context(), now.Add(time.Duration(n)*time.Second)))
+		}
+		var still []event
+		for _, e := range late { // none later than 40 minutes, of the hour that is looked back
+			if now.Sub(e.at) > 25*time.Minute || random.IntN(3) == 0 {
+				insert(t, pool, e)
+			} else {
+				still = append(still, e)
+			}
+		}
+		late = still
+	}
+	require.Empty(t, late)
+	store := slopg.New(pool, &slopg.Options{Tables: tables})
+	require.NoError(t, store.Fold(t.Context(), end.Add(3*time.Hour)))
+
+	all24 := report(t, store, end)
+	s, _ := all24.Status(uptime().Key)
+	require.Equal(t, recount(t, pool, served, "true", end.Add(-24*time.Hour), end), s.Count)
+	s, _ = all24.Status(acme.Key)
+	require.Equal(t, recount(t, pool, served, `"company id" = 'acme'`, end.Add(-24*time.Hour), end), s.Count)
+	s, _ = all24.Status(daily.Key)
+	midnight := time.Date(2026, 3, 28, 23, 0, 0, 0, time.UTC)
+	require.Equal(t, recount(t, pool, served, "true", midnight, end), s.Count)
+	require.Positive(t, s.Count.Valid)
+	for range 50 {
+		from := begin.Add(time.Duration(random.IntN(300)) * time.Minute)
+		to := from.Add(time.Duration(random.IntN(300)) * time.Minute)
+		require.Equal(t, recount(t, pool, served, "true", from, to), count(t, store, uptime(), from, to))
+		require.Equal(t, recount(t, pool, quick, "true", from, to), count(t, store, latency(), from, to))
+		require.Equal(t, slicedCount(t, pool, from, to), count(t, store, withSlice(sliced), from, to))
+	}
+	// What two recorders counted in process, over the same random traffic.
+	for i, good := range []string{served, quick} {
+		got := count(t, store, observed[i], begin, end.Add(time.Hour))
+		got.Open = 0 // restarts left minutes open, which is said
+		require.Equal(t, recount(t, pool, good, "true", begin, end.Add(time.Hour)), got)
+	}
+}
+
+func withSlice(o slo.Objective) slo.Objective {
+	o.Slice = 600_000
+	return o
+}
+
+func slicedCount(t *testing.T, pool *pgxpool.Pool, from, to time.Time) (c slo.Count) {
+	t.Helper()
+	require.NoError(t, pool.QueryRow(t.Context(), `
+select count(*) filter (where good >= 0.6 * valid), count(*)
+from (
+  select count(*) filter (where took_ms <= 500) as good, count(*) as valid
+  from public.api_requests
+  where created_at >= $1 and created_at < $2
+  group by date_trunc('minute', created_at)) m`, from, to).Scan(&c.Good, &c.Valid))
+	return c
+}
+
+func TestViewsAgreeWithTheRows(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables})
+	now, err := store.Clock(t.Context())
+	require.NoError(t, err)
+	define(t, store, uptime(), latency(), success())
+	random := rand.New(rand.NewPCG(7, 8))
+	insert(t, pool, traffic(random, now.Add(-23*time.Hour), 22*time.Hour, 3000)...)
+	insert(t, pool, traffic(random, now.Add(-59*time.Minute), 59*time.Minute, 3000)...)
+	mustExec(t, pool, `
+insert into public.agent_tasks (id, started_at, finished_at, status)
+select i, $1, case when i % 3 > 0 then $1::timestamptz + i * interval '3 seconds' end,
+  case when i % 3 = 0 then 'running' when i % 7 = 0 then 'failed' else 'succeeded' end
+from generate_series(1, 1000) i`, now.Add(-55*time.Minute))
+	require.NoError(t, store.Fold(t.Context(), now))
+	require.Positive(t, one[int64](t, pool, "select count(*) from tenon.slo_uptime"))
+	require.Empty(t, list[string](t, pool, `
+(table tenon.slo_uptime except all
+ select date_trunc('hour', created_at, 'UTC'), count(*), count(*) filter (where status < 500),
+   count(*) filter (where status < 500)::numeric / count(*)
+ from public.api_requests where created_at >= date_trunc('minute', now() - interval '24 hours') group by 1)`))
+	require.Empty(t, list[string](t, pool, `
+(table tenon.slo_agent_success except all
+ select date_trunc('minute', finished_at, 'UTC'), count(*) filter (where status = 'succeeded')::numeric / count(*)
+ from public.agent_tasks where finished_at is not null group by 1)`))
+	require.Positive(t, one[int64](t, pool, "select count(*) from tenon.slo_agent_success"))
+	require.Zero(t, one[int64](t, pool, `
+select count(*)
+from tenon.slo_quote_latency v
+join (
+  select date_trunc('minute', created_at, 'UTC') as minute, percentile_disc(0.95) within group (order by took_ms) as p95
+  from public.api_requests group by 1) r on r.minute = v.minute
+where abs(v.p95_latency / r.p95 - 1) > 0.01`))
+	require.Equal(t, one[int64](t, pool, `
+select count(distinct date_trunc('minute', created_at))
+from public.api_requests where created_at >= date_trunc('minute', now() - interval '1 hour')`),
+		one[int64](t, pool, "select count(*) from tenon.slo_quote_latency"))
+}
+
+func TestUnfinishedTasksAreNotFailures(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables})
+	define(t, store, success())
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	mustExec(t, pool, `insert into public.agent_tasks values (1, $1, null, 'running'), (2, $1, $1, 'succeeded')`, now.Add(-10*time.Minute))
+	require.NoError(t, store.Fold(t.Context(), now))
+	s, _ := report(t, store, now).Status(success().Key)
+	require.Equal(t, slo.Count{Good: 1, Valid: 1}, s.Count)
+	mustExec(t, pool, `update public.agent_tasks set finished_at = $1, status = 'failed' where id = 1`, now)
+	require.NoError(t, store.Fold(t.Context(), now.Add(time.Second)))
+	s, _ = report(t, store, now.Add(time.Second)).Status(success().Key)
+	require.Equal(t, slo.Count{Good: 1, Valid: 2}, s.Count)
+}
+
+func TestOddDurations(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables})
+	define(t, store, latency(), uptime())
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	mustExec(t, pool, `
+insert into public.api_requests
+select $1, 200, d from unnest(array['NaN', 'Infinity', '-Infinity', '-1', '0', '500', null]::float8[]) d`, now.Add(-time.Minute))
+	require.NoError(t, store.Fold(t.Context(), now))
+	require.Equal(t, slo.Count{Good: 4, Valid: 5}, count(t, store, latency(), now.Add(-time.Hour), now))
+	require.Equal(t, slo.Count{Good: 7, Valid: 7}, count(t, store, uptime(), now.Add(-time.Hour), now))
+}
+
+func TestRowsThatGoAndAClockThatRunsBackwards(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables})
+	define(t, store, uptime())
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	for i := range 30 { // each row older than the one before
+		insert(t, pool, event{at: now.Add(-time.Duration(i) * time.Minute), status: 200})
+	}
+	insert(t, pool, event{at: now.Add(20 * time.Minute), status: 200}) // and one from the future
+	require.NoError(t, store.Fold(t.Context(), now))
+	require.Equal(t, slo.Count{Good: 30, Valid: 30}, count(t, store, uptime(), now.Add(-time.Hour), now))
+	mustExec(t, pool, "delete from public.api_requests where created_at < $1", now.Add(-15*time.Minute))
+	require.NoError(t, store.Fold(t.Context(), now.Add(-time.Minute))) // the database's clock was set back
+	require.Equal(t, slo.Count{Good: 16, Valid: 16}, count(t, store, uptime(), now.Add(-time.Hour), now))
+	require.NoError(t, store.Fold(t.Context(), now.Add(time.Hour)))
+	require.Equal(t, slo.Count{Good: 17, Valid: 17}, count(t, store, uptime(), now.Add(-time.Hour), now.Add(time.Hour)))
+}
+
+func TestATableThatDoesNotFitIsRefusedAtStart(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	name := pgx.Identifier{"public", "api_requests"}
+	good := slopg.Columns{At: slopg.Col("created_at"), Good: slopg.Expr("status < 500"), Duration: slopg.Col("took_ms")}
+	for want, spoil := range map[string]func() slopg.Table{
+		`column "created" does not exist`: func() slopg.Table {
+			c := good
+			c.At = slopg.Col("created")
+			return slopg.FromTable(name, c)
+		},
+		`relation "public.requests" does not exist`: func() slopg.Table {
+			return slopg.FromTable(pgx.Identifier{"public", "requests"}, good)
+		},
+		"argument of IS TRUE must be type boolean": func() slopg.Table {
+			c := good
+			c.Valid = slopg.Col("status")
+			return slopg.FromTable(name, c)
+		},
+		"lacks a name or At": func() slopg.Table { return slopg.FromTable(name, slopg.Columns{}) },
+		"lacks a Duration": func() slopg.Table {
+			return slopg.FromTable(name, slopg.Columns{At: slopg.Col("created_at")})
+		},
+		"has no end": func() slopg.Table {
+			c := good
+			c.Unit = 7 * time.Second
+			return slopg.FromTable(name, c)
+		},
+		`column "x" or true --" does not exist`: func() slopg.Table {
+			c := good
+			c.Duration = slopg.Col(`x" or true --`)
+			return slopg.FromTable(name, c)
+		},
+	} {
+		store := slopg.New(pool, &slopg.Options{Tables: map[string]slopg.Table{"quote_p95_latency_ms": spoil()}})
+		define(t, store, latency())
+		err := store.Check(t.Context())
+		require.ErrorIs(t, err, tenon.ErrInvalid, want)
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "tables.quote_p95_latency_ms")
+		require.ErrorIs(t, store.Run(t.Context()), tenon.ErrInvalid)
+	}
+	fits := slopg.New(pool, &slopg.Options{Tables: tables})
+	define(t, fits, uptime(), latency(), success())
+	require.NoError(t, fits.Check(t.Context()))
+}
+
+func TestThresholdsInOtherUnits(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	in := func(unit time.Duration) *slopg.Store {
+		return slopg.New(pool, &slopg.Options{Tables: map[string]slopg.Table{"quote_p95_latency_ms": slopg.FromTable(
+			pgx.Identifier{"public", "api_requests"},
+			slopg.Columns{At: slopg.Col("created_at"), Duration: slopg.Col("took_ms"), Unit: unit})}})
+	}
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	insert(t, pool, event{at: now, took: 0.5}, event{at: now, took: 0.50000001}, event{at: now, took: 500_000})
+	for unit, want := range map[time.Duration]int64{time.Second: 1, time.Microsecond: 3} {
+		store := in(unit)
+		define(t, store, latency())
+		mustExec(t, pool, "delete from tenon.slo_sources")
+		require.NoError(t, store.Fold(t.Context(), now))
+		require.Equal(t, slo.Count{Good: want, Valid: 3}, count(t, store, latency(), now.Add(-time.Hour), now))
+	}
+}
+
+func TestRunFoldsAndPrunes(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables, Every: 50 * time.Millisecond})
+	define(t, store, uptime(), latency())
+	now, err := store.Clock(t.Context())
+	require.NoError(t, err)
+	old := slo.Minute{
+		Key: uptime().Key, Measure: uptime().Measure(), At: now.Add(-101 * 24 * time.Hour).Truncate(time.Minute), Instance: "old", Valid: 1,
+	}
+	require.NoError(t, store.Record(t.Context(), []slo.Minute{old}))
+	insert(t, pool, event{at: now.Add(-time.Minute), status: 200, took: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- store.Run(ctx) }()
+	go func() {
+		ended <- slopg.New(pool, &slopg.Options{Tables: tables, Every: 50 * time.Millisecond}).Run(ctx)
+	}()
+	require.Eventually(t, func() bool {
+		return count(t, store, uptime(), now.Add(-time.Hour), now).Valid == 1 &&
+			one[int64](t, pool, "select count(*) from tenon.slo_rollups where instance = 'old'") == 0
+	}, 30*time.Second, 20*time.Millisecond)
+	cancel()
+	require.NoError(t, <-ended)
+	require.NoError(t, <-ended)
+	require.Empty(t, store.Stats().LastFail)
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	require.ErrorIs(t, slopg.New(tx, nil).Run(t.Context()), tenon.ErrInvalid)
+}
