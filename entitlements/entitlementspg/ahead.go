@@ -19,9 +19,9 @@ const (
 	aheadInRound = 2000
 )
 
-// endingSQL finds the accounts in use whose counter decides alone until its period ends, soon, and has no successor.
+// rollingSQL finds the accounts in use whose counter decides alone until its period ends, soon, and has no successor.
 // Those with grants or open holds are left out: what they may do then depends on what happens until then.
-const endingSQL = `
+const rollingSQL = `
 select c.tenant_id, c.feature_key, c.period_end
 from tenon.usage_counters c
 where c.period_end > $1
@@ -49,8 +49,8 @@ where c.period_end > $1
 order by c.period_end, c.tenant_id, c.feature_key
 limit $3`
 
-// ending is an account whose period ends.
-type ending struct {
+// rolling is an account whose period ends.
+type rolling struct {
 	account
 	at time.Time
 }
@@ -62,8 +62,8 @@ func (s *Store) rollAhead(ctx context.Context, now time.Time) error {
 	if last := s.stats.lastAhead.Load(); last != nil && now.Sub(*last) < aheadEvery {
 		return nil
 	}
-	rows, err := s.db.Query(ctx, endingSQL, now, now.Add(aheadBy), aheadInRound)
-	found, err := collect(rows, err, func(row pgx.CollectableRow) (e ending, err error) {
+	rows, err := s.db.Query(ctx, rollingSQL, now, now.Add(aheadBy), aheadInRound)
+	found, err := collect(rows, err, func(row pgx.CollectableRow) (e rolling, err error) {
 		return e, row.Scan(&e.tenant, &e.feature, at(&e.at))
 	})
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Store) rollAhead(ctx context.Context, now time.Time) error {
 
 // rollOne asks, by a use of nothing at the instant at which the next period begins, unless the account has got grants
 // or holds meanwhile.
-func (s *Store) rollOne(ctx context.Context, e ending) error {
+func (s *Store) rollOne(ctx context.Context, e rolling) error {
 	ask := entitlements.Op{
 		Kind: entitlements.OpConsume, Use: entitlements.Use{Tenant: e.tenant, Feature: e.feature}, Now: e.at, At: e.at,
 	}
