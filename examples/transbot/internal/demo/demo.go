@@ -79,8 +79,11 @@ type past struct {
 // Clock implements [entitlements.Clock].
 func (p past) Clock(context.Context) (time.Time, error) { return p.at, nil }
 
+// patient lets a busy machine take its time: nobody waits for the demo's past.
+var patient = &entitlements.Options{Timeout: time.Minute}
+
 func gateAt(store entitlements.Store, at time.Time) *entitlements.Gate {
-	return entitlements.NewGate(past{Store: store, at: at}, nil)
+	return entitlements.NewGate(past{Store: store, at: at}, patient)
 }
 
 // subscribe takes the company through its plans, and counts the partners that it lists.

@@ -80,7 +80,7 @@ func (p profile) tradeIn(ctx context.Context, pool *pgxpool.Pool, m month, lanes
 		if len(uses) == 0 {
 			return false, nil
 		}
-		return true, entitlements.NewGate(entitlementspg.New(tx, nil), nil).Record(ctx, uses...)
+		return true, entitlements.NewGate(entitlementspg.New(tx, nil), patient).Record(ctx, uses...)
 	})
 	return added, err
 }
