@@ -74,39 +74,6 @@ func starts(t *testing.T, x till, o entitlements.Order) string {
 	return started.Subscription
 }
 
-// everyCall makes a Biller make every call that it knows.
-func everyCall(t *testing.T, s *shop, x till) {
-	t.Helper()
-	ctx := t.Context()
-	buyer(t, s, x, "acme")
-	starts(t, x, entitlements.Order{Tenant: "acme", Plan: "pro", Trial: 3 * day, AddOns: map[string]int64{"pack": 2}})
-	require.NoError(t, x.Move(ctx, entitlements.Move{Tenant: "acme", Plan: "starter"}))
-	require.NoError(t, x.Move(ctx, entitlements.Move{Tenant: "acme", Plan: "pro", Seats: 2, AddOns: map[string]int64{}, Proration: entitlements.ProrateNow}))
-	require.NoError(t, x.Cancel(ctx, entitlements.Cancellation{Tenant: "acme", Reason: "too dear"}))
-	_, err := x.PortalURL(ctx, "acme", "http://127.0.0.1/company")
-	require.NoError(t, err)
-
-	start := s.fake.Now().Truncate(hour)
-	for _, total := range []int64{5, 3} {
-		require.NoError(t, x.ReportUsage(ctx, entitlements.UsageReport{Tenant: "acme", Meter: calls, Start: start, Quantity: total}))
-		works(t, x)
-	}
-	require.NoError(t, x.Cancel(ctx, entitlements.Cancellation{Tenant: "acme", When: entitlements.Now, Reason: "too dear"}))
-
-	started, err := x.Start(ctx, entitlements.Order{Tenant: "globex", Plan: "starter", Trial: day, SuccessURL: "http://127.0.0.1/yes", CancelURL: "http://127.0.0.1/no"})
-	require.NoError(t, err)
-	require.NotEmpty(t, started.URL)
-	stranger := s.api.call("POST", "/v1/customers", "")["id"].(string)
-	skip := len(s.fake.Events())
-	s.fake.SetCard(stranger, true)
-	s.subscribe(stranger, "")
-	for _, e := range s.events(skip, entitlementstest.StripeVersion) {
-		require.Equal(t, 200, deliver(t, x.Handler(), e.body))
-	}
-	_, err = x.Reconcile(ctx, false)
-	require.NoError(t, err)
-}
-
 func TestACustomerIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, began())

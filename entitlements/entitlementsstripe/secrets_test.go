@@ -174,9 +174,11 @@ func everythingFails(t *testing.T, opts *entitlementsstripe.Options) []string {
 	_, start := b.Start(ctx, entitlements.Order{Tenant: "acme", Plan: "pro"})
 	_, portal := b.PortalURL(ctx, "acme", "https://127.0.0.1/")
 	_, reconcile := b.Reconcile(ctx, false)
-	errs := []error{custom, start, portal, reconcile, b.Move(ctx, entitlements.Move{Tenant: "acme", Plan: "pro"}),
+	errs := []error{
+		custom, start, portal, reconcile, b.Move(ctx, entitlements.Move{Tenant: "acme", Plan: "pro"}),
 		b.Cancel(ctx, entitlements.Cancellation{Tenant: "acme"}), b.Sync(ctx, "acme"),
-		b.ReportUsage(ctx, entitlements.UsageReport{Tenant: "acme", Meter: calls, Start: time.Now(), Quantity: 1})}
+		b.ReportUsage(ctx, entitlements.UsageReport{Tenant: "acme", Meter: calls, Start: time.Now(), Quantity: 1}),
+	}
 	body := []byte(`{"id":"evt_1","type":"invoice.paid","livemode":false,"data":{"object":{"id":"in_1","object":"invoice","customer":"cus_1"}}}`)
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(body))
 	r.Header.Set("Stripe-Signature", entitlementstest.Sign(body, theSecret, time.Now()))
