@@ -16,6 +16,7 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
+	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/internal/pgtest"
 )
 
@@ -29,13 +30,21 @@ func newShopper(t *testing.T) *shopper {
 	t.Helper()
 	all, err := sets()
 	require.NoError(t, err)
-	env := map[string]string{"DATABASE_URL": pgtest.Database(t, all...), "TRANSBOT_ADMIN_KEY": adminKey, "STRIPE_API_BASE": "fake"}
+	s := beginFake(t, pgtest.Database(t, all...))
+	return &shopper{site: s, person: s.signIn(s.company("acme", "")), staff: s.signIn(adminKey)}
+}
+
+// beginFake starts the platform on a database, with a fake Stripe and without the demo's data.
+func beginFake(t *testing.T, database string) *site {
+	t.Helper()
+	env := map[string]string{"DATABASE_URL": database, "TRANSBOT_ADMIN_KEY": adminKey, "STRIPE_API_BASE": "fake"}
 	s := begin(t, func(name string) string { return env[name] })
-	s.pool, err = pgxpool.New(t.Context(), env["DATABASE_URL"])
+	var err error
+	s.pool, err = pgxpool.New(t.Context(), database)
 	require.NoError(t, err)
 	t.Cleanup(s.pool.Close)
 	s.gate = entitlements.NewGate(entitlementspg.New(s.pool, nil), nil)
-	return &shopper{site: s, person: s.signIn(s.company("acme", "")), staff: s.signIn(adminKey)}
+	return s
 }
 
 const billingPage = "/companies/acme/billing"
@@ -150,6 +159,20 @@ func TestWebhooksThatWereLostAreRepairedByComparing(t *testing.T) {
 	require.Contains(t, s.clicks("reconcile", "dry", ""), "<li>acme: ")
 	require.Contains(t, s.clicks("reconcile", "dry", ""), "Everything is as Stripe holds it.")
 	s.shows("Access until")
+}
+
+func TestAFakeThatIsGoneIsForgotten(t *testing.T) {
+	t.Parallel()
+	first := newShopper(t)
+	first.atStripe(first.order("subscribe", "plan", "pro"), url.Values{"card": {"good"}})
+	first.shows("Change the subscription")
+	require.NoError(t, first.end())
+
+	s := beginFake(t, first.pool.Config().ConnString())
+	again := &shopper{site: s, person: s.signIn(s.key(freight.APIKey{CompanyID: "acme"})), staff: s.signIn(adminKey)}
+	again.shows("Professional", "Go to the payment", "No subscription.")
+	again.atStripe(again.order("subscribe", "plan", "starter"), url.Values{"card": {"good"}})
+	again.shows("Change the subscription", "Starter")
 }
 
 func TestBillingIsForTheCompanyAndItsClockForStaff(t *testing.T) {

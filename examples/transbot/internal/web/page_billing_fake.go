@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -47,7 +48,7 @@ func (s *Server) fakeView(company string) *fakeView {
 			Ends: held["cancel_at"] != nil,
 		})
 	}
-	for _, inv := range f.Bills(company) {
+	for _, inv := range slices.Backward(f.Bills(company)) {
 		v.Invoices = append(v.Invoices, heldInvoice{
 			Date: seconds(inv["created"]), Amount: inv["amount_due"].(int64), Status: inv["status"].(string),
 			Why: whyBilled[inv["billing_reason"].(string)],
