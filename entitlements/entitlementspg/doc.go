@@ -19,7 +19,8 @@
 //
 // # Locks
 //
-// The order is the tenant's row of org_entitlements, then its usage_counters in key order, then grants, holds and keys.
+// The order is the tenant's row of org_entitlements, then its usage_counters in key order, then grants, holds and keys;
+// billing_leases in key order come after org_entitlements, and billing_events after them, in a transaction that has both.
 // The fast statement takes counters and keys alone, skips counters that somebody has locked, and settles those apart, so
 // that one open transaction does not hold up others. A transaction of this package that meets another in the opposite
 // order gives way within 300 ms and runs again. In a caller's transaction 40001 and 40P01 are the caller's to handle.
@@ -27,7 +28,7 @@
 // # Connections
 //
 // Group commits use at most Options.Connections of the pool (4), of which all but one may wait for counters that others
-// have locked. Run uses one. A store never asks the pool while it holds a connection. Everything works through PgBouncer
+// have locked. Leases and conclusions of billing use one each, and are gathered in the same way. Run uses one. A store never asks the pool while it holds a connection. Everything works through PgBouncer
 // in transaction mode when the pool's exec mode prepares no named statements (pgx.QueryExecModeExec).
 //
 // # Failure

@@ -89,12 +89,14 @@ func setDefault[T int | time.Duration](field *T, value T) {
 
 // Store keeps entitlements in Postgres.
 type Store struct {
-	db       DB
-	bound    bool // to a transaction of the caller's
-	options  Options
-	group    *group // nil when bound
-	versions atomic.Pointer[entitlements.Versions]
-	stats    counts
+	db          DB
+	bound       bool // to a transaction of the caller's
+	options     Options
+	group       *group // nil when bound
+	leases      *convoy[entitlements.LeaseRequest, entitlements.Lease]
+	conclusions *convoy[entitlements.Conclusion, concluded]
+	versions    atomic.Pointer[entitlements.Versions]
+	stats       counts
 }
 
 var (
@@ -118,6 +120,15 @@ func New(db DB, opts *Options) *Store {
 	_, s.bound = db.(pgx.Tx)
 	if !s.bound {
 		s.group = newGroup(s)
+		s.leases = &convoy[entitlements.LeaseRequest, entitlements.Lease]{
+			run: s.leaseAll, keys: leaseKeys, most: s.options.Batch, timeout: s.options.Timeout,
+		}
+		s.conclusions = &convoy[entitlements.Conclusion, concluded]{
+			run: func(ctx context.Context, all []entitlements.Conclusion) ([]concluded, error) {
+				return concludeAll(ctx, s.db, all)
+			},
+			keys: concludeKeys, most: s.options.Batch, timeout: s.options.Timeout,
+		}
 	}
 	return s
 }

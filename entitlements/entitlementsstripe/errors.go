@@ -61,8 +61,8 @@ func (b *Biller) translate(ctx context.Context, err error) error {
 		return nil
 	case errors.As(err, &answer):
 		return &Error{
-			Status: answer.HTTPStatusCode, Type: string(answer.Type), Code: string(answer.Code), Param: b.scrub(answer.Param),
-			RequestID: b.scrub(answer.RequestID), Message: b.scrub(answer.Msg), class: classOf(answer),
+			Status: answer.HTTPStatusCode, Type: b.scrub(string(answer.Type)), Code: b.scrub(string(answer.Code)),
+			Param: b.scrub(answer.Param), RequestID: b.scrub(answer.RequestID), Message: b.scrub(answer.Msg), class: classOf(answer),
 		}
 	case ctx.Err() != nil:
 		return &Error{Message: ctx.Err().Error(), class: fmt.Errorf("%w: %w", tenon.ErrUnavailable, ctx.Err())}

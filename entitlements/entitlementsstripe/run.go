@@ -38,6 +38,7 @@ func (b *Biller) note(ctx context.Context, err error) {
 		b.options.Logger.ErrorContext(ctx, "billing", "err", text)
 	}
 	b.counts.lastError.Store(&text)
+	b.counts.rounds.Add(1)
 }
 
 // collectEvery is how often usage is collected: hours are over once an hour, for each tenant at a time of its own.

@@ -35,6 +35,7 @@ func soak() bool { return os.Getenv("TENON_SOAK") != "" }
 // keeper is a store that a Gate and a Biller share.
 type keeper interface {
 	entitlements.Store
+	entitlements.Reporter
 	entitlementsstripe.Store
 }
 

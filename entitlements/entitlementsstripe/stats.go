@@ -19,12 +19,13 @@ type Stats struct {
 	Sent       int64 // lines of usage that Stripe has
 	DeadUsage  int64 // lines of usage given up
 	Pending    int64 // lines of usage that waited when Run last looked; at most 1,000
+	Rounds     int64 // of Run, good or bad
 	LastRun    time.Time
 	LastError  string // of Run's last round; empty when it went well
 }
 
 type counts struct {
-	calls, retries, events, changes, duplicates, kept, refused, failures, dead, sent, deadUsage, pending atomic.Int64
+	calls, retries, events, changes, duplicates, kept, refused, failures, dead, sent, deadUsage, pending, rounds atomic.Int64
 
 	lastRun   atomic.Pointer[time.Time]
 	lastError atomic.Pointer[string]
@@ -36,7 +37,7 @@ func (b *Biller) Stats() Stats {
 	s := Stats{
 		Calls: c.calls.Load(), Retries: c.retries.Load(), Events: c.events.Load(), Changes: c.changes.Load(),
 		Duplicates: c.duplicates.Load(), Kept: c.kept.Load(), Refused: c.refused.Load(), Failures: c.failures.Load(),
-		Dead: c.dead.Load(), Sent: c.sent.Load(), DeadUsage: c.deadUsage.Load(), Pending: c.pending.Load(),
+		Dead: c.dead.Load(), Sent: c.sent.Load(), DeadUsage: c.deadUsage.Load(), Pending: c.pending.Load(), Rounds: c.rounds.Load(),
 	}
 	if t := c.lastRun.Load(); t != nil {
 		s.LastRun = *t

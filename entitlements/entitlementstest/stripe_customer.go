@@ -2,6 +2,7 @@ package entitlementstest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -118,6 +119,17 @@ func (b *Biller) attachCard(c *call) any {
 		"id": c.id, "object": "payment_method", "type": "card", "customer": cu.id, "created": b.now.Unix(),
 		"livemode": b.opts.Live, "metadata": object{},
 	}
+}
+
+// Customer returns the id of the newest customer in whose metadata the key has the value; empty when there is none.
+func (b *Biller) Customer(key, value string) string {
+	defer b.enter()()
+	for _, t := range slices.Backward(b.kinds["customers"]) {
+		if cu := t.(*customer); !cu.deleted && cu.metadata[key] == value {
+			return cu.id
+		}
+	}
+	return ""
 }
 
 // SetCard gives the customer a card, which pays or is declined from now on. Open invoices are tried when their time comes,

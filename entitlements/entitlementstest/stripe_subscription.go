@@ -193,6 +193,18 @@ func (b *Biller) readItem(s *subscription, f *form) *item {
 	return i
 }
 
+// Subscriptions returns the customer's subscriptions as Stripe holds them, in the shape of [StripeVersion], oldest first.
+func (b *Biller) Subscriptions(customerID string) []map[string]any {
+	defer b.enter()()
+	var found []map[string]any
+	for _, s := range each[*subscription](b, "subscriptions") {
+		if s.customer == customerID {
+			found = append(found, s.render(StripeVersion))
+		}
+	}
+	return found
+}
+
 // Subscription returns a subscription as Stripe holds it, in the shape of [StripeVersion]; nil when there is none.
 func (b *Biller) Subscription(id string) map[string]any {
 	defer b.enter()()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/internal/pgtest"
 )
 
@@ -22,10 +23,11 @@ type config struct {
 	linger      time.Duration
 	databaseURL string // empty: a private Postgres
 	adminKey    string // empty: with demo one is made
+	stripe      billing.Account
 }
 
 func readConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
-	c := config{databaseURL: getenv("DATABASE_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY")}
+	c := config{databaseURL: getenv("DATABASE_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY"), stripe: readStripe(getenv)}
 	f := flag.NewFlagSet("transbot", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
@@ -37,6 +39,8 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		fmt.Fprintln(stderr, "transbot serves a freight platform in miniature.")
 		f.PrintDefaults()
 		fmt.Fprintln(stderr, "DATABASE_URL names the Postgres to use; without it, one is started below -data.")
+		fmt.Fprintln(stderr, "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET sell plans by Stripe, at STRIPE_API_BASE where that is set;")
+		fmt.Fprintln(stderr, "without them -demo, or fake as that base, starts a fake one, and otherwise nothing is sold.")
 		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
 	}
 	if err := f.Parse(args); err != nil {
@@ -60,6 +64,8 @@ func (c config) check(f *flag.FlagSet, stderr io.Writer) error {
 		wrong = "-linger is not within 0 and a minute"
 	case c.adminKey != "" && len(c.adminKey) < minAdminKey:
 		wrong = fmt.Sprintf("TRANSBOT_ADMIN_KEY is shorter than %d bytes", minAdminKey)
+	case (c.stripe.Key == "") != (c.stripe.WebhookSecret == ""):
+		wrong = "one of STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET is missing"
 	default:
 		return nil
 	}

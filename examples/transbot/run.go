@@ -17,6 +17,7 @@ import (
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
@@ -58,8 +59,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer pool.Close()
-	p := newPlatform(pool, logger)
+	fake, err := fakeStripe(ctx, c, pool)
+	if err != nil {
+		return err
+	}
+	defer fake.Stop()
+	p := newPlatform(pool, fake, logger)
 	if err := p.prepare(ctx, c, stdout); err != nil {
+		return err
+	}
+	if err := p.openBilling(ctx, c); err != nil {
 		return err
 	}
 	return p.serve(ctx, c, stdout)
@@ -106,14 +115,17 @@ type platform struct {
 	gate     *entitlements.Gate
 	listener *listenpg.Listener
 	adminKey string
+	timed    billing.Store // store, with the clock that rights are decided by
+	billing  *billing.Desk // nil: nothing is sold
 	logger   *slog.Logger
 }
 
-func newPlatform(pool *pgxpool.Pool, logger *slog.Logger) *platform {
+func newPlatform(pool *pgxpool.Pool, fake *billing.Fake, logger *slog.Logger) *platform {
 	listener := listenpg.New(pool.Config().ConnConfig, &listenpg.Options{Logger: logger})
 	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Logger: logger})
-	gate := entitlements.NewGate(store, &entitlements.Options{Logger: logger})
-	return &platform{pool: pool, store: store, gate: gate, listener: listener, logger: logger}
+	timed := billing.NewStore(store, fake)
+	gate := entitlements.NewGate(timed, &entitlements.Options{Logger: logger})
+	return &platform{pool: pool, store: store, timed: timed, gate: gate, listener: listener, logger: logger}
 }
 
 // prepare loads the catalogue and, when asked for, the demo.
@@ -157,6 +169,6 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 
 func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
-		Pool: p.pool, Store: p.store, Gate: p.gate, AdminKey: p.adminKey, HTTPS: c.https, Logger: p.logger,
+		Pool: p.pool, Store: p.store, Gate: p.gate, AdminKey: p.adminKey, HTTPS: c.https, Billing: p.billing, Logger: p.logger,
 	})
 }

@@ -25,7 +25,8 @@ create index billing_events_open on tenon.billing_events (state, next_at) where 
 create index billing_events_customer on tenon.billing_events (customer_id) where customer_id <> '';
 create index billing_events_received_at on tenon.billing_events using brin (received_at);
 
-create table tenon.billing_leases (
+-- Unlogged: whoever had a lease before a crash has lost it, and can conclude nothing.
+create unlogged table tenon.billing_leases (
   customer_id text primary key,
   holder      uuid not null,
   held_until  timestamptz not null

@@ -30,6 +30,7 @@ type companyView struct {
 	FormKey  string // makes sending the quote form twice harmless
 	Plans    []entitlements.Plan
 	Features []entitlements.Feature // those with units
+	Sells    bool                   // there is a page about billing
 }
 
 // fact is a line about the subscription: what, when, and how far off that is.
@@ -96,6 +97,7 @@ func (s *Server) companyView(ctx context.Context, id string) (companyView, error
 	page := companyView{
 		Company: c, Meters: inGroups(meters(versions, decisions)), Quotes: quoteLines(quotes), Places: freight.Places(),
 		FormKey: tenon.NewID(time.Now()), Plans: versions.PlansByTier(), Features: countable(versions), Status: "no plan",
+		Sells: s.Billing != nil,
 	}
 	return page, page.addPlan(ctx, gate, versions)
 }
@@ -132,9 +134,9 @@ func facts(e entitlements.Entitlement, versions *entitlements.Versions, now time
 		{What: "Customer since", When: e.StartedAt},
 		{What: "Trial ends", When: onlyIf(e.Status == entitlements.Trialing, e.TrialEndsAt)},
 		{What: "Payment overdue, access until", When: onlyIf(e.Status == entitlements.PastDue, e.GraceUntil)},
-		{What: "Access until", When: e.AccessUntil},
+		{What: "Access until", When: accessEnds(e)},
 		{What: "Billing period ends", When: onlyIf(e.Status == entitlements.Active, e.PeriodEnd(now))},
-		{What: "Moves to " + planName(versions, next.Plan), When: next.At},
+		{What: "Moves to " + planName(versions, next.Plan), When: onlyIf(next.Plan != e.Plan, next.At)},
 	} {
 		if !f.When.IsZero() {
 			f.Off = until(f.When, now)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 )
@@ -25,6 +26,7 @@ type Config struct {
 	Gate     *entitlements.Gate    // over Store
 	AdminKey string                // opens the staff's pages; empty: nobody can
 	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
+	Billing  *billing.Desk         // nil: nothing is sold
 	Logger   *slog.Logger
 }
 
@@ -52,6 +54,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /assets/", assets())
 	mux.Handle("/api/", s.api())
+	mux.Handle("/api/stripe/webhook", s.webhook())
 	mux.Handle("/", s.pages())
 	return s.careful(mux)
 }
