@@ -7,10 +7,11 @@ import (
 	"github.com/transbotai/tenon/flags/flagshttp"
 )
 
-// The flags that the platform's code asks for, with what counts where nothing is stored.
+// The flags that the platform's code asks for. Off is the default of each in code, which the kill switch goes back to;
+// what is on is so because it is stored.
 var (
-	ratesFlag     = flags.Bool("rates", true)
-	directoryFlag = flags.Bool("directory", true)
+	ratesFlag     = flags.Bool("rates", false)
+	directoryFlag = flags.Bool("directory", false)
 	bulkFlag      = flags.Bool("bulk_rating", false)
 )
 
