@@ -6,7 +6,9 @@ import (
 )
 
 // floor is the least that an evaluation can be.
-type floor struct{ live atomic.Pointer[map[string]*floorFlag] }
+type floor struct {
+	live atomic.Pointer[map[string]*floorFlag]
+}
 
 type floorFlag struct {
 	killed bool
