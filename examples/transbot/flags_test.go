@@ -207,8 +207,10 @@ func TestFlagPages(t *testing.T) {
 		}, 30*time.Second, 20*time.Millisecond)
 		require.Contains(t, staff.get("/flags").body, "stage 1 of 3")
 		for _, step := range []struct{ form, says string }{
-			{"pause", "stage 1 of 3, 5 %, paused"}, {"resume", "stage 1 of 3, 5 %, running"},
-			{"advance", "stage 2 of 3, 50 %, running"}, {"rollback", "stage 1 of 3, 5 %, rolled back"},
+			{"pause", "stage 1 of 3, 5 %, paused"},
+			{"resume", "stage 1 of 3, 5 %, running"},
+			{"advance", "stage 2 of 3, 50 %, running"},
+			{"rollback", "stage 1 of 3, 5 %, rolled back"},
 			{"resume", "stage 1 of 3, 5 %, running"},
 		} {
 			r := staff.onFlag("invite_auto_approve", step.form, "reason", "because of "+step.form)

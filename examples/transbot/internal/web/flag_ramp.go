@@ -31,7 +31,7 @@ func (s *Server) rampOf(d flags.Definition) *rampView {
 // stageLine is a stage of a ramp.
 type stageLine struct {
 	Percent string
-	State   string // done, now, next or later
+	State   string // past, now, next or later
 	When    time.Time
 	Says    string
 }
@@ -43,7 +43,7 @@ func (v rampView) Lines() []stageLine {
 		lines[i] = stageLine{Percent: percent(stage.Percent), State: "later", When: stage.At}
 		switch {
 		case i < v.Reached-1:
-			lines[i].State, lines[i].Says = "done", "done"
+			lines[i].State, lines[i].Says = "past", "done"
 		case i == v.Reached-1:
 			lines[i].State, lines[i].Says, lines[i].When = "now", "now, since", v.Since
 		case i == v.Reached:

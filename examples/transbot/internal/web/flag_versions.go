@@ -37,6 +37,9 @@ func versionLines(records []flags.Record, live int64) []versionLine {
 	return lines
 }
 
+// since is left out of what changed: it is when the version was written.
+const since = "rollout.ramp.since"
+
 // changes returns what differs between two definitions.
 func changes(before, after json.RawMessage) []changedMember {
 	was, is := members(before), members(after)
@@ -49,7 +52,7 @@ func changes(before, after json.RawMessage) []changedMember {
 	}
 	var all []changedMember
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if was[name] != is[name] {
+		if was[name] != is[name] && name != since {
 			all = append(all, changedMember{name, was[name], is[name]})
 		}
 	}
