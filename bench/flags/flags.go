@@ -12,7 +12,7 @@ import (
 func Compare(ctx context.Context, l *lab.Lab) (report.Section, error) {
 	s := report.Section{Name: "flags", Text: text}
 	for _, part := range []func(context.Context, *lab.Lab, *report.Section) error{
-		compareEvaluation, comparePostgres,
+		compareEvaluation, compareOpenFeature, comparePostgres,
 	} {
 		if err := part(ctx, l, &s); err != nil {
 			return s, err
