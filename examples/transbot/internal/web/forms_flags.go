@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -76,64 +75,68 @@ func (f flagForm) apply(d *flags.Definition) error {
 	return f.applyPercent(d)
 }
 
+// applyPercent changes a copy of the rollout, so that what d is compared with stays as it is.
 func (f flagForm) applyPercent(d *flags.Definition) error {
 	if d.Rollout != nil && d.Rollout.Ramp != nil {
 		return nil
 	}
-	if f.Percent == "" || f.Percent == "0" {
-		if d.Rollout != nil {
-			d.Rollout.Percent = 0
+	var p float64
+	if f.Percent != "" {
+		var err error
+		if p, err = strconv.ParseFloat(f.Percent, 64); err != nil || !(p >= 0 && p <= 100) { // NaN is neither
+			return tenon.Invalid("percent", "is not a number within 0 and 100")
 		}
+	}
+	var rollout flags.Rollout
+	if d.Rollout != nil {
+		rollout = *d.Rollout
+	} else if p == 0 {
 		return nil
 	}
-	p, err := strconv.ParseFloat(f.Percent, 64)
-	if err != nil || p < 0 || p > 100 {
-		return tenon.Invalid("percent", "is not a number within 0 and 100")
-	}
-	if d.Rollout == nil {
-		d.Rollout = &flags.Rollout{}
-	}
-	d.Rollout.Percent = p
+	rollout.Percent = p
+	d.Rollout = &rollout
 	return nil
 }
 
 // changeFlag stores what was filled in, or only shows whom it would change.
 func (s *Server) changeFlag(w http.ResponseWriter, r *http.Request, v visitor) {
 	f := readFlagForm(r)
-	d, err := s.Flags.Flag(r.PathValue("flag"))
-	before := d
-	if err == nil && d.Type != flags.TypeBool {
-		err = tenon.Invalid("type", "is not on or off: change it by its JSON")
-	}
-	if err == nil {
-		before.Tenants = maps.Clone(d.Tenants)
-		err = f.applyTo(&d)
-	}
-	if err == nil && r.PostFormValue("preview") != "" {
-		flips, err := s.Flags.Diff(r.Context(), before, d)
-		if err == nil {
-			s.showFlag(w, r, v, showing{status: http.StatusOK, form: &f, flips: flips, looked: true})
-			return
-		}
-		s.finishFlag(w, r, v, &f, "", err)
+	before, after, err := s.filledIn(r, f)
+	switch {
+	case err != nil:
+	case r.PostFormValue("preview") != "":
+		s.previewFlag(w, r, v, f, before, after)
 		return
-	}
-	if err == nil {
-		f.Reason, err = reasonOf(r)
-	}
-	if err == nil {
-		_, err = s.Flags.Put(r.Context(), d, f.Reason)
+	default:
+		var reason string
+		if reason, err = reasonOf(r); err == nil {
+			_, err = s.Flags.Put(r.Context(), after, reason)
+		}
 	}
 	s.finishFlag(w, r, v, &f, "change", err)
 }
 
-// applyTo is apply to a copy, so that what is compared with it stays as it is.
-func (f flagForm) applyTo(d *flags.Definition) error {
-	if d.Rollout != nil {
-		copied := *d.Rollout
-		d.Rollout = &copied
+// filledIn returns the flag as it is and as the form would have it.
+func (s *Server) filledIn(r *http.Request, f flagForm) (before, after flags.Definition, err error) {
+	before, err = s.Flags.Flag(r.PathValue("flag"))
+	if err == nil && before.Type != flags.TypeBool {
+		err = tenon.Invalid("type", "is not on or off: change it by its JSON")
 	}
-	return f.apply(d)
+	after = before
+	if err == nil {
+		err = f.apply(&after)
+	}
+	return before, after, err
+}
+
+// previewFlag shows whom a change would reach.
+func (s *Server) previewFlag(w http.ResponseWriter, r *http.Request, v visitor, f flagForm, before, after flags.Definition) {
+	flips, err := s.Flags.Diff(r.Context(), before, after)
+	if err != nil {
+		s.finishFlag(w, r, v, &f, "", err)
+		return
+	}
+	s.showFlag(w, r, v, showing{status: http.StatusOK, form: &f, flips: flips, looked: true})
 }
 
 // finishFlag answers a form: by the flag's page, with what was wrong when something was.
@@ -187,7 +190,7 @@ func scheduleOf(r *http.Request) (flags.Schedule, error) {
 	var percents []float64
 	for text := range strings.FieldsFuncSeq(r.PostFormValue("stages"), func(c rune) bool { return strings.ContainsRune(", %;\t\n", c) }) {
 		p, err := strconv.ParseFloat(text, 64)
-		if err != nil || p < 0 || p > 100 {
+		if err != nil || !(p >= 0 && p <= 100) { // NaN is neither
 			return flags.Schedule{}, tenon.Invalid("stages", "are not numbers within 0 and 100")
 		}
 		percents = append(percents, p)
