@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/bench/entitlements"
+	"github.com/transbotai/tenon/bench/flags"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/report"
 )
@@ -33,6 +34,7 @@ type comparison struct {
 
 var comparisons = []comparison{
 	{"entitlements", entitlements.Compare},
+	{"flags", flags.Compare},
 }
 
 func main() {

@@ -1,7 +1,6 @@
 package flags
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -20,11 +19,12 @@ type world struct {
 	st       *state
 	flags    map[string]*Definition // written now; nil is deleted
 	segments map[string]*Segment
+	lenient  bool // what others name may be missing: a bad row of one must not stop writes of the rest
 }
 
 // checkTogether says what is wrong with records beside everything that is stored: names that do not exist, and cycles.
 func (st *state) checkTogether(records []Record) error {
-	w := world{st, map[string]*Definition{}, map[string]*Segment{}}
+	w := world{st: st, flags: map[string]*Definition{}, segments: map[string]*Segment{}}
 	for _, r := range records {
 		if err := w.add(r); err != nil {
 			return err
@@ -109,10 +109,21 @@ func (w *world) checkFlag(d *Definition) error {
 	if err := w.checkUsers(d); err != nil {
 		return err
 	}
+	return w.checkSegmentsOf(d)
+}
+
+// checkSegmentsOf says whether the segments that d uses are there, and how many conditions they lead to together.
+func (w *world) checkSegmentsOf(d *Definition) error {
 	var wrong error
+	total := 0
 	d.segments(func(path, key string) {
-		if wrong == nil {
-			_, wrong = w.tests(path, key, nil)
+		if wrong != nil {
+			return
+		}
+		var n int
+		n, wrong = w.tests(path, key, nil)
+		if total += n; wrong == nil && total > maxTestsAsked {
+			wrong = tenon.Invalid(path, "leads to more than %d conditions", maxTestsAsked)
 		}
 	})
 	return wrong
@@ -141,11 +152,15 @@ func (w *world) asked(path, key string, trail []string) (int, error) {
 	return total, nil
 }
 
-// checkUsers says whether the flags that have d as a prerequisite still name variants that it has.
+// checkUsers says whether the flags that have d as a prerequisite still name variants that it has, and whether those that
+// lead to it do not lead too far.
 func (w *world) checkUsers(d *Definition) error {
 	for k, e := range w.st.entries {
-		if k.kind != KindFlag || e.flag == nil || k.key == d.Key {
+		if k.kind != KindFlag || e.flag == nil || len(e.flag.Prerequisites) == 0 || k.key == d.Key {
 			continue
+		}
+		if _, err := w.asked("prerequisites", k.key, nil); err != nil {
+			return fmt.Errorf("with it flag %q would be wrong: %w", k.key, err)
 		}
 		for _, p := range e.flag.Prerequisites {
 			for _, name := range p.Variants {
@@ -163,12 +178,18 @@ func (w *world) checkSegment(key string) error {
 	if _, err := w.tests("if", key, nil); err != nil {
 		return err
 	}
+	w.lenient = true
+	defer func() { w.lenient = false }()
 	for k, e := range w.st.entries {
-		if k.kind != KindSegment || e.segment == nil || k.key == key {
-			continue
+		var err error
+		switch {
+		case e.segment != nil && k.key != key:
+			_, err = w.tests("if", k.key, nil)
+		case e.flag != nil:
+			err = w.checkSegmentsOf(e.flag)
 		}
-		if _, err := w.tests("if", k.key, nil); errors.Is(err, tenon.ErrInvalid) {
-			return fmt.Errorf("with it segment %q would be wrong: %w", k.key, err)
+		if err != nil {
+			return fmt.Errorf("with it %s would be wrong: %w", k, err)
 		}
 	}
 	return nil
@@ -181,6 +202,9 @@ func (w *world) tests(path, key string, trail []string) (total int, err error) {
 	}
 	s := w.segment(key)
 	if s == nil {
+		if w.lenient {
+			return 0, nil
+		}
 		return 0, unknownSegment(path, key)
 	}
 	trail = append(trail[:len(trail):len(trail)], key)

@@ -3,6 +3,7 @@ package flags
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -51,7 +52,7 @@ type variant struct {
 	num   float64
 	raw   json.RawMessage
 	value any
-	read  *sync.Map // of JSON, by reflect.Type: what it was read into, or the error
+	read  *sync.Map // of JSON alone, by reflect.Type: what it was read into, or the error
 }
 
 // compiled is a flag ready to be evaluated. It does not change; who replaces it makes another.
@@ -130,14 +131,10 @@ func compile(d *Definition, segments map[string]*segment) (*compiled, error) {
 		key: d.Key, kind: typeCodes[d.Type], version: d.Version, definition: d, by: d.By,
 		variantSalt: newSalted(d.variantSalt()), seen: newSeen(),
 	}
-	index := map[string]int16{}
-	for i, v := range d.variants() {
-		index[v.Name] = int16(i)
-		c.variants = append(c.variants, newVariant(d.Type, v))
-	}
+	index := c.takeVariants(d)
 	c.fallback = -1
 	if name := d.fallback(); name != "" {
-		c.fallback = index[name]
+		c.fallback = index(name)
 	}
 	c.metadata = metadataOf(d)
 	for _, p := range d.Prerequisites {
@@ -147,7 +144,7 @@ func compile(d *Definition, segments map[string]*segment) (*compiled, error) {
 		c.tenants = make(map[string]int16, len(d.Tenants))
 	}
 	for tenant, name := range d.Tenants {
-		c.tenants[tenant] = index[name]
+		c.tenants[tenant] = index(name)
 	}
 	for i := range d.Rules {
 		p, err := compileCondition(field("rules", i)+".if", &d.Rules[i].If, segments)
@@ -163,6 +160,24 @@ func compile(d *Definition, segments map[string]*segment) (*compiled, error) {
 	return c, nil
 }
 
+// switchable are the variants of a bool flag that names none; everybody shares them.
+var switchable = []variant{newVariant(TypeBool, onOff[0]), newVariant(TypeBool, onOff[1])}
+
+// takeVariants makes the variants ready and returns what finds one by its name.
+func (c *compiled) takeVariants(d *Definition) func(name string) int16 {
+	if len(d.Variants) == 0 {
+		c.variants = switchable
+	} else {
+		c.variants = make([]variant, 0, len(d.Variants))
+	}
+	for _, v := range d.Variants {
+		c.variants = append(c.variants, newVariant(d.Type, v))
+	}
+	return func(name string) int16 {
+		return int16(slices.IndexFunc(c.variants, func(v variant) bool { return v.name == name }))
+	}
+}
+
 // settle finds out whether everybody gets the same.
 func (c *compiled) settle(d *Definition) {
 	c.outcome = outcome{c.fallback, -1, stepStatic}
@@ -175,7 +190,7 @@ func (c *compiled) settle(d *Definition) {
 	}
 }
 
-func (c *compiled) compileRollout(d *Definition, index map[string]int16, segments map[string]*segment) error {
+func (c *compiled) compileRollout(d *Definition, index func(string) int16, segments map[string]*segment) error {
 	r := d.Rollout
 	if r == nil {
 		return nil
@@ -215,14 +230,14 @@ func (r *Rollout) present() (float64, []Stage) {
 
 func perMillion(percent float64) uint32 { return uint32(math.Round(percent * (million / 100))) }
 
-func newShare(s Serve, index map[string]int16) share {
+func newShare(s Serve, index func(string) int16) share {
 	if len(s) == 1 {
-		return share{variant: index[s[0].Variant]}
+		return share{variant: index(s[0].Variant)}
 	}
 	var sh share
 	for _, w := range s {
 		sh.total += uint32(w.Weight)
-		sh.parts = append(sh.parts, part{index[w.Variant], sh.total})
+		sh.parts = append(sh.parts, part{index(w.Variant), sh.total})
 	}
 	return sh
 }
@@ -239,7 +254,7 @@ func (sh *share) pick(hash uint32) int16 {
 }
 
 func newVariant(t Type, v Variant) variant {
-	made := variant{name: v.Name, raw: v.Value, read: &sync.Map{}}
+	made := variant{name: v.Name, raw: v.Value}
 	switch t {
 	case TypeBool:
 		made.value, _ = into(v.Value, &made.truth)
@@ -252,6 +267,7 @@ func newVariant(t Type, v Variant) variant {
 	case TypeJSON:
 		var value any
 		made.value, _ = into(v.Value, &value)
+		made.read = &sync.Map{}
 	}
 	return made
 }

@@ -3,6 +3,7 @@ package flags
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -127,8 +128,18 @@ type Segment struct {
 	Version int64 `json:"-"`
 }
 
+// errTrailing says that something follows the value.
+var errTrailing = errors.New("something follows")
+
+// strict reads b, which is one value, and refuses unknown names.
 func strict(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	return d.Decode(into)
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(b[d.InputOffset():])) > 0 {
+		return errTrailing
+	}
+	return nil
 }

@@ -244,10 +244,10 @@ func (t *test) have(w *Who) string {
 		return ""
 	}
 	a := w.find(t.attr)
-	if t.tenant {
+	if t.special {
 		a = &Attr{text: w.Tenant, kind: attrText}
 	}
-	if a == nil || t.tenant && w.Tenant == "" {
+	if a == nil || t.special && w.Tenant == "" {
 		return ", it is missing"
 	}
 	return ", it is " + a.String()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -276,6 +277,36 @@ func TestOneBadRowKeepsItsLastGoodVersion(t *testing.T) {
 	require.NoError(t, late.Load(t.Context()))
 	require.Equal(t, flags.CodeParse, late.Evaluate("needs", &flags.Who{}).Code, "who starts now has no good version")
 	require.Equal(t, true, late.Evaluate("base", &flags.Who{}).Reason == flags.ReasonDisabled)
+}
+
+func TestABadSegmentStopsNoWriteOfAnother(t *testing.T) {
+	t.Parallel()
+	store := flags.NewMemoryStore(nil)
+	set := flags.NewSet(store, nil)
+	segment(t, set, `{"key":"north","if":{"attr":"country","op":"equal","value":"CA"}}`)
+	d := onFlag("f", "off")
+	d.Rules = []flags.Rule{{If: flags.Condition{Segment: "north"}, Serve: flags.Only("on")}}
+	_, err := set.Put(t.Context(), d, "")
+	require.NoError(t, err)
+	_, err = store.Write(t.Context(), flags.Write{Base: set.Revision(), Records: []flags.Record{
+		{Kind: flags.KindSegment, Key: "north", Version: 2, Body: json.RawMessage(`[]`)},
+	}})
+	require.NoError(t, err)
+	canada := &flags.Who{Attrs: []flags.Attr{flags.Text("country", "CA")}}
+	require.NoError(t, set.Load(t.Context()))
+	require.Equal(t, true, set.Evaluate("f", canada).Value, "the last good version of the segment")
+
+	late := flags.NewSet(store, nil)
+	require.NoError(t, late.Load(t.Context()))
+	require.Equal(t, flags.CodeParse, late.Evaluate("f", canada).Code, "there is none for who starts now")
+	segment(t, late, `{"key":"south","if":{"attr":"country","op":"equal","value":"AR"}}`)
+	repaired, err := flags.ParseSegment(strings.NewReader(`{"key":"north","if":{"attr":"country","op":"equal","value":"CA"}}`))
+	require.NoError(t, err)
+	repaired.Version = 2
+	_, err = late.PutSegment(t.Context(), repaired, "repaired")
+	require.NoError(t, err)
+	require.Equal(t, true, late.Evaluate("f", canada).Value)
+	require.Empty(t, late.Stats().Faults)
 }
 
 // TestACycleOfOldAndNewVersionsEnds builds what nobody can write: the last good version of one flag and a newer one of

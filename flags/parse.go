@@ -53,12 +53,12 @@ func parseBytes(b []byte, into any) error {
 	if len(b) > maxBody {
 		return tenon.Invalid(root, "longer than %d bytes", maxBody)
 	}
-	if !json.Valid(b) {
-		return invalidJSON(b)
-	}
 	err := strict(b, into)
 	if err == nil {
 		return nil
+	}
+	if !json.Valid(b) {
+		return invalidJSON(b)
 	}
 	if fault := mismatch("", b, reflect.TypeOf(into).Elem(), 0); fault != nil {
 		return fault

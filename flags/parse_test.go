@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,6 +196,34 @@ func TestTowersOfDiamondsAreBounded(t *testing.T) {
 	}
 	require.ErrorIs(t, err, tenon.ErrInvalid)
 	require.Greater(t, storeys, 8)
+}
+
+func TestTowersAreBoundedFromAboveToo(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	for _, key := range []string{"a", "b", "c"} {
+		_, err := set.Put(t.Context(), onFlag(key, "on"), "")
+		require.NoError(t, err)
+	}
+	fifty := func(key, needs string) error {
+		_, err := set.Edit(t.Context(), key, func(d *flags.Definition) error {
+			d.Prerequisites = slices.Repeat([]flags.Prerequisite{{Flag: needs, Variants: []string{"on"}}}, 50)
+			return nil
+		}, "")
+		return err
+	}
+	require.NoError(t, fifty("a", "b"))
+	require.ErrorIs(t, fifty("b", "c"), tenon.ErrInvalid, "a would ask 2,551 flags")
+	require.NoError(t, fifty("c", "b"))
+
+	segment(t, set, `{"key":"small","if":{"attr":"x","op":"exists"}}`)
+	d := onFlag("d", "on")
+	d.Rules = []flags.Rule{{Serve: flags.Only("on"), If: flags.Condition{Any: slices.Repeat([]flags.Condition{{Segment: "small"}}, 1000)}}}
+	_, err := set.Put(t.Context(), d, "")
+	require.NoError(t, err)
+	large := flags.Segment{Key: "small", Version: 1, If: flags.Condition{Any: slices.Repeat([]flags.Condition{{Attr: "x", Op: flags.OpExists}}, 20)}}
+	_, err = set.PutSegment(t.Context(), large, "")
+	require.ErrorIs(t, err, tenon.ErrInvalid, "d would ask 21,000 conditions")
 }
 
 func TestAVariantThatOthersNeedCannotGo(t *testing.T) {

@@ -16,7 +16,7 @@ type program []test
 type test struct {
 	attr    string
 	op      opcode
-	tenant  bool // attr is the tenant
+	special bool // attr is the tenant, or the test is a segment
 	yes, no int32
 	text    string
 	num     float64
@@ -84,14 +84,18 @@ func (p program) matches(w *Who) bool {
 }
 
 func (t *test) holds(w *Who) bool {
-	if t.op == opSegment {
-		return t.more.segment.program.matches(w)
-	}
-	if t.tenant {
-		return w.Tenant != "" && t.compare(&Attr{text: w.Tenant, kind: attrText})
+	if t.special {
+		return t.holdsSpecial(w)
 	}
 	a := w.find(t.attr)
 	return a != nil && t.compare(a)
+}
+
+func (t *test) holdsSpecial(w *Who) bool {
+	if t.op == opSegment {
+		return t.more.segment.program.matches(w)
+	}
+	return w.Tenant != "" && t.compare(&Attr{text: w.Tenant, kind: attrText})
 }
 
 func (t *test) compare(a *Attr) bool {

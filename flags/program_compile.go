@@ -34,7 +34,7 @@ func (w *writer) lay(path string, c *Condition, yes, no int32) (int32, error) {
 		if !ok {
 			return 0, unknownSegment(path+".segment", c.Segment)
 		}
-		return w.add(test{op: opSegment, yes: yes, no: no, more: &operand{segment: s}}), nil
+		return w.add(test{op: opSegment, special: true, yes: yes, no: no, more: &operand{segment: s}}), nil
 	case c.Op == OpNotIn:
 		yes, no = no, yes
 	}
@@ -121,7 +121,7 @@ func (c *Condition) operands() []any {
 
 func newTest(c *Condition) test {
 	f := forms[c.Op]
-	t := test{attr: c.Attr, tenant: c.Attr == TenantAttr, op: f.code}
+	t := test{attr: c.Attr, special: c.Attr == TenantAttr, op: f.code}
 	values := c.operands()
 	switch f.operand {
 	case takesNumber:

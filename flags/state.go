@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -316,7 +315,5 @@ func cyclic(flags map[string]*compiled) map[string]bool {
 	}
 	return found
 }
-
-func compareKeys(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
 func inUse(by string) error { return fmt.Errorf("%w by %s", ErrInUse, by) }

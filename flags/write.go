@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/transbotai/tenon"
 )
@@ -23,7 +24,8 @@ func (s *Set) Put(ctx context.Context, d Definition, reason string) (Definition,
 	})
 }
 
-// Declare stores those of definitions whose key is not there, and leaves the others as they are.
+// Declare stores those of definitions whose key is not there, one after the other, and leaves the others as they are. It
+// may run in every process at its start. A prerequisite comes before the flag that names it.
 func (s *Set) Declare(ctx context.Context, definitions ...Definition) error {
 	for _, d := range definitions {
 		_, err := s.edit(ctx, d.Key, action{name: "flags.declared", reason: "declared in code"}, func(old *Definition) (Definition, error) {
@@ -175,7 +177,7 @@ func (s *Set) Segments() []Segment {
 	for _, c := range snap.segments {
 		all = append(all, c.segment.clone())
 	}
-	slices.SortFunc(all, func(a, b Segment) int { return compareKeys(a.Key, b.Key) })
+	slices.SortFunc(all, func(a, b Segment) int { return strings.Compare(a.Key, b.Key) })
 	return all
 }
 

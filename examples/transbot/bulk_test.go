@@ -26,6 +26,7 @@ func many(n int) []string {
 func TestBulk(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	s.everybodyHas("bulk_rating")
 
 	t.Run("counts_the_lanes_that_could_be_rated", func(t *testing.T) {
 		key := s.company("mixed", "pro")

@@ -21,6 +21,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
+	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/listenpg"
 	"github.com/transbotai/tenon/migrations"
@@ -91,7 +92,7 @@ func database(ctx context.Context, c config) (url string, stop func() error, err
 // sets returns the migrations of tenon's packages and of the platform itself.
 func sets() ([]migrations.Set, error) {
 	files, err := fs.Sub(schema, "schema")
-	return []migrations.Set{migrations.Entitlements, migrations.NewSet("transbot", files)}, err
+	return []migrations.Set{migrations.Entitlements, migrations.Flags, migrations.NewSet("transbot", files)}, err
 }
 
 func migrate(ctx context.Context, settings *pgx.ConnConfig) error {
@@ -113,6 +114,7 @@ type platform struct {
 	pool     *pgxpool.Pool
 	store    *entitlementspg.Store
 	gate     *entitlements.Gate
+	flags    *flags.Set
 	listener *listenpg.Listener
 	adminKey string
 	timed    billing.Store // store, with the clock that rights are decided by
@@ -125,16 +127,22 @@ func newPlatform(pool *pgxpool.Pool, fake *billing.Fake, logger *slog.Logger) *p
 	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Logger: logger})
 	timed := billing.NewStore(store, fake)
 	gate := entitlements.NewGate(timed, &entitlements.Options{Logger: logger})
-	return &platform{pool: pool, store: store, timed: timed, gate: gate, listener: listener, logger: logger}
+	return &platform{
+		pool: pool, store: store, timed: timed, gate: gate, flags: newFlags(pool, listener, logger), listener: listener,
+		logger: logger,
+	}
 }
 
-// prepare loads the catalogue and, when asked for, the demo.
+// prepare loads the catalogue, the flags and, when asked for, the demo.
 func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) error {
 	catalog, err := entitlements.ParseCatalog(bytes.NewReader(catalogFile))
 	if err != nil {
 		return err
 	}
 	if _, err := p.gate.ApplyCatalog(ctx, catalog); err != nil {
+		return err
+	}
+	if err := declareFlags(ctx, p.flags); err != nil {
 		return err
 	}
 	p.adminKey = c.adminKey
@@ -169,6 +177,7 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 
 func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
-		Pool: p.pool, Store: p.store, Gate: p.gate, AdminKey: p.adminKey, HTTPS: c.https, Billing: p.billing, Logger: p.logger,
+		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, HTTPS: c.https, Billing: p.billing,
+		Logger: p.logger,
 	})
 }

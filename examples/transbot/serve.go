@@ -29,6 +29,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	background.run("entitlements store", p.store.Run)
 	background.run("entitlements gate", p.gate.Run)
 	p.sell(background, listener.Addr())
+	background.run("flags", p.flags.Run)
 	background.run("http", func(context.Context) error { return ignoreClosed(server.Serve(listener)) })
 	fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr())
 

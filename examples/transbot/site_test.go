@@ -24,6 +24,8 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/flags/flagspg"
 	"github.com/transbotai/tenon/internal/pgtest"
 )
 
@@ -43,6 +45,7 @@ type site struct {
 	url   string
 	pool  *pgxpool.Pool
 	gate  *entitlements.Gate // beside the program's own, over the same database
+	flags *flags.Set         // likewise
 	lines []string           // that it printed
 	stop  context.CancelFunc
 	ended chan error
@@ -62,6 +65,7 @@ func newSite(t *testing.T, args ...string) *site {
 	}
 	s := begin(t, env, args...)
 	s.pool, s.gate = pool, entitlements.NewGate(entitlementspg.New(pool, nil), nil)
+	s.flags = flags.NewSet(flagspg.New(pool, nil), nil)
 	return s
 }
 

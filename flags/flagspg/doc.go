@@ -24,8 +24,8 @@
 //
 // # Roles
 //
-// No table has a tenant's column, and row level security leaves them alone: a Set needs all flags, whoever asks. The app
-// role reads flags and marks them; writing them, and reading who wrote which version, is for the worker role, which
+// No table has a tenant's column, and row level security leaves them alone: a Set needs all flags, whoever asks. The
+// app role reads flags and marks them; writing them, and reading who wrote which version, is for the worker role, which
 // pages for the staff use. What a flag says of a company is found by [Store.Export] and taken out by [Store.Erase].
 //
 // # Failure

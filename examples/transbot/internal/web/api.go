@@ -30,10 +30,12 @@ func (s *Server) api() http.Handler {
 	mux.Handle("/api/entitlements", answers)
 	mux.Handle("/api/entitlements/", answers)
 	mux.Handle("/api/limits/", answers)
-	mux.Handle("GET /api/quotes", s.metered(s.listQuotes))
-	mux.Handle("GET /api/quotes/{id}", s.metered(s.getQuote))
-	mux.Handle("POST /api/quotes", s.metered(s.createQuote))
-	mux.Handle("POST /api/quotes/bulk", s.metered(s.createQuotes))
+	s.flagsAPI(mux)
+	rates, bulk := s.switchedOn(ratesFlag), s.switchedOn(bulkFlag)
+	mux.Handle("GET /api/quotes", rates(s.metered(s.listQuotes)))
+	mux.Handle("GET /api/quotes/{id}", rates(s.metered(s.getQuote)))
+	mux.Handle("POST /api/quotes", rates(s.metered(s.createQuote)))
+	mux.Handle("POST /api/quotes/bulk", rates(bulk(s.metered(s.createQuotes))))
 	return s.bearer(mux)
 }
 

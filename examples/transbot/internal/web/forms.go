@@ -42,6 +42,10 @@ func (s *Server) requestQuote(w http.ResponseWriter, r *http.Request, v visitor)
 		s.finish(w, r, v, "", tenon.Invalid("key", "is empty"))
 		return
 	}
+	if closed := s.closed(r.PathValue("company"), quoting.Rates); closed != "" {
+		s.showCompany(w, r, v, http.StatusForbidden, closed)
+		return
+	}
 	a, err := s.desk.Quote(r.Context(), quoting.Request{Company: r.PathValue("company"), Lane: lane, Key: "form/" + key})
 	if err == nil && !a.Decision.Allowed {
 		s.showCompany(w, r, v, http.StatusForbidden, a.Decision.Text())

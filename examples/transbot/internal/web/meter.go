@@ -12,6 +12,7 @@ type meter struct {
 	entitlements.Decision
 	About   entitlements.Feature
 	Upgrade string // the name of the plan that would allow; empty when nothing is refused
+	Closed  string // why the feature is not switched on for the company; empty when it is
 }
 
 // Counted says whether there is anything to count.
@@ -40,6 +41,8 @@ func share(part, whole int64) float64 {
 // State is how it is drawn: none, ok, soft or full.
 func (m meter) State() string {
 	switch {
+	case m.Closed != "":
+		return "none"
 	case !m.Allowed:
 		if m.Reason == entitlements.ReasonLimitReached {
 			return "full"
@@ -54,6 +57,8 @@ func (m meter) State() string {
 // Says is the state in words, so that colour is not needed.
 func (m meter) Says() string {
 	switch {
+	case m.Closed != "":
+		return "Not switched on"
 	case !m.Allowed && m.Reason == entitlements.ReasonNotInPlan:
 		return "Not in the plan"
 	case !m.Allowed && m.Reason == entitlements.ReasonLimitReached:

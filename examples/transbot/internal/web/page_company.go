@@ -24,6 +24,7 @@ type companyView struct {
 	Status   string
 	Facts    []fact // about the subscription
 	Meters   []meter
+	Closed   string // why quotes are not switched on for the company; empty when they are
 	History  []spell
 	Quotes   []quoteLine
 	Places   []string
@@ -97,7 +98,10 @@ func (s *Server) companyView(ctx context.Context, id string) (companyView, error
 	page := companyView{
 		Company: c, Meters: inGroups(meters(versions, decisions)), Quotes: quoteLines(quotes), Places: freight.Places(),
 		FormKey: tenon.NewID(time.Now()), Plans: versions.PlansByTier(), Features: countable(versions), Status: "no plan",
-		Sells: s.Billing != nil,
+		Sells: s.Billing != nil, Closed: s.closed(id, ratesFlag.Key()),
+	}
+	for i, m := range page.Meters {
+		page.Meters[i].Closed = s.closed(id, m.Feature)
 	}
 	return page, page.addPlan(ctx, gate, versions)
 }

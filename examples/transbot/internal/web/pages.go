@@ -29,6 +29,7 @@ func (s *Server) pages() http.Handler {
 	mux.HandleFunc("POST /companies/{company}/overrides", s.form(s.staff(s.override)))
 	mux.HandleFunc("POST /companies/{company}/overrides/remove", s.form(s.staff(s.removeOverride)))
 	s.addBilling(mux)
+	s.flagPages(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.failPage(w, r, tenon.ErrNotFound) })
 	return http.NewCrossOriginProtection().Handler(mux)
 }

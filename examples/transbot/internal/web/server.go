@@ -17,6 +17,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
+	"github.com/transbotai/tenon/flags"
 )
 
 // Config is what a [Server] works with. All of it is required but for what says otherwise.
@@ -24,6 +25,7 @@ type Config struct {
 	Pool     *pgxpool.Pool
 	Store    *entitlementspg.Store // on Pool
 	Gate     *entitlements.Gate    // over Store
+	Flags    *flags.Set            // says what is switched on for whom
 	AdminKey string                // opens the staff's pages; empty: nobody can
 	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
 	Billing  *billing.Desk         // nil: nothing is sold
