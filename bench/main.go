@@ -22,6 +22,7 @@ import (
 	"github.com/transbotai/tenon/bench/entitlements"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/report"
+	"github.com/transbotai/tenon/bench/slo"
 )
 
 // comparison measures one package of tenon beside its peers. It fills everything of the section but Setting. Each has
@@ -33,6 +34,7 @@ type comparison struct {
 
 var comparisons = []comparison{
 	{"entitlements", entitlements.Compare},
+	{"slo", slo.Compare},
 }
 
 func main() {

@@ -15,7 +15,7 @@ import (
 // pace is how often an event happens, and how often everything looks and flushes.
 const (
 	pace = 250 * time.Millisecond
-	look = time.Second
+	look = 2 * time.Second
 )
 
 // simulation is a service on two instances over one store, in the time of a bubble.

@@ -50,8 +50,14 @@ func TestWindows(t *testing.T) {
 func TestBadWindowsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, w := range []slo.Window{
-		{}, {Length: -time.Hour}, {Length: 90 * time.Second}, {Length: 93 * day}, {Length: time.Hour, Zone: "UTC"},
-		{Calendar: "year"}, {Calendar: slo.Daily, Length: time.Hour}, {Calendar: slo.Daily, Zone: "Atlantis"},
+		{},
+		{Length: -time.Hour},
+		{Length: 90 * time.Second},
+		{Length: 93 * day},
+		{Length: time.Hour, Zone: "UTC"},
+		{Calendar: "year"},
+		{Calendar: slo.Daily, Length: time.Hour},
+		{Calendar: slo.Daily, Zone: "Atlantis"},
 		{Calendar: slo.Daily, Zone: "Local"},
 	} {
 		require.ErrorIs(t, w.Check(), tenon.ErrInvalid, "%+v", w)

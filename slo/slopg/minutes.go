@@ -179,14 +179,14 @@ func (s *Store) count(ctx context.Context, sql string, spans []slo.Span, which [
 	if err != nil {
 		return err
 	}
-	var c slo.Count
-	i := 0
-	_, err = pgx.ForEachRow(rows, []any{&c.Good, &c.Valid, &c.Open}, func() error {
-		counts[which[i]] = c
-		i++
-		return nil
-	})
-	return err
+	defer rows.Close()
+	for i := 0; rows.Next(); i++ {
+		c := &counts[which[i]]
+		if err := rows.Scan(&c.Good, &c.Valid, &c.Open); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func spanArgs(spans []slo.Span, which []int) []any {
@@ -202,18 +202,15 @@ func spanArgs(spans []slo.Span, which []int) []any {
 }
 
 const sketchSQL = `
-select u.i, c.cell, sum(c.n)::bigint
+select u.i, s.cells, s.counts
 from ` + spansSQL + `
 join tenon.slo_sketches s on s.tenant_id = u.tenant_id
   and s.objective = u.objective
   and s.measure = u.measure
   and s.minute >= u.from_at
-  and s.minute < u.to_at
-cross join lateral unnest(s.cells, s.counts) as c (cell, n)
-group by u.i, c.cell
-order by u.i, c.cell`
+  and s.minute < u.to_at`
 
-// Sketch implements [slo.Store].
+// Sketch implements [slo.Store]. Sketches are added up here: that is several times as fast as unnesting them there.
 func (s *Store) Sketch(ctx context.Context, spans []slo.Span) ([]slo.Sketch, error) {
 	which := make([]int, len(spans))
 	for i := range which {
@@ -223,15 +220,25 @@ func (s *Store) Sketch(ctx context.Context, spans []slo.Span) ([]slo.Sketch, err
 	if err != nil {
 		return nil, translate(err)
 	}
-	sketches := make([]slo.Sketch, len(spans))
-	var i int64
-	var c slo.Cell
-	_, err = pgx.ForEachRow(rows, []any{&i, &c.Index, &c.Count}, func() error {
-		sketches[i-1] = append(sketches[i-1], c)
-		return nil
-	})
-	if err != nil {
+	defer rows.Close()
+	sums := make([]slo.Histogram, len(spans))
+	var cells []int16
+	var counts []int32
+	for rows.Next() {
+		var i int64
+		if err := rows.Scan(&i, &cells, &counts); err != nil {
+			return nil, translate(err)
+		}
+		for n := range min(len(cells), len(counts)) {
+			sums[i-1].Add(slo.Cell{Index: int(cells[n]), Count: int64(counts[n])})
+		}
+	}
+	if err := rows.Err(); err != nil {
 		return nil, translate(err)
+	}
+	sketches := make([]slo.Sketch, len(spans))
+	for i := range sums {
+		sketches[i] = sums[i].Sketch()
 	}
 	return sketches, nil
 }
