@@ -19,6 +19,7 @@ import (
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/listenpg"
@@ -82,7 +83,7 @@ func database(ctx context.Context, c config) (url string, stop func() error, err
 // sets returns the migrations of tenon's packages and of the platform itself.
 func sets() ([]migrations.Set, error) {
 	files, err := fs.Sub(schema, "schema")
-	return []migrations.Set{migrations.Entitlements, migrations.NewSet("transbot", files)}, err
+	return []migrations.Set{migrations.Entitlements, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files)}, err
 }
 
 func migrate(ctx context.Context, settings *pgx.ConnConfig) error {
@@ -105,15 +106,17 @@ type platform struct {
 	store    *entitlementspg.Store
 	gate     *entitlements.Gate
 	listener *listenpg.Listener
+	ops      *ops.Desk
+	drills   bool // the demo may be broken on purpose
 	adminKey string
 	logger   *slog.Logger
 }
 
 func newPlatform(pool *pgxpool.Pool, logger *slog.Logger) *platform {
 	listener := listenpg.New(pool.Config().ConnConfig, &listenpg.Options{Logger: logger})
-	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Logger: logger})
+	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Notifier: ops.Tell, Logger: logger})
 	gate := entitlements.NewGate(store, &entitlements.Options{Logger: logger})
-	return &platform{pool: pool, store: store, gate: gate, listener: listener, logger: logger}
+	return &platform{pool: pool, store: store, gate: gate, listener: listener, ops: ops.New(pool, logger), logger: logger}
 }
 
 // prepare loads the catalogue and, when asked for, the demo.
@@ -125,7 +128,10 @@ func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) erro
 	if _, err := p.gate.ApplyCatalog(ctx, catalog); err != nil {
 		return err
 	}
-	p.adminKey = c.adminKey
+	if err := p.ops.Prepare(ctx); err != nil {
+		return err
+	}
+	p.adminKey, p.drills = c.adminKey, c.demo
 	if !c.demo {
 		return nil
 	}
@@ -140,6 +146,11 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	p.logger.Info("demo filled", "companies", made.Companies, "quotes", made.Quotes, "took", time.Since(now).Round(time.Millisecond))
+	requests, err := p.ops.Seed(ctx, now)
+	if err != nil {
+		return err
+	}
+	p.logger.Info("traffic made up", "requests", requests)
 	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
 	if err != nil {
 		return err
@@ -157,6 +168,6 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 
 func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
-		Pool: p.pool, Store: p.store, Gate: p.gate, AdminKey: p.adminKey, HTTPS: c.https, Logger: p.logger,
+		Pool: p.pool, Store: p.store, Gate: p.gate, AdminKey: p.adminKey, Ops: p.ops, Drills: p.drills, HTTPS: c.https, Logger: p.logger,
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 )
 
@@ -24,7 +25,9 @@ type Config struct {
 	Store    *entitlementspg.Store // on Pool
 	Gate     *entitlements.Gate    // over Store
 	AdminKey string                // opens the staff's pages; empty: nobody can
-	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
+	Ops      *ops.Desk
+	Drills   bool // the staff may break the service on purpose
+	HTTPS    bool // people reach the service by https, perhaps through a proxy
 	Logger   *slog.Logger
 }
 
