@@ -132,3 +132,24 @@ func TestAnExclusionTakesWholeMinutes(t *testing.T) {
 	require.NoError(t, x.Check())
 	require.Equal(t, 2*time.Minute, excluded(t, x, instant(t, "2026-03-01T12:00:00Z")))
 }
+
+func FuzzExclusion(f *testing.F) {
+	f.Add(int64(1772328600), int64(3600), int64(180), "Europe/Berlin", uint8(1), int64(90))
+	f.Add(int64(1772328600), int64(600), int64(3000), "America/Havana", uint8(2), int64(2999))
+	f.Fuzz(func(t *testing.T, from, seconds, until int64, zone string, repeat uint8, days int64) {
+		x := slo.Exclusion{
+			From: time.Unix(from%4_000_000_000, 0), Repeat: []slo.Repeat{slo.Once, slo.EachDay, slo.EachWeek, slo.EachMonth}[repeat%4],
+			Zone: zone, Reason: "fuzz",
+		}
+		x.To = x.From.Add(time.Duration(seconds%4_000_000) * time.Second)
+		x.Until = x.From.AddDate(0, 0, int(until%4000))
+		if x.Check() != nil {
+			return
+		}
+		at := x.From.Add(time.Duration(days%4000) * day).Truncate(time.Minute)
+		for range 48 { // of two days
+			require.Equal(t, slo.ExcludesPlainly(x, at), slo.Excludes(x, at), "%+v at %s", x, at)
+			at = at.Add(time.Hour)
+		}
+	})
+}

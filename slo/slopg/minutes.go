@@ -56,8 +56,8 @@ func (s *Store) Record(ctx context.Context, minutes []slo.Minute) error {
 		c.add(m)
 	}
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, recordSQL, c.tenants, c.objectives, c.measures, c.minutes, c.instances, c.good, c.valid, c.closed,
-			c.cells)
+		_, err := tx.Exec(ctx, recordSQL, c.tenants, c.objectives, c.measures, c.minutes, c.instances, c.good, c.valid,
+			c.closed, c.cells)
 		return err
 	})
 	if err == nil {
