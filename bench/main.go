@@ -23,6 +23,7 @@ import (
 	"github.com/transbotai/tenon/bench/flags"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/report"
+	"github.com/transbotai/tenon/bench/slo"
 )
 
 // comparison measures one package of tenon beside its peers. It fills everything of the section but Setting. Each has
@@ -35,6 +36,7 @@ type comparison struct {
 var comparisons = []comparison{
 	{"entitlements", entitlements.Compare},
 	{"flags", flags.Compare},
+	{"slo", slo.Compare},
 }
 
 func main() {

@@ -193,11 +193,14 @@ func (s *MemoryStore) List(_ context.Context, q Query) ([]Entry, error) {
 	defer s.mu.Unlock()
 	var list []Entry
 	for _, e := range s.entries {
-		if len(list) < cmp.Or(q.Limit, 100) && q.wants(&e.Entry) {
+		if q.wants(&e.Entry) {
 			list = append(list, e.copy())
 		}
 	}
-	return list, nil
+	if q.Newest {
+		slices.Reverse(list)
+	}
+	return list[:min(len(list), cmp.Or(q.Limit, 100))], nil
 }
 
 func (q Query) wants(e *Entry) bool {

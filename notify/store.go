@@ -62,7 +62,7 @@ type Tally struct {
 
 // Reviewer is what a store offers beside, for people who look after an outbox.
 type Reviewer interface {
-	// List returns the entries of q, in the order in which they were written.
+	// List returns the entries of q, in the order in which they were written, or in the opposite one.
 	List(ctx context.Context, q Query) ([]Entry, error)
 
 	// Replay makes a settled entry pending again, with no attempts, at its old place in the order. One that is
@@ -75,7 +75,8 @@ type Query struct {
 	Tenant      string
 	Destination string
 	State       State
-	Limit       int // at most as many; 0 means 100
+	Newest      bool // the newest first
+	Limit       int  // at most as many; 0 means 100
 }
 
 // Clock is what a store offers whose clock several machines share.

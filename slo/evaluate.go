@@ -105,7 +105,8 @@ func (s *State) settleAlert(a Alert, status *Status, e *outcome) {
 	switch {
 	case i < 0 && strongest.level > 0:
 		ep := Episode{
-			ID: tenon.NewID(status.At), Key: status.Objective.Key, Alert: a, OpenedAt: status.At, Version: status.Objective.Version,
+			ID: tenon.NewID(status.At), Key: status.Objective.Key, Alert: a, OpenedAt: status.At,
+			Version: status.Objective.Version,
 		}
 		ep.raise(strongest, status.At)
 		s.Episodes = append(s.Episodes, ep)
@@ -154,8 +155,8 @@ func (s *Status) burning() signal {
 		bound := percent(b.Tier.Burn.Float() * float64(s.Objective.Target.left()) / float64(Whole))
 		return signal{
 			level: int64(b.Tier.Burn), name: b.Tier.String(), severity: b.Tier.severity(),
-			text: fmt.Sprintf("The budget of %s burns %.4g times as fast as it may: %s bad over %s and %s over %s.", s.Objective,
-				b.Long.Burn(s.Objective.Target), badShare(b.Long), b.Tier.Long, badShare(b.Short), b.Tier.Short),
+			text: fmt.Sprintf("The budget of %s burns %.4g times as fast as it may: %s bad over %s and %s over %s.",
+				s.Objective, b.Long.Burn(s.Objective.Target), badShare(b.Long), b.Tier.Long, badShare(b.Short), b.Tier.Short),
 			resolves: fmt.Sprintf("no more than %s are bad over %s or over %s", bound, b.Tier.Short, b.Tier.Long),
 		}
 	}

@@ -26,7 +26,7 @@ type Exclusion struct {
 	From      time.Time `json:"from"`
 	To        time.Time `json:"to"` // of the first occurrence
 	Repeat    Repeat    `json:"repeat,omitempty"`
-	Until     time.Time `json:"until,omitzero"` // no occurrence begins then or later; required with Repeat
+	Until     time.Time `json:"until,omitzero"` // no occurrence begins then or later; with Repeat, at most ten years after From
 	Zone      string    `json:"zone,omitempty"` // IANA name; empty is UTC
 	Reason    string    `json:"reason"`         // required
 	By        string    `json:"by"`             // the caller's Actor
@@ -52,6 +52,8 @@ func (x Exclusion) Check() error {
 		return tenon.Invalid("to", "is later than the next occurrence")
 	case !x.Until.After(x.From):
 		return tenon.Invalid("until", "is not after from")
+	case x.Until.After(x.From.AddDate(10, 0, 0)):
+		return tenon.Invalid("until", "is more than ten years after from")
 	}
 	return nil
 }
@@ -59,7 +61,9 @@ func (x Exclusion) Check() error {
 // step is a length that no occurrence may exceed: the shortest distance between two.
 func (x Exclusion) step() time.Duration {
 	const day = 23 * time.Hour // when the clock goes forward
-	return map[Repeat]time.Duration{EachDay: day, EachWeek: 7*24*time.Hour - time.Hour, EachMonth: 28*24*time.Hour - time.Hour}[x.Repeat]
+	return map[Repeat]time.Duration{
+		EachDay: day, EachWeek: 7*24*time.Hour - time.Hour, EachMonth: 28*24*time.Hour - time.Hour,
+	}[x.Repeat]
 }
 
 func (x Exclusion) concerns(k Key) bool {
@@ -88,7 +92,9 @@ func (x Exclusion) within(w interval) []interval {
 
 // nearest returns a number of an occurrence that lies before t, or 0.
 func (x Exclusion) nearest(t time.Time) int {
-	longest := map[Repeat]time.Duration{EachDay: 25 * time.Hour, EachWeek: 7*24*time.Hour + time.Hour, EachMonth: 31*24*time.Hour + time.Hour}[x.Repeat]
+	longest := map[Repeat]time.Duration{
+		EachDay: 25 * time.Hour, EachWeek: 7*24*time.Hour + time.Hour, EachMonth: 31*24*time.Hour + time.Hour,
+	}[x.Repeat]
 	if longest == 0 {
 		return 0
 	}

@@ -86,20 +86,14 @@ func (r *Recorder) count(delta []uint64, threshold time.Duration) (good, valid i
 }
 
 func (r *Recorder) sketch(delta []uint64) Sketch {
-	counts := make([]int64, cells)
+	var h Histogram
 	for slot, d := range delta {
 		if slot >= cells {
 			slot = r.splits[slot-cells].cell
 		}
-		counts[slot] += int64(uint32(d))
+		h.Add(Cell{slot, int64(uint32(d))})
 	}
-	var s Sketch
-	for i, n := range counts {
-		if n > 0 {
-			s = append(s, Cell{i, n})
-		}
-	}
-	return s
+	return h.Sketch()
 }
 
 // Flush hands the store what was counted: the minutes that are over, and the present one as far as it has come. A

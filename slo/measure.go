@@ -71,22 +71,26 @@ func (s *State) override(now time.Time) *Override {
 	return last
 }
 
-// questions are the windows of all objectives, asked together. Answers are taken in the order of the questions.
+// questions are the windows of all objectives, asked together, equal ones once. Answers are taken in the order of the
+// questions.
 type questions struct {
 	now        time.Time
 	exclusions []Exclusion
 	spans      []Span
 	parts      []part // of one question: it has as many spans as exclusions leave
+	begun      int    // the first part of the present objective
 	counts     []Count
 	answered   int
 }
 
 type part struct {
+	from     time.Time
 	first, n int
 	excluded time.Duration
 }
 
 func (q *questions) ask(o Objective) {
+	q.begun = len(q.parts)
 	q.window(o, o.Window.From(q.now))
 	q.back(o, forecastOver(o))
 	q.back(o, max(o.absence(), 0))
@@ -101,7 +105,13 @@ func (q *questions) back(o Objective, d time.Duration) {
 }
 
 func (q *questions) window(o Objective, from time.Time) {
-	p, span := part{first: len(q.spans)}, Span{Key: o.Key, Measure: o.Measure(), Slice: o.Slice}
+	for i := len(q.parts) - 1; i >= q.begun; i-- {
+		if q.parts[i].from.Equal(from) {
+			q.parts = append(q.parts, q.parts[i])
+			return
+		}
+	}
+	p, span := part{first: len(q.spans), from: from}, Span{Key: o.Key, Measure: o.Measure(), Slice: o.Slice}
 	whole := interval{from, q.now}
 	p.excluded = whole.to.Sub(whole.from)
 	for _, w := range exclude(whole, o.Key, q.exclusions) {
@@ -226,7 +236,7 @@ func (b *Board) Series(ctx context.Context, k Key, from, to time.Time, step time
 	q := &questions{exclusions: state.Exclusions}
 	var points []Point
 	for at := from; at.Before(to); at = at.Add(step) {
-		q.now = at.Add(step)
+		q.now, q.begun = at.Add(step), len(q.parts)
 		q.window(o, at)
 		points = append(points, Point{From: at})
 	}

@@ -125,7 +125,8 @@ func (p *ReleasePolicy) Check(ctx context.Context) (Release, error) {
 		v.consider(&r.Statuses[i])
 	}
 	if v.Frozen {
-		frozen := fmt.Sprintf("releases are frozen since %s because of %s", v.Since.Format(time.RFC3339), names(r.Freeze.Because))
+		frozen := fmt.Sprintf("releases are frozen since %s because of %s",
+			v.Since.Format(time.RFC3339), names(r.Freeze.Because))
 		v.Reasons = append(append([]string{frozen}, r.reasons(r.Freeze.Because)...), v.Reasons...)
 	}
 	if o := v.Override; o != nil && v.Outcome != tenon.Pass {

@@ -3,7 +3,6 @@ package slo_test
 import (
 	"context"
 	"math/big"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -11,9 +10,6 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/slo"
 )
-
-// soak says whether the long versions of the loops were asked for.
-func soak() bool { return os.Getenv("TENON_SOAK") != "" }
 
 // nearest is the quantile by its definition: the nearest rank.
 func nearest(all []time.Duration, q slo.PPM) time.Duration {

@@ -90,6 +90,30 @@ func (s Sketch) Quantile(q PPM) (time.Duration, bool) {
 	return middle(s[len(s)-1].Index), true
 }
 
+// Histogram adds up sketches. The zero Histogram is empty.
+type Histogram struct{ counts []int64 }
+
+// Add adds a cell. One whose index is no cell's is left out.
+func (h *Histogram) Add(c Cell) {
+	if h.counts == nil {
+		h.counts = make([]int64, cells)
+	}
+	if c.Index >= 0 && c.Index < cells {
+		h.counts[c.Index] += c.Count
+	}
+}
+
+// Sketch returns the sum; nil of nothing.
+func (h *Histogram) Sketch() Sketch {
+	var s Sketch
+	for i, n := range h.counts {
+		if n > 0 {
+			s = append(s, Cell{i, n})
+		}
+	}
+	return s
+}
+
 // MarshalBinary writes the sketch in a few bytes a cell.
 func (s Sketch) MarshalBinary() ([]byte, error) {
 	b, last := make([]byte, 0, 3*len(s)), -1

@@ -50,8 +50,14 @@ func TestWindows(t *testing.T) {
 func TestBadWindowsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, w := range []slo.Window{
-		{}, {Length: -time.Hour}, {Length: 90 * time.Second}, {Length: 93 * day}, {Length: time.Hour, Zone: "UTC"},
-		{Calendar: "year"}, {Calendar: slo.Daily, Length: time.Hour}, {Calendar: slo.Daily, Zone: "Atlantis"},
+		{},
+		{Length: -time.Hour},
+		{Length: 90 * time.Second},
+		{Length: 93 * day},
+		{Length: time.Hour, Zone: "UTC"},
+		{Calendar: "year"},
+		{Calendar: slo.Daily, Length: time.Hour},
+		{Calendar: slo.Daily, Zone: "Atlantis"},
 		{Calendar: slo.Daily, Zone: "Local"},
 	} {
 		require.ErrorIs(t, w.Check(), tenon.ErrInvalid, "%+v", w)
@@ -125,4 +131,25 @@ func TestAnExclusionTakesWholeMinutes(t *testing.T) {
 	x := slo.Exclusion{From: instant(t, "2026-03-01T11:30:59Z"), To: instant(t, "2026-03-01T11:31:01Z"), Reason: "a blink"}
 	require.NoError(t, x.Check())
 	require.Equal(t, 2*time.Minute, excluded(t, x, instant(t, "2026-03-01T12:00:00Z")))
+}
+
+func FuzzExclusion(f *testing.F) {
+	f.Add(int64(1772328600), int64(3600), int64(180), "Europe/Berlin", uint8(1), int64(90))
+	f.Add(int64(1772328600), int64(600), int64(3000), "America/Havana", uint8(2), int64(2999))
+	f.Fuzz(func(t *testing.T, from, seconds, until int64, zone string, repeat uint8, days int64) {
+		x := slo.Exclusion{
+			From: time.Unix(from%4_000_000_000, 0), Repeat: []slo.Repeat{slo.Once, slo.EachDay, slo.EachWeek, slo.EachMonth}[repeat%4],
+			Zone: zone, Reason: "fuzz",
+		}
+		x.To = x.From.Add(time.Duration(seconds%4_000_000) * time.Second)
+		x.Until = x.From.AddDate(0, 0, int(until%4000))
+		if x.Check() != nil {
+			return
+		}
+		at := x.From.Add(time.Duration(days%4000) * day).Truncate(time.Minute)
+		for range 48 { // of two days
+			require.Equal(t, slo.ExcludesPlainly(x, at), slo.Excludes(x, at), "%+v at %s", x, at)
+			at = at.Add(time.Hour)
+		}
+	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/pgtest"
@@ -92,7 +93,9 @@ func database(ctx context.Context, c config) (url string, stop func() error, err
 // sets returns the migrations of tenon's packages and of the platform itself.
 func sets() ([]migrations.Set, error) {
 	files, err := fs.Sub(schema, "schema")
-	return []migrations.Set{migrations.Entitlements, migrations.Flags, migrations.NewSet("transbot", files)}, err
+	return []migrations.Set{
+		migrations.Entitlements, migrations.Flags, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files),
+	}, err
 }
 
 func migrate(ctx context.Context, settings *pgx.ConnConfig) error {
@@ -116,6 +119,8 @@ type platform struct {
 	gate     *entitlements.Gate
 	flags    *flags.Set
 	listener *listenpg.Listener
+	ops      *ops.Desk
+	drills   bool // the demo may be broken on purpose
 	adminKey string
 	timed    billing.Store // store, with the clock that rights are decided by
 	billing  *billing.Desk // nil: nothing is sold
@@ -124,12 +129,12 @@ type platform struct {
 
 func newPlatform(pool *pgxpool.Pool, fake *billing.Fake, logger *slog.Logger) *platform {
 	listener := listenpg.New(pool.Config().ConnConfig, &listenpg.Options{Logger: logger})
-	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Logger: logger})
+	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Notifier: ops.Tell, Logger: logger})
 	timed := billing.NewStore(store, fake)
 	gate := entitlements.NewGate(timed, &entitlements.Options{Logger: logger})
 	return &platform{
 		pool: pool, store: store, timed: timed, gate: gate, flags: newFlags(pool, listener, logger), listener: listener,
-		logger: logger,
+		ops: ops.New(pool, logger), logger: logger,
 	}
 }
 
@@ -145,7 +150,10 @@ func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) erro
 	if err := declareFlags(ctx, p.flags); err != nil {
 		return err
 	}
-	p.adminKey = c.adminKey
+	if err := p.ops.Prepare(ctx); err != nil {
+		return err
+	}
+	p.adminKey, p.drills = c.adminKey, c.demo
 	if !c.demo {
 		return nil
 	}
@@ -160,6 +168,11 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	p.logger.Info("demo filled", "companies", made.Companies, "quotes", made.Quotes, "took", time.Since(now).Round(time.Millisecond))
+	requests, err := p.ops.Seed(ctx, now)
+	if err != nil {
+		return err
+	}
+	p.logger.Info("traffic made up", "requests", requests)
 	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
 	if err != nil {
 		return err
@@ -177,7 +190,7 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 
 func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
-		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, HTTPS: c.https, Billing: p.billing,
-		Logger: p.logger,
+		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, Ops: p.ops, Drills: p.drills,
+		HTTPS: c.https, Billing: p.billing, Logger: p.logger,
 	})
 }

@@ -30,6 +30,9 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	background.run("entitlements gate", p.gate.Run)
 	p.sell(background, listener.Addr())
 	background.run("flags", p.flags.Run)
+	if err := p.watch(background); err != nil {
+		return errors.Join(err, listener.Close(), background.stop())
+	}
 	background.run("http", func(context.Context) error { return ignoreClosed(server.Serve(listener)) })
 	fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr())
 
@@ -42,6 +45,21 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	time.Sleep(c.linger)
 	err = drain(server)
 	return errors.Join(err, background.stop())
+}
+
+// watch starts what keeps an eye on the platform, and in the demo what goes on there.
+func (p *platform) watch(background *group) error {
+	jobs, err := p.ops.Jobs()
+	if err != nil {
+		return err
+	}
+	for name, job := range jobs {
+		background.run(name, job)
+	}
+	if p.drills {
+		background.run("demo traffic", p.ops.Traffic)
+	}
+	return nil
 }
 
 // newServer bounds what a client can take: time, headers and idle connections. Bodies are bounded route by route.

@@ -1,6 +1,7 @@
 drop view tenon.slo_agent_success;
 drop view tenon.slo_quote_latency;
 drop view tenon.slo_uptime;
+drop function tenon.slo_cells(bytea);
 drop function tenon.slo_cell_ms(int);
 drop table tenon.slo_sources;
 drop table tenon.slo_sketches;

@@ -16,12 +16,12 @@ from tenon.notifications n
 where ($1 = '' or n.tenant_id = $1)
   and ($2 = '' or n.destination = $2)
   and ($3 = '' or n.state = $3 or $3 = 'pending' and n.state in ('new', 'queued'))
-order by n.seq
+order by case when $5 then -n.seq else n.seq end
 limit $4`
 
 // List implements [notify.Reviewer].
 func (s *Store) List(ctx context.Context, q notify.Query) ([]notify.Entry, error) {
-	rows, err := s.db.Query(ctx, listSQL, q.Tenant, q.Destination, string(q.State), cmp.Or(q.Limit, 100))
+	rows, err := s.db.Query(ctx, listSQL, q.Tenant, q.Destination, string(q.State), cmp.Or(q.Limit, 100), q.Newest)
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -328,6 +328,8 @@ var reviewRules = []rule{
 			equal(r, "of another", len(r.list(v, notify.Query{Tenant: r.tenant + "-other"})), 0)
 			all.Limit = 2
 			equal(r, "the second of two", r.list(v, all)[1].Notification.Key, "2")
+			all.Newest = true
+			equal(r, "the newest", r.list(v, all)[0].Notification.Key, "3")
 			for _, state := range []notify.State{notify.Dead, notify.Delivered, notify.Pending} {
 				list := r.list(v, notify.Query{Destination: r.destination, State: state})
 				equal(r, "how many are "+string(state), len(list), 1)

@@ -45,7 +45,7 @@ const endSQL = `
 select 'target ' || name || ' ' || version from tenon.slo_targets
 union all select 'version ' || name || ' ' || version from tenon.slo_target_versions
 union all select 'rollup ' || objective || ' ' || minute || ' ' || good || ' ' || valid || ' ' || closed from tenon.slo_rollups
-union all select 'sketch ' || objective || ' ' || minute || ' ' || cells::text || counts::text from tenon.slo_sketches
+union all select 'sketch ' || objective || ' ' || minute || ' ' || encode(cells, 'hex') from tenon.slo_sketches
 union all select 'episode ' || name || ' ' || alert || ' ' || (resolved_at is null) from tenon.slo_episodes
 union all select 'override ' || (body ->> 'reason') || ' ' || (ended_at is null) from tenon.slo_overrides
 union all select 'exclusion ' || (body ->> 'reason') from tenon.slo_exclusions

@@ -186,8 +186,7 @@ with events as (
   group by 1, 2
 ), counted as (
   select minute, sum(good)::bigint as good, sum(n)::bigint as valid,
-    array_agg(cell::smallint order by cell) as cells,
-    array_agg(least(n, 2147483647)::int order by cell) as counts
+    string_agg(int2send(cell::smallint) || int4send(least(n, 2147483647)::int), '' order by cell) as cells
   from celled
   group by minute
 ), faded as (
@@ -200,15 +199,14 @@ with events as (
     and s.instance = $6
     and not exists (select from counted c where c.minute = s.minute)
 ), sketched as (
-  insert into tenon.slo_sketches as s (tenant_id, objective, measure, minute, instance, events, cells, counts)
-  select $3, $4, $5, minute, $6, valid, cells, counts
+  insert into tenon.slo_sketches as s (tenant_id, objective, measure, minute, instance, events, cells)
+  select $3, $4, $5, minute, $6, valid, cells
   from counted
   order by minute
   on conflict (tenant_id, objective, measure, minute, instance) do update
   set events = excluded.events,
-    cells = excluded.cells,
-    counts = excluded.counts
-  where (s.cells, s.counts) is distinct from (excluded.cells, excluded.counts)
+    cells = excluded.cells
+  where s.cells is distinct from excluded.cells
 )`
 
 func (s *Store) countRows(ctx context.Context, tx pgx.Tx, one source, i interval, now time.Time) error {

@@ -66,6 +66,12 @@ func (d document) Scan(src any) error {
 	return nil
 }
 
+// asJSON writes a value as text, which every mode of execution of pgx can send. Our own types always marshal.
+func asJSON(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b)
+}
+
 // Change implements [slo.Store].
 func (s *Store) Change(ctx context.Context, edit slo.Edit) (state *slo.State, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
@@ -123,7 +129,7 @@ set frozen = $1,
 // write stores what differs.
 func write(ctx context.Context, tx pgx.Tx, before, after *slo.State) error {
 	if !reflect.DeepEqual(before.Freeze, after.Freeze) || !before.Evaluated.Equal(after.Evaluated) {
-		if _, err := tx.Exec(ctx, writeStateSQL, after.Freeze, null(after.Evaluated)); err != nil {
+		if _, err := tx.Exec(ctx, writeStateSQL, asJSON(after.Freeze), null(after.Evaluated)); err != nil {
 			return err
 		}
 	}

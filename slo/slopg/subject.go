@@ -88,7 +88,8 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 			return err
 		}
 		for _, table := range tenantTables {
-			tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", subject.Tenant)
+			sql := "delete from tenon." + pgx.Identifier{table}.Sanitize() + " where tenant_id = $1"
+			tag, err := tx.Exec(ctx, sql, subject.Tenant)
 			if err != nil {
 				return err
 			}

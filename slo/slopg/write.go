@@ -44,10 +44,10 @@ func writeObjectives(ctx context.Context, tx pgx.Tx, before, after *slo.State) e
 			kind = "rolling"
 		}
 		if _, err := tx.Exec(ctx, putTargetSQL, o.Tenant, o.Name, int64(o.Target), o.Window.Period().Microseconds(), o.CreatedAt,
-			string(o.Kind), threshold, unit, kind, o.Version, o.Measure(), o); err != nil {
+			string(o.Kind), threshold, unit, kind, o.Version, o.Measure(), asJSON(o)); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, putVersionSQL, o.Tenant, o.Name, o.CreatedAt, o.Version, o)
+		_, err := tx.Exec(ctx, putVersionSQL, o.Tenant, o.Name, o.CreatedAt, o.Version, asJSON(o))
 		return err
 	}
 	gone := func(o slo.Objective) error {
@@ -85,7 +85,7 @@ where tenant_id = $1
 
 func writeExclusions(ctx context.Context, tx pgx.Tx, before, after *slo.State) error {
 	put := func(x slo.Exclusion) error {
-		_, err := tx.Exec(ctx, putExclusionSQL, x.Tenant, x.ID, x)
+		_, err := tx.Exec(ctx, putExclusionSQL, x.Tenant, x.ID, asJSON(x))
 		return err
 	}
 	gone := func(x slo.Exclusion) error {
@@ -104,7 +104,7 @@ set resolved_at = excluded.resolved_at,
 
 func writeEpisodes(ctx context.Context, tx pgx.Tx, before, after *slo.State) error {
 	put := func(e slo.Episode) error {
-		_, err := tx.Exec(ctx, putEpisodeSQL, e.Tenant, e.ID, e.Name, string(e.Alert), e.OpenedAt, null(e.ResolvedAt), e)
+		_, err := tx.Exec(ctx, putEpisodeSQL, e.Tenant, e.ID, e.Name, string(e.Alert), e.OpenedAt, null(e.ResolvedAt), asJSON(e))
 		return err
 	}
 	gone := func(e slo.Episode) error { return fmt.Errorf("the edit took away the episode %s, which is open", e.ID) }
@@ -120,7 +120,7 @@ set ended_at = excluded.ended_at,
 
 func writeOverrides(ctx context.Context, tx pgx.Tx, before, after *slo.State) error {
 	put := func(o slo.Override) error {
-		_, err := tx.Exec(ctx, putOverrideSQL, o.ID, o.Until, null(o.EndedAt), o)
+		_, err := tx.Exec(ctx, putOverrideSQL, o.ID, o.Until, null(o.EndedAt), asJSON(o))
 		return err
 	}
 	gone := func(o slo.Override) error {

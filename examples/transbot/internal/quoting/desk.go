@@ -12,6 +12,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 )
 
 // The features that quoting uses up.
@@ -37,7 +38,7 @@ func NewDesk(pool *pgxpool.Pool, gate *entitlements.Gate, logger *slog.Logger) *
 
 // gateIn returns the gate as part of a transaction: what it counts holds when tx commits.
 func (d *Desk) gateIn(tx pgx.Tx) *entitlements.Gate {
-	return d.gate.WithStore(entitlementspg.New(tx, nil))
+	return d.gate.WithStore(entitlementspg.New(tx, &entitlementspg.Options{Notifier: ops.Tell}))
 }
 
 // standing is what is left of the company's rates, for an answer that uses nothing. It is read from the database: the

@@ -12,6 +12,8 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementshttp"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/slo/slohttp"
 )
 
 // apiAccess is counted for each call that works with quotes.
@@ -36,7 +38,8 @@ func (s *Server) api() http.Handler {
 	mux.Handle("GET /api/quotes/{id}", rates(s.metered(s.getQuote)))
 	mux.Handle("POST /api/quotes", rates(s.metered(s.createQuote)))
 	mux.Handle("POST /api/quotes/bulk", rates(bulk(s.metered(s.createQuotes))))
-	return s.bearer(mux)
+	mux.Handle("GET /api/slo/current", slohttp.Named(s.Ops.Board, ops.Named, &slohttp.Options{Logger: s.Logger}))
+	return s.bearer(slohttp.Record(s.ailing(mux), s.Ops.Observe))
 }
 
 // bearer lets the holder of an API key through, as the caller, and nobody else.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/slo/slohttp"
 )
 
 // maxForm bounds the body of a form, in bytes.
@@ -30,8 +31,12 @@ func (s *Server) pages() http.Handler {
 	mux.HandleFunc("POST /companies/{company}/overrides/remove", s.form(s.staff(s.removeOverride)))
 	s.addBilling(mux)
 	s.flagPages(mux)
+	mux.HandleFunc("GET /slo", s.signedIn(s.staff(s.sloPage)))
+	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
+	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))
+	mux.HandleFunc("POST /slo/override/revoke", s.form(s.staff(s.revokeOverride)))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.failPage(w, r, tenon.ErrNotFound) })
-	return http.NewCrossOriginProtection().Handler(mux)
+	return slohttp.Record(http.NewCrossOriginProtection().Handler(mux), s.Ops.Observe)
 }
 
 // signedIn lets somebody who is signed in through, as the caller, and shows others the way in. A page of another

@@ -16,6 +16,7 @@ import (
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/flags"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	Gate     *entitlements.Gate    // over Store
 	Flags    *flags.Set            // says what is switched on for whom
 	AdminKey string                // opens the staff's pages; empty: nobody can
+	Ops      *ops.Desk             // counts what the service promises
+	Drills   bool                  // the staff may break the service on purpose
 	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
 	Billing  *billing.Desk         // nil: nothing is sold
 	Logger   *slog.Logger

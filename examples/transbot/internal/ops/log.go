@@ -1,0 +1,174 @@
+package ops
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/slo/slohttp"
+)
+
+// logged bounds what waits to be written, and logEvery how long.
+const (
+	logged   = 10_000
+	logEvery = 200 * time.Millisecond
+)
+
+// request is a row of api_requests.
+type request struct {
+	company, route string
+	at             time.Time
+	status         int
+	took           time.Duration
+}
+
+// Log writes requests down, many at a time, so that no request waits for it. What is in memory when the process dies is
+// lost, and so is what comes while too much waits.
+type Log struct {
+	pool    *pgxpool.Pool
+	logger  *slog.Logger
+	waiting chan request
+}
+
+func newLog(pool *pgxpool.Pool, logger *slog.Logger) *Log {
+	return &Log{pool: pool, logger: logger, waiting: make(chan request, logged)}
+}
+
+// Observe takes note of a request that was answered.
+func (d *Desk) Observe(o slohttp.Observation) {
+	if _, counts := o.Outcome(); !counts {
+		return
+	}
+	if o.Panicked {
+		o.Status = 500
+	}
+	c, _ := tenon.CallerFrom(o.Request.Context())
+	select {
+	case d.log.waiting <- request{company: c.Tenant, route: o.Route, at: o.Started.Add(o.Duration), status: o.Status, took: o.Duration}:
+	default:
+		d.logger.Warn("request not logged: too many wait")
+	}
+}
+
+// Run writes until ctx is done, and then what still waits.
+func (l *Log) Run(ctx context.Context) error {
+	tick := time.NewTicker(logEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			return l.write(ctx, l.take())
+		case <-tick.C:
+			if err := l.write(ctx, l.take()); err != nil && ctx.Err() == nil {
+				l.logger.Warn("requests not logged", "err", err)
+			}
+		}
+	}
+}
+
+// take returns what waits.
+func (l *Log) take() (list []request) {
+	for {
+		select {
+		case r := <-l.waiting:
+			list = append(list, r)
+		default:
+			return list
+		}
+	}
+}
+
+// The routes that make quotes.
+var quoteRoutes = map[string]bool{"POST /api/quotes": true, "POST /companies/{company}/quotes": true}
+
+// bulkRoute is the one whose work an agent does.
+const bulkRoute = "POST /api/quotes/bulk"
+
+// write keeps requests; those for quotes, and the tasks behind jobs, in tables of their own as well.
+func (l *Log) write(ctx context.Context, list []request) error {
+	var r rows
+	for _, one := range list {
+		r.request(one)
+		if quoteRoutes[one.route] && one.status != 401 {
+			r.quote(one)
+		}
+		if one.route == bulkRoute && (one.status < 400 || one.status >= 500) {
+			r.task(task{company: one.company, created: one.at.Add(-one.took), started: one.at.Add(-one.took), ended: one.at, failed: one.status >= 500})
+		}
+	}
+	return r.copy(ctx, l.pool)
+}
+
+// task is a row of agent_tasks. One that has not started or ended has a zero instant there.
+type task struct {
+	company                 string
+	created, started, ended time.Time
+	failed                  bool
+}
+
+// rows are for all three tables.
+type rows struct{ requests, quotes, tasks [][]any }
+
+func (r *rows) request(one request) {
+	r.requests = append(r.requests, []any{one.company, tenon.NewID(one.at), one.at, one.route, one.status, millis(one.took)})
+}
+
+func (r *rows) quote(one request) {
+	r.quotes = append(r.quotes, []any{one.company, tenon.NewID(one.at), one.at, one.status, millis(one.took)})
+}
+
+func (r *rows) task(t task) {
+	status := "queued"
+	switch {
+	case !t.ended.IsZero() && t.failed:
+		status = "failed"
+	case !t.ended.IsZero():
+		status = "succeeded"
+	case !t.started.IsZero():
+		status = "running"
+	}
+	r.tasks = append(r.tasks, []any{
+		t.company, tenon.NewID(t.created), "rate_lanes", t.created, orNull(t.started), orNull(t.ended), status,
+	})
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func millis(d time.Duration) float64 { return max(float64(d)/float64(time.Millisecond), 0) }
+
+// copy writes all rows in one transaction.
+func (r *rows) copy(ctx context.Context, pool *pgxpool.Pool) error {
+	if len(r.requests)+len(r.quotes)+len(r.tasks) == 0 {
+		return nil
+	}
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		for _, into := range []struct {
+			table   string
+			columns []string
+			rows    [][]any
+		}{
+			{"api_requests", []string{"company_id", "id", "at", "route", "status", "response_ms"}, r.requests},
+			{"quote_requests", []string{"company_id", "id", "at", "status", "response_ms"}, r.quotes},
+			{"agent_tasks", []string{"company_id", "id", "kind", "created_at", "started_at", "ended_at", "status"}, r.tasks},
+		} {
+			if len(into.rows) == 0 {
+				continue
+			}
+			if _, err := tx.CopyFrom(ctx, pgx.Identifier{"public", into.table}, into.columns, pgx.CopyFromRows(into.rows)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
