@@ -113,7 +113,8 @@ func checkCall(key Key, n int64) error {
 
 // Refund gives back the d.Cost units that a decision took, or fewer when Cost was lowered since. Units count where they
 // were taken: what does not count any more, because its window has passed, is not given back a second time. A
-// Concurrency limit is freed so. A decision that took nothing gives nothing back.
+// Concurrency limit is freed so. A decision that took nothing gives nothing back. Refunding a decision twice gives back
+// twice.
 func (l *Limiter) Refund(ctx context.Context, key Key, d Decision) error {
 	if err := checkCall(key, d.Cost); err != nil {
 		return err
