@@ -54,13 +54,15 @@ end
 
 -- used drops cells that count no more and returns the units of the others.
 local function used(l, s, now)
-  local oldest, units, first, size = floor(now / l.step) - cells, 0, 2, #s
+  local size = #s
+  if size == 1 then return 0 end
+  local oldest, units, first = floor(now / l.step) - cells, 0, 2
   while first < size and s[first] < oldest do first = first + 2 end
-  for i = first, size, 2 do
-    units = units + s[i + 1]
-    s[i + 2 - first], s[i + 3 - first] = s[i], s[i + 1]
+  if first > 2 then
+    for i = first, size do s[i + 2 - first] = s[i] end
+    for i = size, size + 3 - first, -1 do s[i] = nil end
   end
-  for i = size, size + 3 - first, -1 do s[i] = nil end
+  for i = 3, size + 2 - first, 2 do units = units + s[i] end
   return units
 end
 
@@ -77,7 +79,7 @@ end
 
 local function left(l, count, now)
   if l.kind == bucket then return room(l, count, now) end
-  return max(l.max - count, 0)
+  return count < l.max and l.max - count or 0
 end
 
 local function freed(l, cell) return (cell + cells + 1) * l.step end
@@ -113,13 +115,14 @@ local function charge(l, s, count, now, units, lapse, leased)
   elseif l.kind == concurrency then
     lapse = 0
   end
-  local cell, i = floor((now + lapse) / l.step), #s + 1
+  local cell, size = floor((now + lapse) / l.step), #s
+  local i = size + 1
   while i > 2 and s[i - 2] > cell do i = i - 2 end
   if i > 2 and s[i - 2] == cell then
     s[i - 1] = s[i - 1] + units
   else
-    table.insert(s, i, units)
-    table.insert(s, i, cell)
+    for j = size, i, -1 do s[j + 2] = s[j] end
+    s[i], s[i + 1] = cell, units
   end
   return count, lapse
 end
@@ -170,7 +173,9 @@ local ls, ss, ks, counts = {}, {}, {}, {}
 
 local function settle(kind, n, least, lapse, taken, count)
   local now = server
-  for i = 1, count do now = max(now, ss[i][1]) end
+  for i = 1, count do
+    if ss[i][1] > now then now = ss[i][1] end
+  end
   for i = 1, count do
     local l, s = ls[i], ss[i]
     if l.kind == calendar and not period(l, s, now) then return answer(2, 0, i, 0, 0, 0, 0, now) end
@@ -184,13 +189,15 @@ local function settle(kind, n, least, lapse, taken, count)
   local asks, units, granted, index, wait = kind == take or kind == peek, n, 0, 1, -1
   if asks then
     for i = 1, count do
-      local l, may = ls[i], min(left(ls[i], counts[i], now), n)
-      if l.kind == bucket and may > least then -- more only where that leaves them all of lapse
+      local l, may = ls[i], left(ls[i], counts[i], now)
+      if l.kind == bucket and units > least and may > least then -- more only where that leaves them all of lapse
         may = max(min(may, room(l, max(counts[i], now + lapse), now)), least)
       end
-      local after = may < least and retry(l, ss[i], counts[i], now, least) or -1
-      if after > wait then index, wait = i, after end
-      units = min(units, may)
+      if may < least then
+        local after = retry(l, ss[i], counts[i], now, least)
+        if after > wait then index, wait = i, after end
+      end
+      if may < units then units = may end
     end
     granted = units >= least and 1 or 0
     if granted == 1 or wait >= unknown then wait = 0 end
@@ -206,7 +213,7 @@ local function settle(kind, n, least, lapse, taken, count)
       local may
       s[1], changed[ks[i]] = now, l
       counts[i], may = charge(l, s, counts[i], now, units, lapse, n > least)
-      lasts = min(lasts, may)
+      if may < lasts then lasts = may end
     elseif kind == refund then
       s[1], changed[ks[i]] = now, l
       counts[i] = give_back(l, s, counts[i], now, n, taken, lapse)
@@ -218,17 +225,24 @@ local function settle(kind, n, least, lapse, taken, count)
     if refused and i == index or not refused and (remaining < 0 or rest < remaining) then
       index, remaining = i, rest
     end
-    after = max(after, reset(l, s, counts[i], now))
+    local free = reset(l, s, counts[i], now)
+    if free > after then after = free end
   end
   answer(granted, units, index, remaining, max(wait, 0), after, lasts, now)
 end
 
 for _ = 1, read() do
-  local kind, n, least, lapse, taken, count = read(), read(), read(), read(), read(), read()
+  local kind, n, least, lapse, taken, count = unpack(input, at + 1, at + 6)
+  at = at + 6
   for i = 1, count do
-    local k = read()
-    states[k] = states[k] or raw[k] and cmsgpack.unpack(raw[k]) or {0}
-    ks[i], ss[i], ls[i] = k, states[k], limits[read()]
+    local k = input[at + 1]
+    local s = states[k]
+    if not s then
+      s = raw[k] and cmsgpack.unpack(raw[k]) or {0}
+      states[k] = s
+    end
+    ks[i], ss[i], ls[i] = k, s, limits[input[at + 2]]
+    at = at + 2
   end
   settle(kind, n, least, lapse, taken, count)
 end
