@@ -113,7 +113,8 @@ func checkCall(key Key, n int64) error {
 
 // Refund gives back the d.Cost units that a decision took, or fewer when Cost was lowered since. Units count where they
 // were taken: what does not count any more, because its window has passed, is not given back a second time. A
-// Concurrency limit is freed so. A decision that took nothing gives nothing back.
+// Concurrency limit is freed so. A decision that took nothing gives nothing back. Refunding a decision twice gives back
+// twice.
 func (l *Limiter) Refund(ctx context.Context, key Key, d Decision) error {
 	if err := checkCall(key, d.Cost); err != nil {
 		return err
@@ -127,6 +128,46 @@ func (l *Limiter) Refund(ctx context.Context, key Key, d Decision) error {
 	}
 	l.local.refund(key.hash(l.local.seed), rules, d.Cost, d.at)
 	return nil
+}
+
+// Release gives back what a decision took under Concurrency limits, and leaves what it took under others: for what has
+// ended, where Refund is for what was not done.
+func (l *Limiter) Release(ctx context.Context, key Key, d Decision) error {
+	if err := checkCall(key, d.Cost); err != nil {
+		return err
+	}
+	if !d.Allowed || d.at == 0 || d.Cost == 0 {
+		return nil
+	}
+	rules := inFlight(l.rulesOf(ctx, key))
+	switch {
+	case len(rules) == 0:
+		return nil
+	case l.shared != nil:
+		return l.shared.refund(ctx, key, rules, d)
+	}
+	l.local.refund(key.hash(l.local.seed), rules, d.Cost, d.at)
+	return nil
+}
+
+// inFlight returns the Concurrency rules among rules.
+func inFlight(rules []*rule) (found []*rule) {
+	for _, r := range rules {
+		if r.Algorithm == Concurrency {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// Limits returns the limits of key: those of Options.LimitsOf, or of NewLimiter.
+func (l *Limiter) Limits(ctx context.Context, key Key) []Limit {
+	rules := l.rulesOf(ctx, key)
+	limits := make([]Limit, len(rules))
+	for i, r := range rules {
+		limits[i] = r.Limit
+	}
+	return limits
 }
 
 // Reset forgets what was taken under key.

@@ -257,6 +257,22 @@ func TestInFlightIsFreedByARefundAndForgotten(t *testing.T) {
 	})
 }
 
+func TestAReleaseGivesBackWhatIsInFlightAlone(t *testing.T) {
+	t.Parallel()
+	limits := []ratelimit.Limit{ratelimit.InFlight(1, time.Hour), ratelimit.PerMinute(3)}
+	everyLimiter(t, limits, func(t *testing.T, lim *ratelimit.Limiter) {
+		for range 3 {
+			d := take(t, lim, 1)
+			require.True(t, d.Allowed)
+			require.Equal(t, limits[0].Policy(), take(t, lim, 1).Policy)
+			require.NoError(t, lim.Release(t.Context(), key, d))
+		}
+		require.Equal(t, limits[1].Policy(), take(t, lim, 1).Policy)
+		require.NoError(t, lim.Release(t.Context(), key, ratelimit.Decision{}))
+		require.Equal(t, limits, lim.Limits(t.Context(), key))
+	})
+}
+
 func TestPeekTakesNothing(t *testing.T) {
 	t.Parallel()
 	everyLimiter(t, []ratelimit.Limit{ratelimit.PerMinute(3)}, func(t *testing.T, lim *ratelimit.Limiter) {

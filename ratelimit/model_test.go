@@ -93,7 +93,7 @@ func requireExact(t *testing.T, lim *ratelimit.Limiter, d ratelimit.Decision, n 
 	require.NoError(t, err)
 	require.False(t, early.Allowed)
 	require.Equal(t, time.Duration(1), early.RetryAfter)
-	time.Sleep(1)
+	time.Sleep(time.Nanosecond)
 	due, err := lim.Peek(t.Context(), key, n)
 	require.NoError(t, err)
 	require.True(t, due.Allowed)
@@ -172,8 +172,8 @@ func FuzzTake(f *testing.F) {
 				require.LessOrEqual(t, log.since(window), int64(limit))
 				if b >= 168 && len(log.taken) > 0 {
 					e := &log.taken[len(log.taken)-1]
+					e.decision.Cost, e.units = e.units, 0 // once: nobody can tell a second time
 					require.NoError(t, lim.Refund(t.Context(), k, e.decision))
-					e.units = 0
 				}
 			}
 		})

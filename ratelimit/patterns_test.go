@@ -3,7 +3,6 @@ package ratelimit_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,12 +96,13 @@ func TestNoWindowExceedsItsBound(t *testing.T) {
 
 func TestNoWindowExceedsItsBoundWhateverComes(t *testing.T) {
 	t.Parallel()
-	n := int64(12)
-	if os.Getenv("TENON_SOAK") != "" {
-		n = 120
-	}
-	const seeds, parts = 1000, 8
+	n := int64(soak(12, 120))
+	const parts = 8
 	for kind, newLimiter := range makers() {
+		seeds := 1000
+		if kind != "in_process" { // whose windows are those of the suite
+			seeds = soak(100, 1000)
+		}
 		for part := range parts {
 			t.Run(fmt.Sprintf("%s/%d", kind, part), func(t *testing.T) {
 				t.Parallel()

@@ -93,7 +93,7 @@ func TestBatchesInAnyOrderNeitherLoseNorWaitForEachOther(t *testing.T) {
 				var ops []ratelimit.Op
 				for k := range keys {
 					name := fmt.Sprint((k*(2*c+1) + r) % keys)
-					ops = append(ops, take(ratelimit.Key{Tenant: "t", Name: name}, 1, hour, ratelimit.PerDay(1e6, nil)))
+					ops = append(ops, take(ratelimit.Key{Tenant: "t", Name: name}, 1, hour, ratelimit.PerMonth(1e6, nil)))
 				}
 				if _, err := s.Settle(t.Context(), ops); err != nil {
 					t.Errorf("settle: %v", err)
@@ -137,7 +137,7 @@ func TestExportAndErase(t *testing.T) {
 	pool := database(t)
 	s := ratelimitpg.New(pool, nil)
 	settle(t, s,
-		take(ratelimit.Key{Tenant: "acme", Name: "u"}, 1, hour, ratelimit.Bucket(1, 10)),
+		take(ratelimit.Key{Tenant: "acme", Name: "u"}, 1, hour, ratelimit.Bucket(0.001, 10)),
 		take(ratelimit.Key{Tenant: "acme", Name: "v"}, 1),
 		take(ratelimit.Key{Tenant: "bolt", Name: "u"}, 1))
 	exported := func(subject tenon.Subject) (names []string) {

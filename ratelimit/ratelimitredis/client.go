@@ -35,16 +35,29 @@ type answer struct {
 
 // run carries the calls out. A server that does not know the script has not begun, so what it refused is sent again with
 // the script, which it keeps.
+//
+// Calls of one server may name the same keys, so they go one after the other: sent together, one that is refused so
+// would come after the next. Those of a cluster name a key each, and go together.
 func (s *Store) run(ctx context.Context, calls []call) []answer {
 	answers := make([]answer, len(calls))
 	todo := make([]int, len(calls))
 	for i := range todo {
 		todo[i] = i
 	}
+	if !s.single {
+		s.runTogether(ctx, calls, todo, answers)
+		return answers
+	}
+	for i := range todo {
+		s.runTogether(ctx, calls, todo[i:i+1], answers)
+	}
+	return answers
+}
+
+func (s *Store) runTogether(ctx context.Context, calls []call, todo []int, answers []answer) {
 	if todo = s.send(ctx, "evalsha", settleScript.Hash(), calls, todo, answers); len(todo) > 0 {
 		s.send(ctx, "eval", settleSource, calls, todo, answers)
 	}
-	return answers
 }
 
 // send sends the calls that todo names and returns those of which the script is not known.

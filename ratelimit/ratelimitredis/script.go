@@ -29,6 +29,7 @@ type caller struct {
 	now    time.Time // by our own clock: in which periods of a calendar it may be there
 	fixed  bool      // it is that time there too
 	limits []ratelimit.Limit
+	ids    []string // of the limits
 	keys   map[string]int64
 	call   call
 	ops    []int64
@@ -51,7 +52,8 @@ func (c *caller) add(place int, op ratelimit.Op) {
 	c.ops = append(c.ops, int64(op.Kind), op.N, op.Least, op.Lapse.Microseconds(), taken, int64(len(op.Limits)))
 	base := c.prefix + tag(op.Key)
 	for _, l := range op.Limits {
-		c.ops = append(c.ops, c.key(base+l.ID()), c.limit(l))
+		limit := c.limit(l)
+		c.ops = append(c.ops, c.key(base+c.ids[limit-1]), limit)
 	}
 	c.call.places = append(c.call.places, place)
 }
@@ -74,7 +76,7 @@ func (c *caller) limit(l ratelimit.Limit) int64 {
 			return int64(i + 1)
 		}
 	}
-	c.limits = append(c.limits, l)
+	c.limits, c.ids = append(c.limits, l), append(c.ids, l.ID())
 	return int64(len(c.limits))
 }
 

@@ -54,7 +54,7 @@ func TestManyOperationsAreCarriedOutInOrder(t *testing.T) {
 	s := ratelimitredis.New(redistest.Client(t), &ratelimitredis.Options{Prefix: ours()})
 	var ops []ratelimit.Op
 	for i := range 3000 { // more than one run of the script
-		ops = append(ops, take(ratelimit.Key{Tenant: "t", Name: fmt.Sprint(i % 1500)}, 1, ratelimit.PerHour(1), ratelimit.PerSecond(1e6)))
+		ops = append(ops, take(ratelimit.Key{Tenant: "t", Name: fmt.Sprint(i % 1500)}, 1, ratelimit.PerHour(1), ratelimit.PerMonth(1e6, nil)))
 	}
 	for i, o := range settle(t, s, ops...) {
 		require.Equal(t, i < 1500, o.Granted, i)
@@ -70,7 +70,7 @@ func TestCountsExpireByThemselves(t *testing.T) {
 	s := ratelimitredis.New(client, &ratelimitredis.Options{Prefix: prefix})
 	key := ratelimit.Key{Tenant: "acme", Name: "k"}
 	for _, l := range []ratelimit.Limit{
-		ratelimit.Per(10, time.Second), ratelimit.PerHour(10), ratelimit.Bucket(1, 10), ratelimit.PerDay(10, nil), ratelimit.InFlight(10, time.Minute),
+		ratelimit.PerHour(10), ratelimit.Bucket(0.001, 10), ratelimit.PerMonth(10, nil), ratelimit.InFlight(10, time.Hour),
 	} {
 		o := settle(t, s, take(key, 2, l))[0]
 		left, err := client.PTTL(t.Context(), prefix+"{acme/k}"+l.ID()).Result()
@@ -133,7 +133,7 @@ func TestEraseForgetsATenantOrAUserOfIt(t *testing.T) {
 			s := ratelimitredis.New(client, &ratelimitredis.Options{Prefix: ours()})
 			keys := []ratelimit.Key{{Tenant: "a*"}, {Tenant: "a*", Name: "u"}, {Tenant: "a*", Name: "u2"}, {Tenant: "ab"}, {Tenant: "ab", Name: "u"}, {Name: "u"}}
 			for _, key := range keys {
-				settle(t, s, take(key, 1), take(key, 1, ratelimit.Bucket(1, 100)))
+				settle(t, s, take(key, 1), take(key, 1, ratelimit.Bucket(0.001, 100)))
 			}
 			erase := func(subject tenon.Subject, want int64) {
 				erased, err := s.Erase(t.Context(), subject)
@@ -177,7 +177,7 @@ func TestAllLimitsOfAKeyLieInOneSlot(t *testing.T) {
 	c, client := cluster(t)
 	prefix := ours()
 	s := ratelimitredis.New(client, &ratelimitredis.Options{Prefix: prefix})
-	limits := []ratelimit.Limit{hour, ratelimit.PerDay(9, nil), ratelimit.Bucket(9, 9), ratelimit.InFlight(9, time.Minute)}
+	limits := []ratelimit.Limit{hour, ratelimit.PerMonth(9, nil), ratelimit.Bucket(0.001, 9), ratelimit.InFlight(9, time.Hour)}
 	var ops []ratelimit.Op
 	for i := range 200 {
 		ops = append(ops, take(ratelimit.Key{Tenant: fmt.Sprint("t", i), Name: "}{"}, 1, limits...))

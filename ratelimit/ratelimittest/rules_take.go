@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/transbotai/tenon/ratelimit"
 )
 
@@ -28,7 +26,9 @@ var takeRules = group{"take", []rule{
 		func(r *rig) {
 			r.took(10, perMinute)
 			for _, key := range []ratelimit.Key{
-				{Tenant: r.key.Tenant, Name: "x"}, {Tenant: "x", Name: r.key.Name}, {Name: r.key.Tenant + r.key.Name},
+				{Tenant: r.key.Tenant, Name: "x"},
+				{Tenant: "x", Name: r.key.Name},
+				{Name: r.key.Tenant + r.key.Name},
 				{Tenant: r.key.Tenant + "{a}:é\x00/", Name: r.key.Name},
 			} {
 				o := r.settle(ratelimit.Op{Kind: ratelimit.OpTake, Key: key, Limits: []ratelimit.Limit{perMinute}, N: 1, Least: 1})
@@ -96,9 +96,9 @@ var takeRules = group{"take", []rule{
 		},
 	},
 	{
-		"denies_nothing_under_infinity", "A limit of rate.Inf grants everything beside the others.",
+		"denies_nothing_under_infinity", "A limit that is unlimited grants everything beside the others.",
 		func(r *rig) {
-			r.took(1<<40, ratelimit.Bucket(rate.Inf, 0))
+			r.took(1<<40, ratelimit.NoLimit())
 			o := r.took(10, perMinute, ratelimit.NoLimit())
 			equal(r, "limit", 0, o.Limit)
 		},
