@@ -40,7 +40,7 @@ type stageLine struct {
 func (v rampView) Lines() []stageLine {
 	lines := make([]stageLine, len(v.Stages))
 	for i, stage := range v.Stages {
-		lines[i] = stageLine{Percent: share(stage.Percent), State: "later", When: stage.At}
+		lines[i] = stageLine{Percent: asGiven(stage.Percent), State: "later", When: stage.At}
 		switch {
 		case i < v.Reached-1:
 			lines[i].State, lines[i].Says = "past", "done"
@@ -92,8 +92,8 @@ func (v rampView) Says() string {
 	if !ok {
 		return fmt.Sprintf("not begun, of %d stages", len(v.Stages))
 	}
-	return fmt.Sprintf("stage %d of %d, %s, %s", v.Reached, len(v.Stages), share(present.Percent), v.Is())
+	return fmt.Sprintf("stage %d of %d, %s, %s", v.Reached, len(v.Stages), asGiven(present.Percent), v.Is())
 }
 
-// share writes a share as it was given.
-func share(p float64) string { return strconv.FormatFloat(p, 'f', -1, 64) + " %" }
+// asGiven writes hundredths with the digits that they were given with.
+func asGiven(p float64) string { return strconv.FormatFloat(p, 'f', -1, 64) + " %" }
