@@ -21,7 +21,7 @@ const inTime = 2 * time.Minute
 func TestTheCurrentObjectives(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	key := s.company("acme", "pro")
+	key := s.company("transbotai-demo", "pro") // for which bulk_rating is switched on
 	require.Equal(t, http.StatusUnauthorized, s.ask("", "/api/slo/current", "").status)
 
 	r := s.ask(key, "/api/slo/current", "")
@@ -41,7 +41,7 @@ func TestTheCurrentObjectives(t *testing.T) {
 		r := s.ask(key, "/api/slo/current", "")
 		return r.field(t, "quoteLatency.count.valid") == 3.0 && r.field(t, "agentSuccess.current") == 1.0
 	}, inTime, 100*time.Millisecond)
-	require.Equal(t, 3, scan[int](s, "select count(*) from api_requests where route = 'POST /api/quotes' and company_id = 'acme' and status = 201"))
+	require.Equal(t, 3, scan[int](s, "select count(*) from api_requests where route = 'POST /api/quotes' and company_id = 'transbotai-demo' and status = 201"))
 	require.Zero(t, scan[int](s, "select count(*) from api_requests where status >= 500"))
 }
 
