@@ -10,10 +10,10 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 )
 
-// printer tells people by printing.
-type printer struct{}
+// teller tells people by printing.
+type teller struct{}
 
-func (printer) Notify(_ context.Context, n tenon.Notification) error {
+func (teller) Notify(_ context.Context, n tenon.Notification) error {
 	fmt.Println(n.Kind, n.Tenant, "then", n.Data["then"])
 	return nil
 }
@@ -21,7 +21,7 @@ func (printer) Notify(_ context.Context, n tenon.Notification) error {
 // A trial that ends is told of once for each lead. In Postgres, the store's Run does it.
 func ExampleMemoryStore_RemindOfTrials() {
 	ctx := context.Background()
-	store := entitlements.NewMemoryStore(&entitlements.MemoryOptions{Notifier: printer{}})
+	store := entitlements.NewMemoryStore(&entitlements.MemoryOptions{Notifier: teller{}})
 	gate := entitlements.NewGate(store, nil)
 	if _, err := gate.ApplyCatalog(ctx, freight()); err != nil {
 		log.Fatal(err)
