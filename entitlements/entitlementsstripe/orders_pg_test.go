@@ -33,12 +33,8 @@ func (s *shop) store(db entitlementspg.DB) *entitlementspg.Store {
 // faults are what goes wrong at a statement.
 var faults = []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
 
-const (
-	// maxStatements is more than any work here takes: a fault that never stops to fire is a defect of the test.
-	maxStatements = 80
-	// orderStatements is more than the events of most orders take; past that nothing goes wrong.
-	orderStatements = 40
-)
+// orderStatements is more than the events of most orders take; past that nothing goes wrong.
+const orderStatements = 40
 
 func TestEveryOrderOfSixEventsOnPostgresWithACrashBetweenAnyTwoStatements(t *testing.T) {
 	t.Parallel()
