@@ -36,6 +36,13 @@
 //
 // Check is as old as its Decision's Age says: up to Options.Refresh when [Gate.Run] runs, and Options.MaxAge when not.
 //
+// # Billing
+//
+// A [Biller] sells plans by a payment provider, and the provider's account of a subscription becomes the tenant's
+// entitlement; package entitlementsstripe is one. What an adapter must not forget it keeps in a [BillingStore] and a
+// [UsageOutbox], which the stores of rights are too, so that an event and its effect are one transaction. Trials that end
+// are told of ahead ([TrialReminder]), sold or not.
+//
 // # Stores
 //
 // [MemoryStore] is the readable specification and serves tests; entitlementspg keeps everything in Postgres. Both leave

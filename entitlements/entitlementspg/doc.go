@@ -28,8 +28,9 @@
 // # Connections
 //
 // Group commits use at most Options.Connections of the pool (4), of which all but one may wait for counters that others
-// have locked. Leases and conclusions of billing use one each, and are gathered in the same way. Run uses one. A store never asks the pool while it holds a connection. Everything works through PgBouncer
-// in transaction mode when the pool's exec mode prepares no named statements (pgx.QueryExecModeExec).
+// have locked. Leases and conclusions of billing use one each, and are gathered in the same way. Run uses one. A store
+// never asks the pool while it holds a connection. Everything works through PgBouncer in transaction mode when the pool's
+// exec mode prepares no named statements (pgx.QueryExecModeExec).
 //
 // # Failure
 //

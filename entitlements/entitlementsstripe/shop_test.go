@@ -88,7 +88,7 @@ func newShop(t *testing.T, opts *entitlementstest.BillerOptions) *shop {
 	}
 	s.api.call("POST", "/v1/billing/meters", "display_name=Calls&event_name=calls&default_aggregation[formula]=sum")
 	s.opts = entitlementsstripe.Options{
-		Address: server.URL, Timeout: time.Minute, Rate: rate.Inf, LeaseTTL: time.Second, LeaseWait: 20 * time.Second,
+		Address: server.URL, Timeout: time.Minute, Rate: rate.Inf, LeaseTTL: time.Minute, LeaseWait: time.Minute,
 		Attempts: 1000, Every: 10 * time.Millisecond, Meters: []entitlementsstripe.Meter{{Name: calls, Event: "calls"}},
 	}
 	return s
