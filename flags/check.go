@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
 )
@@ -89,8 +90,8 @@ func checkText(path, text string, limit int) error {
 	if len(text) > limit {
 		return tenon.Invalid(path, "longer than %d bytes", limit)
 	}
-	if strings.ContainsRune(text, 0) {
-		return tenon.Invalid(path, "must not contain a zero byte")
+	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+		return tenon.Invalid(path, "must be UTF-8 without zero bytes") // Postgres keeps no other text
 	}
 	return nil
 }
