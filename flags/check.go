@@ -2,11 +2,11 @@ package flags
 
 import (
 	"encoding/json"
-	"maps"
 	"math"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
 )
@@ -90,8 +90,8 @@ func checkText(path, text string, limit int) error {
 	if len(text) > limit {
 		return tenon.Invalid(path, "longer than %d bytes", limit)
 	}
-	if strings.ContainsRune(text, 0) {
-		return tenon.Invalid(path, "must not contain a zero byte")
+	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+		return tenon.Invalid(path, "must be UTF-8 without zero bytes") // Postgres keeps no other text
 	}
 	return nil
 }
@@ -358,72 +358,3 @@ func (s *Segment) check() error {
 	}
 	return s.If.check("if")
 }
-
-// onOff are the variants of a bool flag that names none.
-var onOff = []Variant{{"on", json.RawMessage("true")}, {"off", json.RawMessage("false")}}
-
-// variants returns the variants that the flag has, named or not.
-func (d *Definition) variants() []Variant {
-	if len(d.Variants) == 0 && d.Type == TypeBool {
-		return onOff
-	}
-	return d.Variants
-}
-
-func (d *Definition) fallback() string {
-	if d.Default == "" && d.Type == TypeBool {
-		return "off"
-	}
-	return d.Default
-}
-
-func (d *Definition) serve() Serve {
-	if len(d.Rollout.Serve) == 0 && d.Type == TypeBool {
-		return Only("on")
-	}
-	return d.Rollout.Serve
-}
-
-func (d *Definition) salt() string {
-	if d.Salt == "" {
-		return d.Key
-	}
-	return d.Salt
-}
-
-func (d *Definition) variantSalt() string {
-	if d.VariantSalt == "" {
-		return d.salt() + "/variant"
-	}
-	return d.VariantSalt
-}
-
-// clone returns a copy that shares nothing with d that a caller may change.
-func (d *Definition) clone() Definition {
-	c, err := copyOf(d)
-	if err != nil {
-		return *d // it was read from JSON, so it can be written
-	}
-	c.Version = d.Version
-	return c
-}
-
-func (s *Segment) clone() Segment {
-	c, err := copyOf(s)
-	if err != nil {
-		return *s
-	}
-	c.Version = s.Version
-	return c
-}
-
-func copyOf[T any](v *T) (T, error) {
-	var c T
-	b, err := json.Marshal(v)
-	if err == nil {
-		err = json.Unmarshal(b, &c)
-	}
-	return c, err
-}
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,7 +1,6 @@
 package flags
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -78,11 +77,4 @@ func (c *compiled) variantFor(snap *snapshot, w *Who) string {
 		return ""
 	}
 	return c.variants[o.variant].name
-}
-
-// Equal says whether two definitions are the same but for their versions.
-func (d Definition) Equal(other Definition) bool {
-	a, errA := canonical(d)
-	b, errB := canonical(other)
-	return errA == nil && errB == nil && bytes.Equal(a, b)
 }

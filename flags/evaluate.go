@@ -151,12 +151,17 @@ func detail[T any](s *Set, h *handle, w *Who, def T, values func(*variant) (T, b
 	return d
 }
 
-// All evaluates every flag for w, by key.
+// All evaluates every flag for w, by key and at one revision. It marks and exposes nothing: who asks for all, a front end,
+// does not use all.
 func (s *Set) All(w *Who) []Detail[any] {
 	snap := s.live.Load()
 	all := make([]Detail[any], 0, len(snap.flags))
 	for _, key := range snap.keys() {
-		all = append(all, s.Evaluate(key, w))
+		d := s.peek(snap, snap.flags[key], w)
+		if v, ok := s.fixed[key]; ok {
+			d = Detail[any]{Key: key, Value: v, Reason: ReasonStatic, Cause: CauseFixed, Rule: -1}
+		}
+		all = append(all, d)
 	}
 	return all
 }

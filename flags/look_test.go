@@ -1,6 +1,7 @@
 package flags_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 
@@ -52,6 +53,29 @@ func TestAsksNamesEveryAttributeThatAnAnswerMayDependOn(t *testing.T) {
 	}, "")
 	require.NoError(t, err)
 	require.Contains(t, asks("all"), "account", "a prerequisite that changed changes what is asked")
+}
+
+func TestAllExposesNothingAndFollowsWhatIsFixed(t *testing.T) {
+	t.Parallel()
+	set := flags.NewSet(flags.NewMemoryStore(nil), &flags.Options{Exposures: &flags.Exposures{
+		Buffer: 1, Sink: func(context.Context, []flags.Exposure) error { return nil },
+	}})
+	for _, key := range []string{"alpha", "beta"} {
+		require.NoError(t, set.Declare(t.Context(), flags.Definition{Key: key, Type: flags.TypeBool}))
+	}
+	values := func(s *flags.Set) (all []any) {
+		for _, d := range s.All(&flags.Who{Tenant: "acme"}) {
+			all = append(all, d.Value)
+		}
+		return all
+	}
+	require.Equal(t, []any{false, false}, values(set))
+	require.Equal(t, []any{false, true}, values(set.Fix("beta", true)))
+	require.Zero(t, set.Stats().Dropped)
+	for range 2 {
+		set.Evaluate("beta", &flags.Who{Tenant: "acme"})
+	}
+	require.EqualValues(t, 1, set.Stats().Dropped, "one evaluation finds no room")
 }
 
 func TestWhatWasLookedUpIsOfOneRevision(t *testing.T) {

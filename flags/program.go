@@ -88,7 +88,14 @@ func (t *test) holds(w *Who) bool {
 		return t.holdsSpecial(w)
 	}
 	a := w.find(t.attr)
-	return a != nil && t.compare(a)
+	switch {
+	case a == nil:
+		return false
+	case t.op == opText: // the most frequent, without a call
+		return a.kind == attrText && a.text == t.text
+	default:
+		return t.compare(a)
+	}
 }
 
 func (t *test) holdsSpecial(w *Who) bool {

@@ -20,9 +20,6 @@ func (s *Set) Run(ctx context.Context) error {
 	if _, ok := tenon.CallerFrom(ctx); !ok {
 		ctx = tenon.WithCaller(ctx, tenon.Caller{Actor: runner})
 	}
-	if err := s.Load(ctx); err != nil && ctx.Err() == nil {
-		s.options.Logger.Warn("flags not loaded", "err", err)
-	}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.follow(ctx) })
 	wg.Go(func() { s.every(ctx, s.options.Every, "ramps not moved", s.tend) })
@@ -34,7 +31,8 @@ func (s *Set) Run(ctx context.Context) error {
 	return s.drain(ctx)
 }
 
-// follow loads what is new whenever it is told, and every Options.Refresh.
+// follow loads what is new whenever it is told, and every Options.Refresh. It listens before it loads for the first time,
+// so that it misses nothing in between.
 func (s *Set) follow(ctx context.Context) {
 	told := make(chan struct{}, 1)
 	if w, ok := s.store.Store.(Watcher); ok {
@@ -52,15 +50,15 @@ func (s *Set) follow(ctx context.Context) {
 	tick := time.NewTicker(s.options.Refresh)
 	defer tick.Stop()
 	for {
+		if err := s.Load(ctx); err != nil && ctx.Err() == nil {
+			s.options.Logger.Warn("flags not refreshed", "err", err)
+		}
 		s.saveCopy()
 		select {
 		case <-ctx.Done():
 			return
 		case <-told:
 		case <-tick.C:
-		}
-		if err := s.Load(ctx); err != nil && ctx.Err() == nil {
-			s.options.Logger.Warn("flags not refreshed", "err", err)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	nearLoops = 2_000_000 // of what takes nanoseconds
+	nearLoops = 4_000_000 // of what takes nanoseconds
 	peerLoops = 100_000   // of what takes more
 )
 

@@ -21,50 +21,41 @@ type events struct {
 	out chan of.Event
 
 	mu      sync.Mutex
-	pending pending
-	wake    chan struct{} // has one element when something is pending
+	changed []string      // keys of flags that nobody was told of, in order
+	wake    chan struct{} // has one element when there may be something to tell
 	stop    func()        // of the goroutine that sends; nil when there is none
-}
-
-// pending is what is to be told.
-type pending struct {
-	status  flags.Status // empty: it did not change
-	changed bool
-	keys    []string
 }
 
 func newEvents() *events {
 	return &events{out: make(chan of.Event), wake: make(chan struct{}, 1)}
 }
 
-// put adds what the set tells to what is pending.
-func (e *events) put(status flags.Status, changed []string) {
-	e.mu.Lock()
-	e.pending.status = status
+// put adds the keys of flags that changed; none where it is the status alone.
+func (e *events) put(changed []string) {
 	if len(changed) > 0 {
-		e.pending.changed = true
-		e.pending.keys = slices.Compact(slices.Sorted(slices.Values(append(e.pending.keys, changed...))))
+		e.mu.Lock()
+		e.changed = slices.Compact(slices.Sorted(slices.Values(append(e.changed, changed...))))
+		e.mu.Unlock()
 	}
-	e.mu.Unlock()
 	select {
 	case e.wake <- struct{}{}:
 	default: // it is awake already
 	}
 }
 
-func (e *events) take() pending {
+func (e *events) take() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p := e.pending
-	e.pending = pending{}
-	return p
+	changed := e.changed
+	e.changed = nil
+	return changed
 }
 
 // after is when, from its start, the status is told again when it is not what OpenFeature believes: that writes down what
 // Init returned at a time that nobody is told, and an event that comes before is lost.
 var after = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second, 10 * time.Second}
 
-// teller sends what is pending.
+// teller sends events.
 type teller struct {
 	*events
 	name   string
@@ -72,7 +63,7 @@ type teller struct {
 	known  flags.Status // what OpenFeature believes
 }
 
-// run tells what is pending until ctx is done.
+// run tells what there is to tell until ctx is done.
 func (t *teller) run(ctx context.Context) {
 	said := t.known
 	again := time.NewTimer(after[0])
@@ -82,30 +73,32 @@ func (t *teller) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-again.C:
+			if t.status() != said {
+				t.known = said
+			}
 			if round++; round < len(after) {
 				again.Reset(after[round])
 			}
-			t.known = said
-			t.put(t.status(), nil)
-			continue
 		case <-t.wake:
 		}
-		if !t.tell(ctx, t.take()) {
+		if !t.tell(ctx) {
 			return
 		}
 	}
 }
 
-// tell sends an event for what changed, and one for the status when that is news.
-func (t *teller) tell(ctx context.Context, p pending) bool {
-	if p.changed && !t.send(ctx, changedEvent(p.keys)) {
+// tell sends an event for what changed, and one for the present status when that is news. Whoever changes the status
+// wakes the teller afterwards, so that none is missed.
+func (t *teller) tell(ctx context.Context) bool {
+	if changed := t.take(); len(changed) > 0 && !t.send(ctx, changedEvent(changed)) {
 		return false
 	}
-	if p.status == "" || p.status == t.known {
+	status := t.status()
+	if status == t.known {
 		return true
 	}
-	t.known = p.status
-	return t.send(ctx, statusEvents[p.status])
+	t.known = status
+	return t.send(ctx, statusEvents[status])
 }
 
 func (t *teller) send(ctx context.Context, event of.Event) bool {
@@ -182,7 +175,7 @@ func (p *Provider) start(ready bool) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	unwatch := p.set.Watch(func(v flags.Event) { e.put(v.Status, v.Keys) })
+	unwatch := p.set.Watch(func(v flags.Event) { e.put(v.Keys) })
 	t := &teller{events: e, name: p.options.Name, status: p.set.Status, known: known}
 	go func() {
 		defer close(done)

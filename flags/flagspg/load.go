@@ -10,9 +10,11 @@ import (
 	"github.com/transbotai/tenon/flags"
 )
 
-// loadSQL is one statement, and so one view: the revision stands beside each row, and alone when nothing is newer.
+// loadSQL is one statement, and so one view: the revision stands beside each row, and beside an empty one when nothing
+// is newer.
 const loadSQL = `
-select r.revision, f.kind, f.key, f.version, f.revision, f.body, f.by, f.reason, f.at
+select r.revision, coalesce(f.kind, ''), coalesce(f.key, ''), coalesce(f.version, 0), coalesce(f.revision, 0), f.body,
+  coalesce(f.by, ''), coalesce(f.reason, ''), coalesce(f.at, 'epoch')
 from tenon.flags_revision r
 left join tenon.flags f on f.revision > $1
 order by f.kind, f.key collate "C"`
@@ -28,9 +30,9 @@ func readUpdate(rows pgx.Rows, err error) (flags.Update, error) {
 		return flags.Update{}, err
 	}
 	var u flags.Update
-	var row nullable
+	var row scanned
 	tag, err := pgx.ForEachRow(rows, append([]any{&u.Revision}, row.targets()...), func() error {
-		if row.kind != nil {
+		if row.Key != "" {
 			u.Records = append(u.Records, row.record())
 		}
 		return nil
@@ -44,23 +46,20 @@ func readUpdate(rows pgx.Rows, err error) (flags.Update, error) {
 	return u, nil
 }
 
-// nullable is a row of an outer join.
-type nullable struct {
-	kind, key, by, reason *string
-	version, revision     *int64
-	body                  []byte
-	at                    *time.Time
+// scanned is a row of a table with versions.
+type scanned struct {
+	flags.Record
+	body []byte
+	at   time.Time
 }
 
-func (n *nullable) targets() []any {
-	return []any{&n.kind, &n.key, &n.version, &n.revision, &n.body, &n.by, &n.reason, &n.at}
+func (r *scanned) targets() []any {
+	return []any{&r.Kind, &r.Key, &r.Version, &r.Revision, &r.body, &r.By, &r.Reason, &r.at}
 }
 
-func (n *nullable) record() flags.Record {
-	return flags.Record{
-		Kind: flags.Kind(*n.kind), Key: *n.key, Version: *n.version, Revision: *n.revision,
-		Body: json.RawMessage(n.body), By: *n.by, Reason: *n.reason, At: instant(*n.at),
-	}
+func (r *scanned) record() flags.Record {
+	r.Body, r.At = json.RawMessage(r.body), instant(r.at)
+	return r.Record
 }
 
 const versionsSQL = `
@@ -83,9 +82,9 @@ func (s *Store) Versions(ctx context.Context, q flags.VersionQuery) ([]flags.Rec
 }
 
 func scanRecord(row pgx.CollectableRow) (flags.Record, error) {
-	var n nullable
-	if err := row.Scan(n.targets()...); err != nil {
+	var r scanned
+	if err := row.Scan(r.targets()...); err != nil {
 		return flags.Record{}, err
 	}
-	return n.record(), nil
+	return r.record(), nil
 }

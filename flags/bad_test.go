@@ -1,0 +1,124 @@
+package flags_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon/flags"
+)
+
+// poison writes what no set can read over a flag.
+func poison(t *testing.T, store flags.Store, key string) {
+	t.Helper()
+	u, err := store.Load(t.Context(), 0)
+	require.NoError(t, err)
+	version := int64(1)
+	for _, r := range u.Records {
+		if r.Key == key {
+			version = r.Version + 1
+		}
+	}
+	_, err = store.Write(t.Context(), flags.Write{Base: u.Revision, Records: []flags.Record{
+		{Kind: flags.KindFlag, Key: key, Version: version, Body: json.RawMessage(`{"key":["` + key + `"]}`)},
+	}})
+	require.NoError(t, err)
+}
+
+func TestOneBadRowKeepsItsLastGoodVersion(t *testing.T) {
+	t.Parallel()
+	store := flags.NewMemoryStore(nil)
+	for _, key := range []string{"a", "b", "base"} {
+		put(t, store, onFlag(key, "on"))
+	}
+	needs := onFlag("needs", "on")
+	needs.Prerequisites = []flags.Prerequisite{{Flag: "base", Variants: []string{"on"}}}
+	put(t, store, needs)
+	set := flags.NewSet(store, nil)
+	require.NoError(t, set.Load(t.Context()))
+	poison(t, store, "a")
+	poison(t, store, "needs")
+	put(t, store, onFlag("b", "off"))
+	require.NoError(t, set.Load(t.Context()))
+	on := func(key string) bool { return flags.Bool(key, false).On(t.Context(), set) }
+	require.True(t, on("a"))
+	require.False(t, on("b"))
+	require.True(t, on("needs"))
+	require.Len(t, set.Stats().Faults, 2)
+	require.Contains(t, set.Stats().Faults["flag/a"], "key")
+
+	_, err := set.SetDisabled(t.Context(), "base", true, "")
+	require.NoError(t, err)
+	require.False(t, on("needs"), "the kill switch of a prerequisite reaches the last good version")
+
+	_, err = set.Edit(t.Context(), "a", func(d *flags.Definition) error { d.Default = "off"; return nil }, "repaired")
+	require.NoError(t, err)
+	require.False(t, on("a"), "a good version is live again")
+	require.Len(t, set.Stats().Faults, 1)
+
+	late := flags.NewSet(store, nil)
+	require.NoError(t, late.Load(t.Context()))
+	require.Equal(t, flags.CodeParse, late.Evaluate("needs", &flags.Who{}).Code, "who starts now has no good version")
+	require.Equal(t, true, late.Evaluate("base", &flags.Who{}).Reason == flags.ReasonDisabled)
+}
+
+func TestABadSegmentStopsNoWriteOfAnother(t *testing.T) {
+	t.Parallel()
+	store := flags.NewMemoryStore(nil)
+	set := flags.NewSet(store, nil)
+	segment(t, set, `{"key":"north","if":{"attr":"country","op":"equal","value":"CA"}}`)
+	d := onFlag("f", "off")
+	d.Rules = []flags.Rule{{If: flags.Condition{Segment: "north"}, Serve: flags.Only("on")}}
+	_, err := set.Put(t.Context(), d, "")
+	require.NoError(t, err)
+	_, err = store.Write(t.Context(), flags.Write{Base: set.Revision(), Records: []flags.Record{
+		{Kind: flags.KindSegment, Key: "north", Version: 2, Body: json.RawMessage(`[]`)},
+	}})
+	require.NoError(t, err)
+	canada := &flags.Who{Attrs: []flags.Attr{flags.Text("country", "CA")}}
+	require.NoError(t, set.Load(t.Context()))
+	require.Equal(t, true, set.Evaluate("f", canada).Value, "the last good version of the segment")
+
+	late := flags.NewSet(store, nil)
+	require.NoError(t, late.Load(t.Context()))
+	require.Equal(t, flags.CodeParse, late.Evaluate("f", canada).Code, "there is none for who starts now")
+	segment(t, late, `{"key":"south","if":{"attr":"country","op":"equal","value":"AR"}}`)
+	repaired, err := flags.ParseSegment(strings.NewReader(`{"key":"north","if":{"attr":"country","op":"equal","value":"CA"}}`))
+	require.NoError(t, err)
+	repaired.Version = 2
+	_, err = late.PutSegment(t.Context(), repaired, "repaired")
+	require.NoError(t, err)
+	require.Equal(t, true, late.Evaluate("f", canada).Value)
+	require.Empty(t, late.Stats().Faults)
+}
+
+// TestACycleOfOldAndNewVersionsEnds builds what nobody can write: the last good version of one flag and a newer one of
+// another need each other.
+func TestACycleOfOldAndNewVersionsEnds(t *testing.T) {
+	t.Parallel()
+	store := flags.NewMemoryStore(nil)
+	put(t, store, onFlag("b", "on"))
+	a := onFlag("a", "on")
+	a.Prerequisites = []flags.Prerequisite{{Flag: "b", Variants: []string{"on"}}}
+	put(t, store, a)
+	set := flags.NewSet(store, nil)
+	require.NoError(t, set.Load(t.Context()))
+	poison(t, store, "a")
+	u, err := store.Load(t.Context(), 0)
+	require.NoError(t, err)
+	body := `{"key":"b","type":"bool","default":"on","prerequisites":[{"flag":"a","variants":["on"]}]}`
+	_, err = store.Write(t.Context(), flags.Write{Base: u.Revision, Records: []flags.Record{
+		{Kind: flags.KindFlag, Key: "b", Version: 2, Body: json.RawMessage(body)},
+	}})
+	require.NoError(t, err)
+	require.NoError(t, set.Load(t.Context()))
+	for _, key := range []string{"a", "b"} {
+		d := set.Evaluate(key, &flags.Who{})
+		require.Equal(t, flags.ReasonPrerequisite, d.Reason)
+		explained, err := set.Explain(key, &flags.Who{})
+		require.NoError(t, err)
+		require.Contains(t, explained.Text(), "lead back")
+	}
+}
