@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
@@ -24,6 +25,8 @@ import (
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/listenpg"
 	"github.com/transbotai/tenon/migrations"
+	"github.com/transbotai/tenon/notify"
+	"github.com/transbotai/tenon/notify/notifyhttp"
 )
 
 //go:embed catalog.json
@@ -59,7 +62,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer pool.Close()
-	p := newPlatform(pool, logger)
+	oncall, err := onCall(c, logger)
+	if err != nil {
+		return err
+	}
+	p := newPlatform(pool, oncall, logger)
 	if err := p.prepare(ctx, c, stdout); err != nil {
 		return err
 	}
@@ -112,11 +119,19 @@ type platform struct {
 	logger   *slog.Logger
 }
 
-func newPlatform(pool *pgxpool.Pool, logger *slog.Logger) *platform {
+// onCall returns what tells people: the webhook, or the log when there is none.
+func onCall(c config, logger *slog.Logger) (tenon.Notifier, error) {
+	if c.webhook == "" {
+		return notify.Slog(logger), nil
+	}
+	return notifyhttp.New(c.webhook, notifyhttp.NewSecret(c.webhookSecret), nil)
+}
+
+func newPlatform(pool *pgxpool.Pool, oncall tenon.Notifier, logger *slog.Logger) *platform {
 	listener := listenpg.New(pool.Config().ConnConfig, &listenpg.Options{Logger: logger})
 	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Notifier: ops.Tell, Logger: logger})
 	gate := entitlements.NewGate(store, &entitlements.Options{Logger: logger})
-	return &platform{pool: pool, store: store, gate: gate, listener: listener, ops: ops.New(pool, logger), logger: logger}
+	return &platform{pool: pool, store: store, gate: gate, listener: listener, ops: ops.New(pool, oncall, logger), logger: logger}
 }
 
 // prepare loads the catalogue and, when asked for, the demo.
