@@ -154,15 +154,29 @@ func (o *Outbox) Replay(ctx context.Context, ref Ref) error {
 	return nil
 }
 
+// clockAge is how long the store's time is carried on by the local monotonic clock before it is asked again.
+const clockAge = time.Second
+
 // now returns the store's time, which several machines share, or this machine's.
 func (o *Outbox) now(ctx context.Context) (time.Time, error) {
 	c, ok := o.store.(Clock)
 	if !ok {
 		return Instant(time.Now()), nil
 	}
+	if s := o.sample.Load(); s != nil && time.Since(s.local) < clockAge {
+		return Instant(s.store.Add(time.Since(s.local))), nil
+	}
+	began := time.Now()
 	t, err := c.Clock(ctx)
-	return Instant(t), err
+	if err != nil {
+		return time.Time{}, err
+	}
+	o.sample.Store(&sample{local: began, store: t})
+	return Instant(t), nil
 }
+
+// sample is the store's time at an instant of the local clock.
+type sample struct{ local, store time.Time }
 
 // Stats is what an outbox did since it was made, and what its store holds as of the last look by Run.
 type Stats struct {
@@ -179,6 +193,7 @@ type Stats struct {
 
 type counters struct {
 	delivered, failed, pruned atomic.Int64
+	sample                    atomic.Pointer[sample]
 
 	mu   sync.Mutex
 	seen Stats // what is read from the store, and LastError

@@ -65,10 +65,13 @@ func (o *outcome) empty() bool { return len(o.Changes)+len(o.Notifications) == 0
 
 func (o *outcome) tell(n tenon.Notification) { o.Notifications = append(o.Notifications, n) }
 
-// settle decides, from what r saw, what becomes of the state. A report that is older than what was decided last by
-// another instance decides nothing.
+// overtaken is how much older than the last decision a report may be and still be one that another instance overtook.
+// What is older yet is the work of a clock that was set back, and must not silence alerts until it has caught up.
+const overtaken = time.Minute
+
+// settle decides, from what r saw, what becomes of the state. A report that was overtaken decides nothing.
 func (b *Board) settle(s *State, r Report) (e outcome) {
-	if r.At.Before(s.Evaluated) {
+	if behind := s.Evaluated.Sub(r.At); behind > 0 && behind <= overtaken {
 		return e
 	}
 	for i := range r.Statuses {

@@ -3,6 +3,7 @@ package slo
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -203,7 +204,7 @@ func (o Objective) same(other Objective) bool {
 	for _, p := range []*Objective{&o, &other} {
 		p.Version, p.CreatedAt, p.Since = 0, time.Time{}, time.Time{}
 	}
-	return fmt.Sprintf("%#v", o) == fmt.Sprintf("%#v", other)
+	return reflect.DeepEqual(o, other)
 }
 
 // String states the promise: "95% within 500ms over 1h0m0s".

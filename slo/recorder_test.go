@@ -258,3 +258,29 @@ func TestARecorderNeedsGoodObjectives(t *testing.T) {
 		require.ErrorIs(t, err, tenon.ErrInvalid)
 	}
 }
+
+// shifted is a store whose clock is ten minutes ahead of this machine's.
+type shifted struct{ *slo.MemoryStore }
+
+func (shifted) Clock(context.Context) (time.Time, error) {
+	return time.Now().Add(10 * time.Minute), nil
+}
+
+func TestMinutesAreTheStoresNotTheMachines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := shifted{slo.NewMemoryStore(nil)}
+		r := recorder(t, store, nil, uptime())
+		begin := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		time.Sleep(30 * time.Second)
+		r.Observe(slo.Good, 0)
+		time.Sleep(30 * time.Second)
+		cancel()
+		require.NoError(t, <-ended)
+		require.Equal(t, slo.Count{Good: 1, Valid: 1}, counted(t, store, uptime(), begin.Add(10*time.Minute), begin.Add(20*time.Minute)))
+		require.Zero(t, counted(t, store, uptime(), begin.Add(-time.Hour), begin.Add(10*time.Minute)))
+	})
+}

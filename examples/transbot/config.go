@@ -24,10 +24,14 @@ type config struct {
 	databaseURL string // empty: a private Postgres
 	adminKey    string // empty: with demo one is made
 	stripe      billing.Account
+
+	webhook       string // told what on-call must know; empty: the log is
+	webhookSecret string
 }
 
 func readConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
 	c := config{databaseURL: getenv("DATABASE_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY"), stripe: readStripe(getenv)}
+	c.webhook, c.webhookSecret = getenv("TRANSBOT_WEBHOOK_URL"), getenv("TRANSBOT_WEBHOOK_SECRET")
 	f := flag.NewFlagSet("transbot", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
@@ -41,6 +45,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		fmt.Fprintln(stderr, "DATABASE_URL names the Postgres to use; without it, one is started below -data.")
 		fmt.Fprintln(stderr, "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET sell plans by Stripe, at STRIPE_API_BASE where that is set;")
 		fmt.Fprintln(stderr, "without them -demo, or fake as that base, starts a fake one, and otherwise nothing is sold.")
+		fmt.Fprintln(stderr, "TRANSBOT_WEBHOOK_URL is told what on-call must know, signed with TRANSBOT_WEBHOOK_SECRET; without it, the log is.")
 		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
 	}
 	if err := f.Parse(args); err != nil {

@@ -11,7 +11,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/flags/flagspg"
 	"github.com/transbotai/tenon/listenpg"
@@ -25,10 +28,13 @@ const maxPopulation = 100_000
 
 // newFlags returns the set that says what is switched on for whom. A change is live in every instance as soon as
 // Postgres tells of it.
-func newFlags(pool *pgxpool.Pool, listener *listenpg.Listener, logger *slog.Logger) *flags.Set {
-	store := flagspg.New(pool, &flagspg.Options{Listener: listener})
+//
+// A ramp may wait for the release policy: it stays where it is while releases are frozen, and goes back when what was
+// released breaks a promise.
+func newFlags(pool *pgxpool.Pool, listener *listenpg.Listener, policy tenon.Guard, logger *slog.Logger) *flags.Set {
+	store := flagspg.New(pool, &flagspg.Options{Listener: listener, Notifier: ops.Tell})
 	return flags.NewSet(store, &flags.Options{
-		Every: 5 * time.Second, Logger: logger,
+		Every: 5 * time.Second, Logger: logger, Guards: map[string]tenon.Guard{web.ReleaseGuard: policy},
 		Population: func(ctx context.Context) ([]flags.Who, error) {
 			companies, err := freight.NewStore(pool).Companies(ctx, maxPopulation)
 			all := make([]flags.Who, len(companies))

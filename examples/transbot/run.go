@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
@@ -26,6 +27,8 @@ import (
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/listenpg"
 	"github.com/transbotai/tenon/migrations"
+	"github.com/transbotai/tenon/notify"
+	"github.com/transbotai/tenon/notify/notifyhttp"
 )
 
 //go:embed catalog.json
@@ -66,7 +69,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer fake.Stop()
-	p := newPlatform(pool, fake, logger)
+	oncall, err := onCall(c, logger)
+	if err != nil {
+		return err
+	}
+	p := newPlatform(pool, fake, oncall, logger)
 	if err := p.prepare(ctx, c, stdout); err != nil {
 		return err
 	}
@@ -127,14 +134,22 @@ type platform struct {
 	logger   *slog.Logger
 }
 
-func newPlatform(pool *pgxpool.Pool, fake *billing.Fake, logger *slog.Logger) *platform {
+// onCall returns what tells people: the webhook, or the log when there is none.
+func onCall(c config, logger *slog.Logger) (tenon.Notifier, error) {
+	if c.webhook == "" {
+		return notify.Slog(logger), nil
+	}
+	return notifyhttp.New(c.webhook, notifyhttp.NewSecret(c.webhookSecret), nil)
+}
+
+func newPlatform(pool *pgxpool.Pool, fake *billing.Fake, oncall tenon.Notifier, logger *slog.Logger) *platform {
 	listener := listenpg.New(pool.Config().ConnConfig, &listenpg.Options{Logger: logger})
 	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Notifier: ops.Tell, Logger: logger})
 	timed := billing.NewStore(store, fake)
-	gate := entitlements.NewGate(timed, &entitlements.Options{Logger: logger})
+	desk := ops.New(pool, oncall, logger)
 	return &platform{
-		pool: pool, store: store, timed: timed, gate: gate, flags: newFlags(pool, listener, logger), listener: listener,
-		ops: ops.New(pool, logger), logger: logger,
+		pool: pool, store: store, timed: timed, gate: entitlements.NewGate(timed, &entitlements.Options{Logger: logger}),
+		flags: newFlags(pool, listener, desk.Policy, logger), listener: listener, ops: desk, logger: logger,
 	}
 }
 

@@ -54,6 +54,12 @@ type site struct {
 // newSite starts the platform as main does.
 func newSite(t *testing.T, args ...string) *site {
 	t.Helper()
+	return newSiteWith(t, nil, args...)
+}
+
+// newSiteWith starts it with more in its environment.
+func newSiteWith(t *testing.T, more map[string]string, args ...string) *site {
+	t.Helper()
 	all, err := sets()
 	require.NoError(t, err)
 	database := pgtest.Database(t, all...)
@@ -61,6 +67,9 @@ func newSite(t *testing.T, args ...string) *site {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	env := func(name string) string {
+		if value, ok := more[name]; ok {
+			return value
+		}
 		return map[string]string{"DATABASE_URL": database, "TRANSBOT_ADMIN_KEY": adminKey}[name]
 	}
 	s := begin(t, env, args...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/notify/notifyhttp"
+	"github.com/transbotai/tenon/notify/notifytest"
 )
 
 // inTime bounds what the background does: on a machine that is busy it takes its time.
@@ -138,7 +141,7 @@ func heard(t *testing.T, conn *pgx.Conn, kind string) {
 func TestTheTrafficOfTheDemoIsMadeUpOnce(t *testing.T) {
 	t.Parallel()
 	pool, _ := filling(t)
-	desk := ops.New(pool, slog.New(slog.DiscardHandler))
+	desk := ops.New(pool, &notifytest.Notifier{}, slog.New(slog.DiscardHandler))
 	require.NoError(t, desk.Prepare(t.Context()))
 	now := time.Now()
 	made, err := desk.Seed(t.Context(), now)
@@ -152,14 +155,26 @@ func TestTheTrafficOfTheDemoIsMadeUpOnce(t *testing.T) {
 	require.InDelta(t, 240, later, 24)
 }
 
-func TestThresholdsReachTheOutbox(t *testing.T) {
+func TestThresholdsReachTheWebhook(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	verifier := notifyhttp.Verifier{Secrets: []notifyhttp.Secret{notifyhttp.NewSecret("shared")}}
+	arrived := make(chan string, 10)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := verifier.Read(w, r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		arrived <- n.Kind + " of " + n.Tenant
+	}))
+	t.Cleanup(hook.Close)
+	s := newSiteWith(t, map[string]string{"TRANSBOT_WEBHOOK_URL": hook.URL, "TRANSBOT_WEBHOOK_SECRET": "shared"})
 	key := s.company("acme", "starter") // told at 50
 	s.uses("acme", "rates", 49)
 	const toldSQL = "select count(*) from tenon.notifications where kind = 'entitlements.threshold' and tenant_id = 'acme'"
 	require.Zero(t, scan[int](s, toldSQL))
 	require.Equal(t, http.StatusCreated, s.ask(key, "/api/quotes", lane).status)
 	require.Equal(t, 2, scan[int](s, toldSQL), "one for each destination, in the transaction of the quote")
+	require.Equal(t, "entitlements.threshold of acme", <-arrived)
 	require.Eventually(t, func() bool { return scan[int](s, toldSQL+" and state = 'delivered'") == 2 }, inTime, 50*time.Millisecond)
 }

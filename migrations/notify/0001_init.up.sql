@@ -27,7 +27,7 @@ comment on table tenon.notifications is
   'One row for each notification and destination. A new row is queued by a worker before it is delivered; a settled one keeps its key. [app: select, insert]';
 create index notifications_new on tenon.notifications (destination, seq) where state = 'new';
 create index notifications_queue on tenon.notifications (tenant_id, destination, group_key, seq) where state = 'queued';
-create index notifications_dead on tenon.notifications (destination, seq) where state = 'dead';
+create index notifications_open on tenon.notifications (destination) where state <> 'delivered';
 create index notifications_settled on tenon.notifications (settled_at) where settled_at is not null;
 
 create table tenon.notification_groups (

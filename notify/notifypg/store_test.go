@@ -3,6 +3,7 @@ package notifypg_test
 import (
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -27,4 +28,23 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	_, pool := database(t)
 	notifytest.TestStore(t, func(*testing.T) notify.Store { return notifypg.New(pool, nil) })
+}
+
+func TestStoreInEveryModeOfExecution(t *testing.T) {
+	t.Parallel()
+	url, _ := database(t)
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			config, err := pgxpool.ParseConfig(url)
+			require.NoError(t, err)
+			config.ConnConfig.DefaultQueryExecMode = mode
+			pool, err := pgxpool.NewWithConfig(t.Context(), config)
+			require.NoError(t, err)
+			t.Cleanup(pool.Close)
+			notifytest.TestStore(t, func(*testing.T) notify.Store { return notifypg.New(pool, nil) })
+		})
+	}
 }

@@ -94,6 +94,14 @@ func runFor(t *testing.T, db notifypg.DB, enough func(to *notifytest.Notifier) b
 	return to
 }
 
+// othersLocksSQL counts what other transactions of this database have locked.
+const othersLocksSQL = `
+select count(*)
+from pg_locks
+where pid <> pg_backend_pid()
+  and database = (select oid from pg_database where datname = current_database())
+  and locktype in ('relation', 'tuple', 'advisory')`
+
 func TestNoConnectionIsHeldDuringADelivery(t *testing.T) {
 	t.Parallel()
 	_, pool := database(t)
@@ -113,9 +121,13 @@ func TestNoConnectionIsHeldDuringADelivery(t *testing.T) {
 	for range 3 {
 		<-begun
 	}
-	// The worker looks for more from time to time, so it is enough to see the pool idle once.
+	// The worker looks for more from time to time, so it is enough to see it idle once.
 	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 30*time.Second, time.Millisecond)
-	require.Zero(t, one[int](t, pool, "select count(*) from pg_locks where locktype in ('tuple', 'advisory') and granted"))
+	require.Eventually(t, func() bool {
+		var others int
+		err := pool.QueryRow(t.Context(), othersLocksSQL).Scan(&others)
+		return err == nil && others == 0
+	}, 30*time.Second, time.Millisecond)
 	close(release)
 	cancel()
 	require.NoError(t, <-ended)

@@ -127,7 +127,8 @@ func (s *Store) claim(ctx context.Context, c notify.Claim) (heads []notify.Entry
 }
 
 // settleEntriesSQL locks the groups in the order of their keys before it writes, and passes over those that somebody
-// else has leased since.
+// else has leased since. It does not say state = 'queued': a planner that knows the table as small would then read the
+// whole queue of a tenant for it (notifications_queue) instead of one row by its key.
 const settleEntriesSQL = `
 with results as materialized (
   select *
@@ -154,7 +155,24 @@ join mine m on m.tenant_id = r.tenant_id
   and m.group_key = r.group_key
 where n.tenant_id = r.tenant_id
   and n.id = r.id::uuid
-  and n.state = 'queued'`
+  and n.settled_at is null`
+
+// removeSettledSQL removes groups of which nothing is left. It runs after settleEntriesSQL has locked them, as a statement
+// of its own, so that it sees what was queued until then; who queues more waits for the lock, and writes the group anew.
+const removeSettledSQL = `
+delete from tenon.notification_groups g
+using unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) as r(tenant_id, destination, group_key, lease)
+where g.tenant_id = r.tenant_id
+  and g.destination = r.destination
+  and g.group_key = r.group_key
+  and g.lease = r.lease
+  and not exists (
+    select
+    from tenon.notifications n
+    where n.tenant_id = g.tenant_id
+      and n.destination = g.destination
+      and n.group_key = g.group_key
+      and n.state = 'queued')`
 
 const endLeasesSQL = `
 update tenon.notification_groups g
@@ -184,11 +202,12 @@ func (s *Store) Settle(ctx context.Context, results []notify.Result) error {
 	}
 	b := &pgx.Batch{}
 	b.Queue(settleEntriesSQL, tenants, destinations, groups, ids, leases, states, errs, ended)
+	b.Queue(removeSettledSQL, tenants, destinations, groups, leases)
 	b.Queue(endLeasesSQL, tenants, destinations, groups, leases, ready)
 	return translate(s.db.SendBatch(ctx, b).Close())
 }
 
-// Every count is by an index of its own; only what is pending is read.
+// What was delivered is most of the table, and is left out by the index notifications_open.
 const tallySQL = `
 select n.destination,
   count(*) filter (where n.state in ('new', 'queued')),
@@ -196,7 +215,7 @@ select n.destination,
   min(n.pending_since) filter (where n.state in ('new', 'queued')),
   coalesce((array_agg(n.last_error order by n.tried_at desc) filter (where n.last_error <> ''))[1], '')
 from tenon.notifications n
-where n.state in ('new', 'queued', 'dead')
+where n.state <> 'delivered'
 group by n.destination
 order by n.destination`
 

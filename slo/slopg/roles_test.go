@@ -1,6 +1,8 @@
 package slopg_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,21 +29,33 @@ func as(t *testing.T, url, role string) *pgxpool.Pool {
 	return pool
 }
 
+// newRole makes a role that goes with the test; roles belong to the server.
+func newRole(t *testing.T, conn *pgx.Conn, part string) string {
+	t.Helper()
+	name := "slo_" + part + "_" + strings.ReplaceAll(tenon.NewID(time.Now()), "-", "")
+	_, err := conn.Exec(t.Context(), "create role "+name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		for _, sql := range []string{"drop owned by " + name, "drop role " + name} {
+			if _, err := conn.Exec(context.Background(), sql); err != nil {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+	})
+	return name
+}
+
 func TestTheWorkerDecidesAndTheAppSeesItsTenantAlone(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t, migrations.SLO)
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
-	defer func() { _ = conn.Close(t.Context()) }()
-	for _, role := range []string{"slo_app", "slo_worker"} {
-		_, err := conn.Exec(t.Context(), "create role "+role)
-		require.NoError(t, err)
-	}
-	roles := migrations.Roles{App: "slo_app", Worker: "slo_worker"}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	roles := migrations.Roles{App: newRole(t, conn, "app"), Worker: newRole(t, conn, "worker")}
 	require.NoError(t, migrations.ApplyGrants(t.Context(), conn, roles))
 	require.NoError(t, migrations.EnableRLS(t.Context(), conn, roles))
 
-	worker := slopg.New(as(t, url, "slo_worker"), nil)
+	worker := slopg.New(as(t, url, roles.Worker), nil)
 	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
 	acme := uptime()
 	acme.Tenant = "acme"
@@ -58,11 +72,11 @@ func TestTheWorkerDecidesAndTheAppSeesItsTenantAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, r.Freeze.Frozen)
 
-	app := as(t, url, "slo_app")
+	app := as(t, url, roles.App)
 	require.ErrorIs(t, slopg.New(app, nil).Run(t.Context()), migrations.ErrFiltered)
 	tx, err := app.Begin(t.Context())
 	require.NoError(t, err)
-	defer func() { _ = tx.Rollback(t.Context()) }()
+	defer func() { _ = tx.Rollback(context.Background()) }()
 	_, err = tx.Exec(t.Context(), "select set_config('tenon.tenant_id', 'acme', true)")
 	require.NoError(t, err)
 	seen, err := board(slopg.New(tx, nil), now).Current(t.Context())

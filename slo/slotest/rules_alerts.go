@@ -192,14 +192,30 @@ var alertRules = group{"alerts", []rule{
 		"An instance whose numbers are older than the last decision leaves it as it is.",
 		func(r *rig) {
 			r.define(quick())
-			r.steady(quick(), 10*time.Minute, 60)
+			r.steady(quick(), 10*time.Minute, 0)
+			r.record(r.minute(quick(), 0, 0, 1000))
+			r.later(30 * time.Second)
 			r.evaluate()
-			r.heard.take()
-			r.later(-30 * time.Minute) // there was no bad event yet
-			r.record(r.minute(quick(), time.Minute, 100, 100))
+			equal(r.t, "told", len(r.heard.take()), 2) // the budget and the freeze
+			r.later(-31 * time.Second)                 // the bad minute had not begun
 			r.evaluate()
 			r.hears()
 			equal(r.t, "episodes", len(r.load().Episodes), 1)
+		},
+	},
+	{
+		"a_clock_that_was_set_back_silences_nothing",
+		"A view that is older than the last decision by more than instances can be apart decides again.",
+		func(r *rig) {
+			r.define(quick())
+			r.steady(quick(), 10*time.Minute, 0)
+			r.later(3 * time.Hour)
+			r.evaluate()
+			r.hears("slo.alert quick absence no data opened")
+			r.later(-3 * time.Hour)
+			r.record(r.minute(quick(), time.Minute, 0, 1000))
+			r.evaluate()
+			r.hears("slo.alert quick budget 100% opened", "slo.alert quick absence no data resolved", "slo.freeze quick")
 		},
 	},
 	{

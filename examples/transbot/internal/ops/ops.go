@@ -68,13 +68,19 @@ func tables() map[string]slopg.Table {
 	}
 }
 
+// The destinations of notifications: who is on call, and who listens to the database.
+const (
+	onCall = "oncall"
+	byWire = "channel"
+)
+
 // Channel is the channel of Postgres on which on-call hears of what happens.
 const Channel = "transbot_ops"
 
 // Tell makes the notifier of a transaction: what it is told commits with the transaction, and the outbox delivers it.
 func Tell(tx pgx.Tx) tenon.Notifier { return notifypg.New(tx, &notifypg.Options{Routing: routing}) }
 
-var routing = notify.Routing{To: notify.To("log", "channel")}
+var routing = notify.Routing{To: notify.To(onCall, byWire)}
 
 // Desk watches over the platform.
 type Desk struct {
@@ -89,17 +95,22 @@ type Desk struct {
 	broken atomic.Bool // as of the last look
 }
 
-// New returns a desk that keeps everything in pool.
-func New(pool *pgxpool.Pool, logger *slog.Logger) *Desk {
+// New returns a desk that keeps everything in pool. Who is on call is told by the notifier.
+func New(pool *pgxpool.Pool, oncall tenon.Notifier, logger *slog.Logger) *Desk {
 	store := slopg.New(pool, &slopg.Options{Tables: tables(), Notifier: Tell, Every: 2 * time.Second, Logger: logger})
 	board := slo.NewBoard(store, &slo.Options{Every: 5 * time.Second, Logger: logger})
 	outbox := notify.NewOutbox(notifypg.New(pool, nil), map[string]tenon.Notifier{
-		"log": notify.Slog(logger), "channel": notifypg.Channel(pool, Channel),
+		onCall: oncall, byWire: notifypg.Channel(pool, Channel),
 	}, &notify.Options{Routing: routing, Logger: logger})
 	return &Desk{
 		Board: board, Policy: slo.NewReleasePolicy(board), Outbox: outbox,
 		pool: pool, store: store, log: newLog(pool, logger), logger: logger,
 	}
+}
+
+// Told returns what on-call was told or will be, the newest first.
+func (d *Desk) Told(ctx context.Context, limit int) ([]notify.Entry, error) {
+	return d.Outbox.List(ctx, notify.Query{Destination: onCall, Newest: true, Limit: limit})
 }
 
 // Prepare declares the objectives.

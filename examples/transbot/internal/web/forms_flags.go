@@ -185,7 +185,8 @@ func (s *Server) startRamp(w http.ResponseWriter, r *http.Request, v visitor) {
 	s.finishFlag(w, r, v, nil, "ramp", err)
 }
 
-// scheduleOf reads "5, 50, 100", the hours between stages, and how many companies each has at the least.
+// scheduleOf reads "5, 50, 100", the hours between stages, how many companies each has at the least, and whether stages
+// wait for the objectives.
 func scheduleOf(r *http.Request) (flags.Schedule, error) {
 	var percents []float64
 	for text := range strings.FieldsFuncSeq(r.PostFormValue("stages"), func(c rune) bool { return strings.ContainsRune(", %;\t\n", c) }) {
@@ -206,8 +207,15 @@ func scheduleOf(r *http.Request) (flags.Schedule, error) {
 	if err != nil || least < 0 || least > maxPopulation {
 		return flags.Schedule{}, tenon.Invalid("at_least", "is not within 0 and %d", maxPopulation)
 	}
-	return flags.Ramp(percents...).Every(time.Duration(hours) * time.Hour).AtLeast(int(least)), nil
+	schedule := flags.Ramp(percents...).Every(time.Duration(hours) * time.Hour).AtLeast(int(least))
+	if r.PostFormValue("guarded") != "" {
+		schedule = schedule.Guard(ReleaseGuard)
+	}
+	return schedule, nil
 }
+
+// ReleaseGuard is the name of the guard that asks whether one may release. The flags that the server is given know it.
+const ReleaseGuard = "slo"
 
 // maxPopulation bounds how many companies a stage can ask for.
 const maxPopulation = 100_000

@@ -21,7 +21,6 @@ type sloView struct {
 	Objectives []objectiveView
 	Episodes   []slo.Episode
 	Told       []notify.Entry
-	Backlog    notify.Stats
 	Exclusions []slo.Exclusion
 	Drills     bool // the demo may be broken
 	Drill      ops.Drill
@@ -105,10 +104,9 @@ func (s *Server) sloView(ctx context.Context) (v sloView, err error) {
 	if v.Exclusions, err = s.Ops.Board.Exclusions(ctx); err != nil {
 		return v, err
 	}
-	if v.Told, err = s.Ops.Outbox.List(ctx, notify.Query{Destination: "log", Newest: true, Limit: maxTold}); err != nil {
+	if v.Told, err = s.Ops.Told(ctx, maxTold); err != nil {
 		return v, err
 	}
-	v.Backlog = s.Ops.Outbox.Stats()
 	v.Drill, err = s.Ops.LastDrill(ctx)
 	return v, err
 }

@@ -1,0 +1,93 @@
+package slopg_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
+	"github.com/transbotai/tenon/migrations"
+	"github.com/transbotai/tenon/slo"
+	"github.com/transbotai/tenon/slo/slopg"
+)
+
+// ownServer returns a server of the test's own, and a pool on a database with the schema.
+func ownServer(t *testing.T) (*pgtest.Server, *pgxpool.Pool) {
+	t.Helper()
+	server, err := pgtest.Start(t.Context(), nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Stop() })
+	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(t.Context()) }()
+	require.NoError(t, migrations.Apply(t.Context(), conn, migrations.SLO))
+	pool, err := pgxpool.New(t.Context(), server.URL("postgres"))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return server, pool
+}
+
+func TestAKilledServerLosesNothingThatWasObserved(t *testing.T) {
+	t.Parallel()
+	server, pool := ownServer(t)
+	store := slopg.New(pool, nil)
+	define(t, store, uptime())
+	r, err := slo.NewRecorder(store, []slo.Objective{uptime()}, &slo.RecorderOptions{Timeout: time.Minute})
+	require.NoError(t, err)
+	var want int64
+	for n := range 6 {
+		switch n {
+		case 2:
+			require.NoError(t, server.Kill())
+		case 4:
+			require.NoError(t, server.Restart(t.Context()))
+			pool.Reset() // what is left of the connections to the server that died
+		}
+		r.Tick(start.Add(time.Duration(n) * time.Minute))
+		for range 10 {
+			r.Observe(slo.Good, 0)
+			want++
+		}
+		err := r.Flush(t.Context())
+		if away := n == 2 || n == 3; away {
+			require.ErrorIs(t, err, tenon.ErrUnavailable)
+			_, err = slo.NewReleasePolicy(slo.NewBoard(store, &slo.Options{Timeout: time.Minute})).Guard(t.Context())
+			require.ErrorIs(t, err, tenon.ErrUnavailable)
+		}
+	}
+	require.Eventually(t, func() bool { return r.Flush(t.Context()) == nil && r.Stats().Pending == 0 }, 30*time.Second, 20*time.Millisecond)
+	require.Equal(t, want, count(t, store, uptime(), start, start.Add(6*time.Minute)).Valid)
+}
+
+func TestRunGoesOnWhenTheServerIsBack(t *testing.T) {
+	t.Parallel()
+	server, pool := ownServer(t)
+	_, err := pool.Exec(t.Context(), hostSQL, pgx.QueryExecModeSimpleProtocol)
+	require.NoError(t, err)
+	store := slopg.New(pool, &slopg.Options{Tables: tables, Every: 20 * time.Millisecond})
+	define(t, store, uptime())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- store.Run(ctx) }()
+	patience, tick := 30*time.Second, 20*time.Millisecond
+	require.Eventually(t, func() bool { return !store.Stats().LastRun.IsZero() }, patience, tick)
+	require.NoError(t, server.Kill())
+	require.Eventually(t, func() bool { return store.Stats().LastFail != "" }, patience, tick)
+	require.NoError(t, server.Restart(t.Context()))
+	pool.Reset()
+	require.Eventually(t, func() bool { return store.Stats().LastFail == "" }, patience, tick)
+	now, err := store.Clock(t.Context())
+	require.NoError(t, err)
+	insert(t, pool, event{at: now.Add(-time.Second), status: 200})
+	require.Eventually(t, func() bool {
+		return count(t, store, uptime(), now.Add(-time.Hour), now.Add(time.Hour)).Valid == 1
+	}, patience, tick)
+	cancel()
+	require.NoError(t, <-ended)
+}
