@@ -1,7 +1,9 @@
 package entitlementsstripe_test
 
 import (
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +133,24 @@ func TestAFailedEventIsCountedThenDeadThenReplayed(t *testing.T) {
 	s.agrees(x, s.tenant, s.id)
 	require.ErrorIs(t, x.Replay(t.Context(), "evt_never"), entitlements.ErrUnknownEvent)
 	require.ErrorIs(t, x.Replay(t.Context(), ""), entitlements.ErrUnknownEvent)
+}
+
+func TestWhatStripeSaysIsStoredAsText(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, began())
+	_, pool := s.database()
+	o, body := s.newcomer()
+	answer := "\x00\xff" + strings.Repeat("é", 400)
+	s.opts.Address = served(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, answer)
+	}).Address
+	s.opts.Retries = -1
+	require.Equal(t, http.StatusServiceUnavailable, deliver(t, s.open(s.store(pool)).Handler(), body))
+	stored, err := s.store(pool).BillingEvents(t.Context(), entitlements.EventQuery{State: entitlements.EventFailed})
+	require.NoError(t, err)
+	require.Len(t, stored, 1, o.tenant)
+	require.NotEmpty(t, stored[0].Error)
 }
 
 func TestASubscriptionToNoPlanFailsAndKeepsTheRights(t *testing.T) {

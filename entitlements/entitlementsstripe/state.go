@@ -128,7 +128,7 @@ func (b *Biller) access(r *entitlements.Rights, v *entitlements.Versions, held *
 	if err != nil {
 		return have, err
 	}
-	version, err := version(r.Entitlement, v, plan.Plan)
+	version, err := versionOf(r.Entitlement, v, plan.Plan)
 	if err != nil {
 		return have, err
 	}
@@ -169,8 +169,8 @@ func items(held *stripe.Subscription) []*stripe.SubscriptionItem {
 	return slices.DeleteFunc(slices.Clone(held.Items.Data), func(i *stripe.SubscriptionItem) bool { return i.Price == nil })
 }
 
-// version returns the version of a plan that the tenant has or, when it is new to the plan, the newest.
-func version(e *entitlements.Entitlement, v *entitlements.Versions, plan string) (int, error) {
+// versionOf returns the version of a plan that the tenant has or, when it is new to the plan, the newest.
+func versionOf(e *entitlements.Entitlement, v *entitlements.Versions, plan string) (int, error) {
 	if e != nil && e.Plan == plan {
 		return e.Version, nil
 	}
@@ -287,7 +287,7 @@ func (b *Biller) ended(r *entitlements.Rights, v *entitlements.Versions, held *s
 	if b.options.Fallback == "" {
 		return left, nil
 	}
-	n, err := version(r.Entitlement, v, b.options.Fallback)
+	n, err := versionOf(r.Entitlement, v, b.options.Fallback)
 	*left.Entitlement = entitlements.Entitlement{
 		Plan: b.options.Fallback, Version: n, Status: entitlements.Active, TrialUsed: e.TrialUsed, TrialEndsAt: e.TrialEndsAt,
 		StartedAt: instant(cmp.Or(held.EndedAt, held.CanceledAt, held.Created)), Customer: e.Customer,
@@ -344,5 +344,5 @@ func plannedVersion(e *entitlements.Entitlement, v *entitlements.Versions, plan 
 	if e != nil && e.Next != nil && e.Next.Plan == plan {
 		return e.Next.Version, nil
 	}
-	return version(e, v, plan)
+	return versionOf(e, v, plan)
 }

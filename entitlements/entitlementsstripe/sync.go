@@ -3,6 +3,7 @@ package entitlementsstripe
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
@@ -214,11 +215,9 @@ func (b *Biller) fail(c *entitlements.Conclusion, cause error, now time.Time) {
 	})
 }
 
-// short returns what an error says, without secrets, in at most 500 bytes.
+// short returns what an error says, without secrets, in at most 500 bytes that a database takes as text.
 func (b *Biller) short(err error) string {
 	text := b.scrub(err.Error())
-	for len(text) > 500 {
-		text = text[:500]
-	}
-	return text
+	text = text[:min(len(text), 500)]
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
 }
