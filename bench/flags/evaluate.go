@@ -218,7 +218,9 @@ func compareCase(ctx context.Context, l *lab.Lab, s *report.Section, t *report.T
 }
 
 // slug leaves out what benchstat takes for the end of a name.
-func slug(name string) string { return strings.NewReplacer(" ", "_", ",", "", "%", "percent").Replace(name) }
+func slug(name string) string {
+	return strings.NewReplacer(" ", "_", ",", "", "%", "percent").Replace(name)
+}
 
 // wholeAllocs rounds as package testing does: a handful in millions of calls is the timer's.
 func wholeAllocs(perCall float64) float64 {
