@@ -2,7 +2,6 @@ package flags
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/open-feature/go-sdk/openfeature"
 	"github.com/open-feature/go-sdk/openfeature/isolated"
