@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/measure"
@@ -206,7 +207,7 @@ func compareCase(ctx context.Context, l *lab.Lab, s *report.Section, t *report.T
 	for i, one := range series {
 		ratio.Cells = append(ratio.Cells, report.Spread(one, report.Nanoseconds))
 		s.Samples = append(s.Samples, report.Sample{
-			Name: fmt.Sprintf("flags/%s/%s/%s", cases[c].name, kind, all[i].name), Unit: report.Nanoseconds, Series: one,
+			Name: slug("evaluate/" + cases[c].name + "/" + kind + "/" + all[i].name), Unit: report.Nanoseconds, Series: one,
 		})
 	}
 	t.Rows = append(t.Rows, ratio, report.Row{
@@ -214,6 +215,11 @@ func compareCase(ctx context.Context, l *lab.Lab, s *report.Section, t *report.T
 		Target: report.Target{Bound: report.AtMost, Value: 0}, Cells: none,
 	})
 	return nil
+}
+
+// slug leaves out what benchstat takes for the end of a name.
+func slug(name string) string {
+	return strings.NewReplacer(" ", "_", ",", "", "%", "percent").Replace(name)
 }
 
 // wholeAllocs rounds as package testing does: a handful in millions of calls is the timer's.

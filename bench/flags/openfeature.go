@@ -2,7 +2,6 @@ package flags
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/open-feature/go-sdk/openfeature"
 	"github.com/open-feature/go-sdk/openfeature/isolated"
@@ -99,7 +98,7 @@ func compareProvider(ctx context.Context, l *lab.Lab, s *report.Section, t *repo
 	for i, one := range series {
 		row.Cells = append(row.Cells, report.Spread(one, report.Nanoseconds))
 		s.Samples = append(s.Samples, report.Sample{
-			Name: fmt.Sprintf("flags/openfeature/%s/%s", cases[c].name, all[i].name), Unit: report.Nanoseconds, Series: one,
+			Name: slug("openfeature/" + cases[c].name + "/" + all[i].name), Unit: report.Nanoseconds, Series: one,
 		})
 	}
 	t.Rows = append(t.Rows, row)
