@@ -21,6 +21,7 @@ import (
 
 	"github.com/transbotai/tenon/bench/entitlements"
 	"github.com/transbotai/tenon/bench/lab"
+	"github.com/transbotai/tenon/bench/ratelimit"
 	"github.com/transbotai/tenon/bench/report"
 )
 
@@ -33,6 +34,7 @@ type comparison struct {
 
 var comparisons = []comparison{
 	{"entitlements", entitlements.Compare},
+	{"ratelimit", ratelimit.Compare},
 }
 
 func main() {
