@@ -21,11 +21,12 @@ type config struct {
 	https       bool
 	linger      time.Duration
 	databaseURL string // empty: a private Postgres
+	redisURL    string // empty: rate limits are this process's alone
 	adminKey    string // empty: with demo one is made
 }
 
 func readConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
-	c := config{databaseURL: getenv("DATABASE_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY")}
+	c := config{databaseURL: getenv("DATABASE_URL"), redisURL: getenv("REDIS_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY")}
 	f := flag.NewFlagSet("transbot", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
@@ -37,6 +38,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		fmt.Fprintln(stderr, "transbot serves a freight platform in miniature.")
 		f.PrintDefaults()
 		fmt.Fprintln(stderr, "DATABASE_URL names the Postgres to use; without it, one is started below -data.")
+		fmt.Fprintln(stderr, "REDIS_URL names the Redis by which instances share rate limits; without it, each has its own.")
 		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
 	}
 	if err := f.Parse(args); err != nil {

@@ -59,6 +59,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	defer pool.Close()
 	p := newPlatform(pool, logger)
+	if p.limits, err = newLimits(c.redisURL, p.gate, logger); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.limits.close()) }()
 	if err := p.prepare(ctx, c, stdout); err != nil {
 		return err
 	}
@@ -105,6 +109,7 @@ type platform struct {
 	store    *entitlementspg.Store
 	gate     *entitlements.Gate
 	listener *listenpg.Listener
+	limits   *limits
 	adminKey string
 	logger   *slog.Logger
 }
@@ -158,5 +163,6 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
 		Pool: p.pool, Store: p.store, Gate: p.gate, AdminKey: p.adminKey, HTTPS: c.https, Logger: p.logger,
+		APILimit: p.limits.api, SignInLimit: p.limits.signIn,
 	})
 }

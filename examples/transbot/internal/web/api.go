@@ -34,7 +34,7 @@ func (s *Server) api() http.Handler {
 	mux.Handle("GET /api/quotes/{id}", s.metered(s.getQuote))
 	mux.Handle("POST /api/quotes", s.metered(s.createQuote))
 	mux.Handle("POST /api/quotes/bulk", s.metered(s.createQuotes))
-	return s.bearer(mux)
+	return s.bearer(s.limited(mux))
 }
 
 // bearer lets the holder of an API key through, as the caller, and nobody else.

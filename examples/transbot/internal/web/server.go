@@ -16,6 +16,7 @@ import (
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
+	"github.com/transbotai/tenon/ratelimit"
 )
 
 // Config is what a [Server] works with. All of it is required but for what says otherwise.
@@ -24,8 +25,11 @@ type Config struct {
 	Store    *entitlementspg.Store // on Pool
 	Gate     *entitlements.Gate    // over Store
 	AdminKey string                // opens the staff's pages; empty: nobody can
+	APILimit *ratelimit.Limiter    // of each API key
 	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
 	Logger   *slog.Logger
+
+	SignInLimit *ratelimit.Limiter // of each address
 }
 
 // Server answers requests. It keeps nothing between them that another instance would need.
