@@ -32,18 +32,21 @@ func comparePostgres(ctx context.Context, l *lab.Lab, s *report.Section) error {
 	}
 	s.Tables = append(s.Tables, report.Table{
 		Title:   "Shared through Postgres",
-		Text:    fmt.Sprintf("%d callers, %d keys, and one key for what is denied; beside tenon's own exact rate.", callers, sharedKeys),
+		Text: fmt.Sprintf("%d callers, %d keys, and one key for what is denied; beside tenon's own exact rate.",
+			callers, sharedKeys),
 		Columns: []string{"tenon", "tenon, exact"},
 		Rows: []report.Row{
 			ratioRow(fmt.Sprintf("leased by %d over exact", leasedBy), series[1], series[0], 10),
 			{
-				Case: "denied over exact", Figure: report.Figure{Value: series[2].Over(series[0]).Median(), Unit: report.Times},
-				Cells: []string{report.Spread(series[2], report.PerSecond), report.Spread(series[0], report.PerSecond)},
+				Case:   "denied over exact",
+				Figure: report.Figure{Value: series[2].Over(series[0]).Median(), Unit: report.Times},
+				Cells:  []string{report.Spread(series[2], report.PerSecond), report.Spread(series[0], report.PerSecond)},
 			},
 		},
 	})
 	for i, name := range []string{"exact", "leased", "denied"} {
-		s.Samples = append(s.Samples, report.Sample{Name: "postgres/" + name + "/tenon", Unit: report.PerSecond, Series: series[i]})
+		s.Samples = append(s.Samples,
+			report.Sample{Name: "postgres/" + name + "/tenon", Unit: report.PerSecond, Series: series[i]})
 	}
 	return nil
 }

@@ -68,8 +68,8 @@ func compareRedis(ctx context.Context, l *lab.Lab, s *report.Section) (err error
 func redisTable(series []measure.Series) report.Table {
 	t := report.Table{
 		Title: "Shared through Redis",
-		Text: fmt.Sprintf("%d callers on one server by its unix socket, %d keys, and one key for what is denied. tenon's limit is strict; "+
-			"redis_rate is GCRA.", callers, sharedKeys),
+		Text: fmt.Sprintf("%d callers on one server by its unix socket, %d keys, and one key for what is denied. "+
+			"tenon's limit is strict; redis_rate is GCRA.", callers, sharedKeys),
 		Columns: []string{"tenon", "redis_rate"},
 	}
 	for _, c := range []struct {

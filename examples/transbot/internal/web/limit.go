@@ -42,7 +42,8 @@ func (s *Server) maySignIn(w http.ResponseWriter, r *http.Request) bool {
 	after := int64(math.Ceil(d.RetryAfter.Seconds()))
 	w.Header().Set("Retry-After", strconv.FormatInt(after, 10))
 	s.render(w, r, http.StatusTooManyRequests, "signin", view{
-		Title: "Sign in", Alert: fmt.Sprintf("Too many attempts from your address. Please try again in %d seconds.", after),
+		Title: "Sign in",
+		Alert: fmt.Sprintf("Too many attempts from your address. Please try again in %d seconds.", after),
 	})
 	return false
 }
