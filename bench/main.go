@@ -22,6 +22,7 @@ import (
 	"github.com/transbotai/tenon/bench/entitlements"
 	"github.com/transbotai/tenon/bench/flags"
 	"github.com/transbotai/tenon/bench/lab"
+	"github.com/transbotai/tenon/bench/ratelimit"
 	"github.com/transbotai/tenon/bench/report"
 	"github.com/transbotai/tenon/bench/slo"
 )
@@ -36,6 +37,7 @@ type comparison struct {
 var comparisons = []comparison{
 	{"entitlements", entitlements.Compare},
 	{"flags", flags.Compare},
+	{"ratelimit", ratelimit.Compare},
 	{"slo", slo.Compare},
 }
 

@@ -6,7 +6,8 @@ import "time"
 // of a nanosecond, shifted by one; the lowest bit says that somebody reserved units which are yet to come.
 const (
 	bucketBooked = 1
-	ticks        = 4 // to the nanosecond
+	tickBits     = 2
+	ticks        = 1 << tickBits // to the nanosecond
 )
 
 func bucketWord(full int64) uint64          { return uint64(full) << 1 }
@@ -14,7 +15,7 @@ func bucketFull(w uint64) int64             { return int64(w >> 1) }
 func bucketPassed(w uint64, now int64) bool { return bucketFull(w) < now*ticks }
 
 // nanos rounds a time of a bucket up.
-func nanos(t int64) time.Duration { return time.Duration((t + ticks - 1) / ticks) }
+func nanos(t int64) time.Duration { return time.Duration((t + ticks - 1) >> tickBits) }
 
 // bucket is one bucket at one instant, in ticks.
 type bucket struct {

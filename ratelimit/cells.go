@@ -6,8 +6,10 @@ import "time"
 // apart, 24 bits of units that are taken but not yet given out (the budget), the lowest 24 bits of the newest cell's
 // number. A budget is taken once in a cell, and then calls take from it by one compare-and-swap of the word.
 //
-// The row's first word holds until (32 bits, in units of 2²⁷ ns), flags and shift; the other six are 24 cells of 16
-// bits, at their number modulo 24, each in units of 1<<shift, the budget included.
+// The row's first word holds, from the highest bit: until (31 bits, in units of 2²⁷ ns); rest, what is free beside the
+// budget (16 bits, in units of 1<<shift); how many cells before the newest the oldest and the last lie that count anything
+// (5 bits each); booked; shift (6 bits). The other six words are 24 cells of 16 bits, at their number modulo 24, each in
+// units of 1<<shift, the budget included.
 const (
 	wordCell   = 1<<24 - 1
 	budgetBit  = 24
@@ -19,10 +21,23 @@ const (
 	untilShift = 27
 
 	rowShift  = 1<<6 - 1
-	rowBooked = 1 << 8 // somebody reserved units of a cell that is yet to come
+	rowBooked = 1 << 6 // somebody reserved units of a cell that is yet to come
+	lastBit   = 7
+	oldestBit = 12
+	age       = 1<<5 - 1
+	restBit   = 17
+	untilBit  = 33
 )
 
-func (w *row) until() int64 { return int64(w[0].Load()>>32) << untilShift }
+func untilOf(first uint64) int64 { return int64(first>>untilBit) << untilShift }
+
+func (w *row) until() int64 { return untilOf(w[0].Load()) }
+
+// cell returns the units of a cell that is among the last ring ones.
+func (w *row) cell(cell int64) int64 {
+	i := (cell + ring) % ring
+	return int64(w[1+i/4].Load() >> (16 * (i % 4)) & (1<<16 - 1))
+}
 
 // cells is a row at one instant: what was taken, by cell.
 type cells struct {
@@ -38,7 +53,7 @@ type cells struct {
 func (r *rule) readCells(w uint64, row *row, now, at int64) cells {
 	c := cells{now: now, head: now, shift: r.shift}
 	first := row[0].Load()
-	if int64(first>>32)<<untilShift < at {
+	if untilOf(first) < at {
 		return c // nothing of it counts any more
 	}
 	behind := int64((uint64(now) - w) & wordCell)
@@ -157,6 +172,17 @@ func (c *cells) reset(r *rule) int64 {
 	return 0
 }
 
+// ages returns how many cells before the newest the oldest and the last lie that count anything.
+func (c *cells) ages() (oldest, last uint64) {
+	for last < Cells && *c.at(c.head - int64(last)) == 0 {
+		last++
+	}
+	for oldest = Cells; oldest > last && *c.at(c.head - int64(oldest)) == 0; {
+		oldest--
+	}
+	return oldest, last
+}
+
 // write packs the cells into a locked slot's row and returns its word. It takes a budget of what is free, so that the
 // next calls of this cell need not come here.
 func (c *cells) write(r *rule, row *row) uint64 {
@@ -167,7 +193,9 @@ func (c *cells) write(r *rule, row *row) uint64 {
 		c.budget += more << c.shift
 	}
 	until := uint64(r.freed(c.head)>>untilShift + 1)
-	first := until<<32 | uint64(c.shift)
+	oldest, last := c.ages()
+	rest := max(c.left(r)-c.budget, 0) >> c.shift
+	first := until<<untilBit | uint64(rest)<<restBit | oldest<<oldestBit | last<<lastBit | uint64(c.shift)
 	if c.booked {
 		first |= rowBooked
 	}
@@ -210,27 +238,34 @@ func (t *table) takeCells(h uint64, r *rule, n int64, d *Decision) bool {
 		}
 		d.allowed(r, budget-n, time.Duration(r.freed(cell)-now), now)
 		if r.Max > maxBudget {
-			c := r.readCells(w-uint64(n)<<budgetBit, &t.rows[i], cell, now)
-			d.Remaining = c.left(r)
+			d.Remaining += int64(t.rows[i][0].Load()>>restBit&(1<<16-1)) << r.shift
 		}
 		return true
 	}
 }
 
-// denyCells says when n units will be free, without a lock: what it read counts if the word is still the same.
+// denyCells says when n units will be free, without a lock: what it read counts if the word is still the same. It answers
+// for who waits for the oldest cell alone; who waits for more, or has another limit by now, takes the other path.
 func (t *table) denyCells(i int, h, w uint64, r *rule, n, now int64, d *Decision) bool {
-	s := &t.slots[i]
-	c := r.readCells(w, &t.rows[i], r.cell(now), now)
-	if s.word.Load() != w || s.hash.Load() != h || c.shift != r.shift {
+	s, row, cell := &t.slots[i], &t.rows[i], r.cell(now)
+	first := row[0].Load()
+	if r.varies || first&(rowBooked|rowShift) != uint64(r.shift) || untilOf(first) < now {
 		return false
 	}
-	wait := c.wait(r, n, now)
-	if wait <= 0 {
-		return false // a limit that was raised, or units that came back
+	budget := int64(w & wordBudget >> budgetBit)
+	left := budget + int64(first>>restBit&(1<<16-1))<<r.shift // less than a unit of the cells too little
+	oldest := cell - int64(first>>oldestBit&age)
+	back := row.cell(oldest) << r.shift
+	if oldest == cell {
+		back -= budget
 	}
+	if s.word.Load() != w || s.hash.Load() != h || left+1<<r.shift > n || left+back < n {
+		return false
+	}
+	wait := time.Duration(r.freed(oldest) - now)
 	if r.Algorithm == Concurrency {
 		wait = 0 // nobody knows
 	}
-	d.denied(r, c.left(r), time.Duration(wait), time.Duration(c.reset(r)-now))
+	d.denied(r, left, wait, time.Duration(r.freed(cell-int64(first>>lastBit&age))-now))
 	return true
 }

@@ -32,6 +32,7 @@ type standing struct {
 	asking bool  // somebody asks for a lease
 
 	refused int64 // so many units and more are refused
+	since   int64 // from then
 	retry   int64 // until then
 	d       Decision
 }
@@ -48,15 +49,14 @@ func (k *known) init() {
 
 func (k *known) shard(key Key) *knownShard { return &k.shards[key.hash(k.seed)%uint64(len(k.shards))] }
 
-// lock returns what is known of q's key, with its shard locked.
+// lock returns what is known of q's key, nil when that is nothing, with its shard locked.
 func (k *known) lock(q *question) (*knownShard, *standing) {
 	shard := k.shard(q.key)
 	shard.mu.Lock()
-	s := shard.keys[q.key]
-	if s == nil || s.rules != q.rules[0] {
-		s = &standing{rules: q.rules[0]}
+	if s := shard.keys[q.key]; s != nil && s.rules == q.rules[0] {
+		return shard, s
 	}
-	return shard, s
+	return shard, nil
 }
 
 // answer decides q from what is known. When it cannot, lease is how many units to ask for, 0 for those of q alone.
@@ -64,39 +64,54 @@ func (k *known) answer(q *question, size int64) (d Decision, lease int64, ok boo
 	shard, s := k.lock(q)
 	defer shard.mu.Unlock()
 	switch {
+	case s == nil:
 	case s.units >= q.n && q.asked < s.until:
-		s.units -= q.n
 		k.leases.Add(1)
-		d = s.d
-		d.Allowed, d.Cost, d.Remaining = true, q.n, d.Remaining+s.units
-		return d, 0, true
+		return s.giveOut(q), 0, true
 	case q.n >= s.refused && q.asked < s.retry:
 		k.remembered.Add(1)
-		d = s.d
-		d.Cost, d.RetryAfter = q.n, time.Duration(s.retry-q.asked)
-		d.ResetAfter = max(d.ResetAfter-time.Duration(q.asked-s.until), d.RetryAfter)
-		return d, 0, true
-	case size <= q.n || s.asking || s.units > 0 && q.asked < s.until:
+		return s.refuse(q), 0, true
+	case s.asking || s.units > 0 && q.asked < s.until:
 		return d, 0, false
 	}
-	s.asking = true
-	shard.put(q, s)
+	if size <= q.n {
+		return d, 0, false
+	}
+	shard.put(q).asking = true
 	return d, size, false
+}
+
+// giveOut takes q's units from the lease.
+func (s *standing) giveOut(q *question) Decision {
+	s.units -= q.n
+	d := s.d
+	d.Allowed, d.Cost, d.Remaining = true, q.n, d.Remaining+s.units
+	return d
+}
+
+// refuse repeats the refusal, as it stands by now.
+func (s *standing) refuse(q *question) Decision {
+	d := s.d
+	d.Cost, d.RetryAfter = q.n, time.Duration(s.retry-q.asked)
+	d.ResetAfter = max(d.ResetAfter-time.Duration(q.asked-s.since), d.RetryAfter)
+	return d
 }
 
 // asked ends what answer began when it asked for a lease.
 func (k *known) asked(q *question) {
 	shard, s := k.lock(q)
-	s.asking = false
+	if s != nil {
+		s.asking = false
+	}
 	shard.mu.Unlock()
 }
 
 // leased keeps units for later calls. They lapse lapse after q was asked.
 func (k *known) leased(q *question, units int64, lapse time.Duration, d Decision) {
-	shard, s := k.lock(q)
+	shard, _ := k.lock(q)
+	s := shard.put(q)
 	s.units, s.until, s.d = units, q.asked+int64(lapse), d
 	s.refused, s.retry = 0, 0
-	shard.put(q, s)
 	shard.mu.Unlock()
 }
 
@@ -105,10 +120,10 @@ func (k *known) refused(q *question, d Decision) {
 	if d.RetryAfter == 0 {
 		return
 	}
-	shard, s := k.lock(q)
-	s.refused, s.retry, s.d = q.n, q.asked+int64(min(d.RetryAfter, rememberFor)), d
-	s.units, s.until = 0, q.asked
-	shard.put(q, s)
+	shard, _ := k.lock(q)
+	s := shard.put(q)
+	s.refused, s.retry, s.since, s.d = q.n, q.asked+int64(min(d.RetryAfter, rememberFor)), q.asked, d
+	s.units, s.until = 0, 0
 	shard.mu.Unlock()
 }
 
@@ -132,18 +147,23 @@ func (k *known) forgetAll(subject tenon.Subject) {
 	}
 }
 
-// put keeps s. Each time the keys have doubled it drops those of which nothing is known any more.
-func (shard *knownShard) put(q *question, s *standing) {
-	shard.keys[q.key] = s
-	if len(shard.keys) < shard.sweepAt {
-		return
+// put returns what is known of q's key, to be added to. Each time the keys have doubled it drops those of which nothing is
+// known any more.
+func (shard *knownShard) put(q *question) *standing {
+	if s := shard.keys[q.key]; s != nil && s.rules == q.rules[0] {
+		return s
 	}
-	for key, s := range shard.keys {
-		if !s.asking && s.until <= q.asked && s.retry <= q.asked {
-			delete(shard.keys, key)
+	if len(shard.keys) >= shard.sweepAt {
+		for key, s := range shard.keys {
+			if !s.asking && s.until <= q.asked && s.retry <= q.asked {
+				delete(shard.keys, key)
+			}
 		}
+		shard.sweepAt = max(2*len(shard.keys), 64)
 	}
-	shard.sweepAt = max(2*len(shard.keys), 64)
+	s := &standing{rules: q.rules[0]}
+	shard.keys[q.key] = s
+	return s
 }
 
 // lease returns how many units a process takes at a time under rules; 1 for none.

@@ -58,17 +58,17 @@ func (l *Limiter) compile(limits []Limit) []*rule {
 // than a limit ever gives is refused with ReasonTooMuch. A refusal takes nothing and is no error. Without a store no
 // call waits, and the only error is [tenon.ErrInvalid]; with one, what the limits' Away policies decide is no error
 // either, and the errors are [tenon.ErrInvalid] and the context's own.
-func (l *Limiter) Take(ctx context.Context, key Key, n int64) (Decision, error) {
-	if r := l.only; r != nil && uint64(n-1) < MaxUnits && uint(len(key.Tenant)+len(key.Name)-1) < MaxKeyBytes {
-		h := key.hash(l.local.seed)
-		var d Decision
-		if !l.local.takeFast(h, r, n, &d) {
-			d = l.local.take(h, l.rules, n)
-		}
-		l.stats.count(&d)
-		return d, nil
+func (l *Limiter) Take(ctx context.Context, key Key, n int64) (d Decision, err error) {
+	r := l.only
+	if r == nil || uint64(n-1) >= MaxUnits || uint(len(key.Tenant)+len(key.Name)-1) >= MaxKeyBytes {
+		return l.take(ctx, key, n)
 	}
-	return l.take(ctx, key, n)
+	h := key.hash(l.local.seed)
+	if !l.local.takeFast(h, r, n, &d) {
+		d = l.local.take(h, l.rules, n)
+	}
+	l.stats.count(d.Allowed)
+	return d, nil
 }
 
 func (l *Limiter) take(ctx context.Context, key Key, n int64) (Decision, error) {
@@ -77,7 +77,7 @@ func (l *Limiter) take(ctx context.Context, key Key, n int64) (Decision, error) 
 		l.stats.errors.Add(1)
 		return d, err
 	}
-	l.stats.count(&d)
+	l.stats.count(d.Allowed)
 	return d, nil
 }
 

@@ -71,6 +71,9 @@ func (s *MemoryStore) sweep() {
 
 // Erase implements [tenon.Eraser]. Its one table is "ratelimits".
 func (s *MemoryStore) Erase(ctx context.Context, subject tenon.Subject) (map[string]int64, error) {
+	if subject.Tenant == "" {
+		return nil, tenon.Invalid("tenant", "is empty")
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ type Options struct {
 	Pause time.Duration
 	// Batch bounds how many waiting operations one call of Store carries; 0 means 256.
 	Batch int
-	// Flights bounds how many calls of Store are under way at once; 0 means 4.
+	// Flights bounds how many calls of Store are under way at once; 0 means 1: whatever waits meanwhile goes together.
 	Flights int
 	// Logger is told when the store goes away and comes back, and of errors of LimitsOf. Nil discards.
 	Logger *slog.Logger
@@ -48,7 +48,7 @@ func (o *Options) withDefaults() Options {
 	v.Timeout = or(v.Timeout, 50*time.Millisecond)
 	v.Pause = or(v.Pause, time.Second)
 	v.Batch = or(v.Batch, 256)
-	v.Flights = or(v.Flights, 4)
+	v.Flights = or(v.Flights, 1)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

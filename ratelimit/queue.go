@@ -21,16 +21,28 @@ type queue struct {
 	waiting []*waiter
 	flying  int
 
+	// rest is waiters whom nobody holds and whose timers do not run. One whose caller left early does not come back,
+	// since its operation may still be under way.
+	rest sync.Pool
+
 	calls, ops, failed atomic.Int64
 }
 
 // waiter is an operation and who waits for it.
 type waiter struct {
 	op      Op
-	done    chan struct{} // closed when outcome and err are there
+	done    chan struct{} // holds one when outcome and err are there
+	late    *time.Timer
 	outcome Outcome
 	err     error
 	state   atomic.Int32
+}
+
+// newWaiter returns a waiter at rest.
+func newWaiter() any {
+	w := &waiter{done: make(chan struct{}, 1), late: time.NewTimer(time.Hour)}
+	w.late.Stop()
+	return w
 }
 
 // The states of a waiter.
@@ -43,17 +55,23 @@ const (
 // send carries out op and returns its outcome. An error says that nothing is known of it, or, when it left the line in
 // time, that it was not carried out. It is never sent twice.
 func (q *queue) send(ctx context.Context, op Op) (Outcome, error) {
-	w := &waiter{op: op, done: make(chan struct{})}
+	w := q.rest.Get().(*waiter)
+	w.op = op
+	w.state.Store(inLine)
+	w.late.Reset(q.options.Timeout)
 	q.join(w)
-	late := time.NewTimer(q.options.Timeout)
-	defer late.Stop()
 	select {
 	case <-w.done:
-		return w.outcome, w.err
+		w.late.Stop()
+		outcome, err := w.outcome, w.err
+		w.op, w.outcome, w.err = Op{}, Outcome{}, nil
+		q.rest.Put(w)
+		return outcome, err
 	case <-ctx.Done():
+		w.late.Stop()
 		w.state.CompareAndSwap(inLine, gone)
 		return Outcome{}, ctx.Err()
-	case <-late.C:
+	case <-w.late.C:
 		if w.state.CompareAndSwap(inLine, gone) {
 			q.breaker.failed(errLate) // the line did not move
 		}
@@ -118,7 +136,7 @@ func (q *queue) settle(batch []*waiter) {
 		if w.err = err; err == nil {
 			w.outcome, w.err = outcomes[i], outcomes[i].Err
 		}
-		close(w.done)
+		w.done <- struct{}{}
 	}
 }
 

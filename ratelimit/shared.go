@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -23,7 +24,7 @@ func newShared(l *Limiter) *shared {
 		pause: l.options.Pause, logger: l.options.Logger, clock: l.local.clock,
 	}}
 	s.known.init()
-	s.queue = queue{store: l.options.Store, options: &l.options, breaker: &s.breaker}
+	s.queue = queue{store: l.options.Store, options: &l.options, breaker: &s.breaker, rest: sync.Pool{New: newWaiter}}
 	return s
 }
 

@@ -36,7 +36,7 @@ func (l *Limiter) reserve(ctx context.Context, key Key, n int64, patience time.D
 	} else {
 		r.d, r.full = l.local.reserve(r.key, r.rule, n, patience)
 	}
-	l.stats.count(&r.d)
+	l.stats.count(r.d.Allowed)
 	return r, nil
 }
 

@@ -22,6 +22,7 @@ type config struct {
 	https       bool
 	linger      time.Duration
 	databaseURL string // empty: a private Postgres
+	redisURL    string // empty: rate limits are this process's alone
 	adminKey    string // empty: with demo one is made
 	stripe      billing.Account
 
@@ -30,8 +31,10 @@ type config struct {
 }
 
 func readConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
-	c := config{databaseURL: getenv("DATABASE_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY"), stripe: readStripe(getenv)}
-	c.webhook, c.webhookSecret = getenv("TRANSBOT_WEBHOOK_URL"), getenv("TRANSBOT_WEBHOOK_SECRET")
+	c := config{
+		databaseURL: getenv("DATABASE_URL"), redisURL: getenv("REDIS_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY"),
+		stripe: readStripe(getenv), webhook: getenv("TRANSBOT_WEBHOOK_URL"), webhookSecret: getenv("TRANSBOT_WEBHOOK_SECRET"),
+	}
 	f := flag.NewFlagSet("transbot", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
@@ -46,6 +49,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		fmt.Fprintln(stderr, "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET sell plans by Stripe, at STRIPE_API_BASE where that is set;")
 		fmt.Fprintln(stderr, "without them -demo, or fake as that base, starts a fake one, and otherwise nothing is sold.")
 		fmt.Fprintln(stderr, "TRANSBOT_WEBHOOK_URL is told what on-call must know, signed with TRANSBOT_WEBHOOK_SECRET; without it, the log is.")
+		fmt.Fprintln(stderr, "REDIS_URL names the Redis by which instances share rate limits; without it, each has its own.")
 		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
 	}
 	if err := f.Parse(args); err != nil {

@@ -219,6 +219,15 @@ func TestFlagPages(t *testing.T) {
 		}
 	})
 
+	t.Run("wait_for_the_objectives_where_they_are_told_to", func(t *testing.T) {
+		r := staff.onFlag("invite_auto_approve", "ramp", "stages", "5, 100", "hours", "1", "at_least", "1", "guarded", "yes", "reason", "with care")
+		require.Equal(t, http.StatusSeeOther, r.status, r.body)
+		require.Contains(t, staff.get("/flags/invite_auto_approve").body, "Each stage waits for <code>slo</code>")
+		require.Eventually(t, func() bool { // nothing is counted yet, so nobody knows whether one may go on
+			return strings.Contains(staff.get("/flags/invite_auto_approve").body, "Waiting: ")
+		}, inTime, 50*time.Millisecond)
+	})
+
 	t.Run("say_what_is_wrong_and_change_nothing", func(t *testing.T) {
 		for _, c := range []struct {
 			form, says string

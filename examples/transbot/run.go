@@ -74,6 +74,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	p := newPlatform(pool, fake, oncall, logger)
+	if p.limits, err = newLimits(c.redisURL, p.gate, logger); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.limits.close()) }()
 	if err := p.prepare(ctx, c, stdout); err != nil {
 		return err
 	}
@@ -128,6 +132,7 @@ type platform struct {
 	listener *listenpg.Listener
 	ops      *ops.Desk
 	drills   bool // the demo may be broken on purpose
+	limits   *limits
 	adminKey string
 	timed    billing.Store // store, with the clock that rights are decided by
 	billing  *billing.Desk // nil: nothing is sold
@@ -206,6 +211,6 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
 		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, Ops: p.ops, Drills: p.drills,
-		HTTPS: c.https, Billing: p.billing, Logger: p.logger,
+		APILimit: p.limits.api, SignInLimit: p.limits.signIn, HTTPS: c.https, Billing: p.billing, Logger: p.logger,
 	})
 }

@@ -303,7 +303,8 @@ begin
           end if;
           v_counted[i] := v_counted[i] + v_units;
         else
-          v_j := array_position(v_row.cells, (v_taken + case when v_kinds[v_limit] = 3 then 0 else v_lapse end) / v_a[v_limit]);
+          v_x := case when v_kinds[v_limit] = 3 then v_taken else v_taken + v_lapse end;
+          v_j := array_position(v_row.cells, v_x / v_a[v_limit]);
           if v_j is not null then
             v_counted[i] := v_counted[i] - least(v_n, v_row.units[v_j]);
             v_row.units[v_j] := greatest(v_row.units[v_j] - v_n, 0);

@@ -17,7 +17,8 @@ type row struct {
 }
 
 func compareRows(a, b row) int {
-	return cmp.Or(cmp.Compare(a.key.Tenant, b.key.Tenant), cmp.Compare(a.key.Name, b.key.Name), cmp.Compare(a.limitID, b.limitID))
+	return cmp.Or(
+		cmp.Compare(a.key.Tenant, b.key.Tenant), cmp.Compare(a.key.Name, b.key.Name), cmp.Compare(a.limitID, b.limitID))
 }
 
 // call is the arguments of tenon.settle_ratelimits.

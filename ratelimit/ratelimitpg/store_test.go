@@ -152,7 +152,8 @@ func TestExportAndErase(t *testing.T) {
 	}
 	require.Equal(t, []string{"u", "u", "v"}, exported(tenon.Subject{Tenant: "acme"}))
 	require.Equal(t, []string{"v"}, exported(tenon.Subject{Tenant: "acme", User: "v"}))
-	for range s.Export(t.Context(), tenon.Subject{Tenant: "acme"}) {
+	for _, err := range s.Export(t.Context(), tenon.Subject{Tenant: "acme"}) {
+		require.NoError(t, err)
 		break // gives its connection back
 	}
 	require.Zero(t, pool.Stat().AcquiredConns())

@@ -61,7 +61,9 @@ func (s *Store) runTogether(ctx context.Context, calls []call, todo []int, answe
 }
 
 // send sends the calls that todo names and returns those of which the script is not known.
-func (s *Store) send(ctx context.Context, command, script string, calls []call, todo []int, answers []answer) (unknown []int) {
+func (s *Store) send(
+	ctx context.Context, command, script string, calls []call, todo []int, answers []answer,
+) (unknown []int) {
 	commands := make([]once, len(todo))
 	for i, n := range todo {
 		commands[i] = newOnce(ctx, command, script, &calls[n])

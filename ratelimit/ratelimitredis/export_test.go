@@ -9,7 +9,7 @@ import (
 
 // SettleAt settles on one server as a process does whose clock says now.
 func SettleAt(ctx context.Context, s *Store, now time.Time, ops ...ratelimit.Op) ([]ratelimit.Outcome, error) {
-	c := s.newCaller()
+	c := s.newCaller(len(ops))
 	c.now = now
 	for i, op := range ops {
 		c.add(i, op)

@@ -10,7 +10,9 @@ import (
 )
 
 // edges are numbers around those that take another form.
-var edges = []int64{0, 1, 127, 128, 255, 256, 65_535, 65_536, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32, 1_800_000_000_000_000, 1 << 53}
+var edges = []int64{
+	0, 1, 127, 128, 255, 256, 65_535, 65_536, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32, 1_800_000_000_000_000, 1 << 53,
+}
 
 func TestNumbersArriveInLuaAndComeBack(t *testing.T) {
 	t.Parallel()
@@ -20,7 +22,8 @@ func TestNumbersArriveInLuaAndComeBack(t *testing.T) {
 		for i := range n {
 			numbers = append(numbers, edges[i%len(edges)])
 		}
-		answer, err := client.Eval(t.Context(), "return cmsgpack.pack(cmsgpack.unpack(ARGV[1]))", nil, ratelimitredis.Packed(numbers)).Text()
+		const script = "return cmsgpack.pack(cmsgpack.unpack(ARGV[1]))"
+		answer, err := client.Eval(t.Context(), script, nil, ratelimitredis.Packed(numbers)).Text()
 		require.NoError(t, err)
 		got, err := ratelimitredis.Unpacked(answer)
 		require.NoError(t, err)
@@ -35,7 +38,9 @@ func TestAnAnswerThatIsNoArrayOfNumbersIsRefused(t *testing.T) {
 		_, err := ratelimitredis.Unpacked(whole[:i])
 		require.Error(t, err)
 	}
-	for _, wrong := range []string{whole + "\x00", "\x93\x01\x02", "\x91\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00", "\xdd\xff\xff\xff\xff", "\x81\x01\x02"} {
+	for _, wrong := range []string{
+		whole + "\x00", "\x93\x01\x02", "\x91\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00", "\xdd\xff\xff\xff\xff", "\x81\x01\x02",
+	} {
 		_, err := ratelimitredis.Unpacked(wrong)
 		require.Error(t, err, "%q", wrong)
 	}

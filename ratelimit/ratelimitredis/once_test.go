@@ -98,7 +98,9 @@ func TestATakeWhoseAnswerWasLostIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Shared(t)
 	d := newDeaf(t, srv.Options().Addr)
-	through := connect(t, &redis.Options{Network: "unix", Addr: d.address, MaxRetries: 5, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: time.Millisecond})
+	through := connect(t, &redis.Options{
+		Network: "unix", Addr: d.address, MaxRetries: 5, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: time.Millisecond,
+	})
 	prefix, key := ours(), ratelimit.Key{Name: "k"}
 	s := ratelimitredis.New(through, &ratelimitredis.Options{Prefix: prefix})
 	direct := ratelimitredis.New(redistest.Client(t), &ratelimitredis.Options{Prefix: prefix})

@@ -35,13 +35,20 @@ type caller struct {
 	ops    []int64
 }
 
-func (s *Store) newCaller() *caller {
-	c := &caller{prefix: s.options.Prefix, now: time.Now(), keys: map[string]int64{}}
+// newCaller returns a caller for about n operations.
+func (s *Store) newCaller(n int) *caller {
+	c := &caller{
+		prefix: s.options.Prefix, now: time.Now(), keys: make(map[string]int64, n), ops: make([]int64, 0, n*perOp),
+		call: call{keys: make([]string, 0, n), places: make([]int, 0, n)},
+	}
 	if s.options.Now != nil {
 		c.now, c.fixed = s.options.Now(), true
 	}
 	return c
 }
+
+// perOp is how many numbers describe an operation on one limit.
+const perOp = 8
 
 // add takes an operation in.
 func (c *caller) add(place int, op ratelimit.Op) {

@@ -86,10 +86,10 @@ func (s *Store) calls(ops []ratelimit.Op) []call {
 		return s.callsByKey(ops)
 	}
 	var calls []call
-	c := s.newCaller()
+	c := s.newCaller(len(ops))
 	for i, op := range ops {
 		if len(c.call.keys)+len(op.Limits) > maxKeys {
-			calls, c = append(calls, c.done()), s.newCaller()
+			calls, c = append(calls, c.done()), s.newCaller(len(ops)-i)
 		}
 		c.add(i, op)
 	}
@@ -102,7 +102,7 @@ func (s *Store) callsByKey(ops []ratelimit.Op) []call {
 	for i, op := range ops {
 		c := callers[op.Key]
 		if c == nil {
-			c = s.newCaller()
+			c = s.newCaller(1)
 			callers[op.Key], order = c, append(order, c)
 		}
 		c.add(i, op)

@@ -54,7 +54,8 @@ func TestManyOperationsAreCarriedOutInOrder(t *testing.T) {
 	s := ratelimitredis.New(redistest.Client(t), &ratelimitredis.Options{Prefix: ours()})
 	var ops []ratelimit.Op
 	for i := range 3000 { // more than one run of the script
-		ops = append(ops, take(ratelimit.Key{Tenant: "t", Name: fmt.Sprint(i % 1500)}, 1, ratelimit.PerHour(1), ratelimit.PerMonth(1e6, nil)))
+		key := ratelimit.Key{Tenant: "t", Name: fmt.Sprint(i % 1500)}
+		ops = append(ops, take(key, 1, ratelimit.PerHour(1), ratelimit.PerMonth(1e6, nil)))
 	}
 	for i, o := range settle(t, s, ops...) {
 		require.Equal(t, i < 1500, o.Granted, i)
@@ -128,10 +129,14 @@ func TestAClockAPeriodApartIsSaid(t *testing.T) {
 func TestEraseForgetsATenantOrAUserOfIt(t *testing.T) {
 	t.Parallel()
 	_, client := cluster(t)
-	for name, client := range map[string]redis.UniversalClient{"server": redistest.Client(t), "cluster": client, "ring": ring(t)} {
+	for name, client := range map[string]redis.UniversalClient{
+		"server": redistest.Client(t), "cluster": client, "ring": ring(t),
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := ratelimitredis.New(client, &ratelimitredis.Options{Prefix: ours()})
-			keys := []ratelimit.Key{{Tenant: "a*"}, {Tenant: "a*", Name: "u"}, {Tenant: "a*", Name: "u2"}, {Tenant: "ab"}, {Tenant: "ab", Name: "u"}, {Name: "u"}}
+			keys := []ratelimit.Key{
+				{Tenant: "a*"}, {Tenant: "a*", Name: "u"}, {Tenant: "a*", Name: "u2"}, {Tenant: "ab"}, {Tenant: "ab", Name: "u"}, {Name: "u"},
+			}
 			for _, key := range keys {
 				settle(t, s, take(key, 1), take(key, 1, ratelimit.Bucket(0.001, 100)))
 			}
@@ -177,7 +182,9 @@ func TestAllLimitsOfAKeyLieInOneSlot(t *testing.T) {
 	c, client := cluster(t)
 	prefix := ours()
 	s := ratelimitredis.New(client, &ratelimitredis.Options{Prefix: prefix})
-	limits := []ratelimit.Limit{hour, ratelimit.PerMonth(9, nil), ratelimit.Bucket(0.001, 9), ratelimit.InFlight(9, time.Hour)}
+	limits := []ratelimit.Limit{
+		hour, ratelimit.PerMonth(9, nil), ratelimit.Bucket(0.001, 9), ratelimit.InFlight(9, time.Hour),
+	}
 	var ops []ratelimit.Op
 	for i := range 200 {
 		ops = append(ops, take(ratelimit.Key{Tenant: fmt.Sprint("t", i), Name: "}{"}, 1, limits...))

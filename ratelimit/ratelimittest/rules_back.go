@@ -1,6 +1,7 @@
 package ratelimittest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -180,6 +181,15 @@ var eraseRules = group{"erasure", []rule{
 			r.takeAll(mine)
 			equal(r, "erased", 1, r.erase(tenon.Subject{Tenant: r.key.Tenant, User: "other"}))
 			r.refused(1, perMinute)
+		},
+	},
+	{
+		"refuses_to_erase_nobody", "A subject without a tenant is invalid.",
+		func(r *rig) {
+			r.takeAll(ratelimit.Key{Name: r.key.Name})
+			if _, err := r.store.Erase(r.t.Context(), tenon.Subject{User: r.key.Name}); !errors.Is(err, tenon.ErrInvalid) {
+				r.t.Fatalf("got %v", err)
+			}
 		},
 	},
 	{

@@ -39,7 +39,7 @@ func (s *Server) api() http.Handler {
 	mux.Handle("POST /api/quotes", rates(s.metered(s.createQuote)))
 	mux.Handle("POST /api/quotes/bulk", rates(bulk(s.metered(s.createQuotes))))
 	mux.Handle("GET /api/slo/current", slohttp.Named(s.Ops.Board, ops.Named, &slohttp.Options{Logger: s.Logger}))
-	return s.bearer(slohttp.Record(s.ailing(mux), s.Ops.Observe))
+	return s.bearer(s.limited(slohttp.Record(s.ailing(mux), s.Ops.Observe)))
 }
 
 // bearer lets the holder of an API key through, as the caller, and nobody else.

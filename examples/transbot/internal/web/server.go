@@ -19,6 +19,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/ratelimit"
 )
 
 // Config is what a [Server] works with. All of it is required but for what says otherwise.
@@ -30,9 +31,12 @@ type Config struct {
 	AdminKey string                // opens the staff's pages; empty: nobody can
 	Ops      *ops.Desk             // counts what the service promises
 	Drills   bool                  // the staff may break the service on purpose
+	APILimit *ratelimit.Limiter    // of each API key
 	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
 	Billing  *billing.Desk         // nil: nothing is sold
 	Logger   *slog.Logger
+
+	SignInLimit *ratelimit.Limiter // of each address
 }
 
 // Server answers requests. It keeps nothing between them that another instance would need.

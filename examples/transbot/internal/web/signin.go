@@ -18,6 +18,9 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) {
 
 // signIn opens a session for the holder of a company's API key, or of the staff's key.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+	if !s.maySignIn(w, r) {
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	who, err := s.identify(r, strings.TrimSpace(r.PostFormValue("key")))
 	if errors.Is(err, tenon.ErrDenied) {
