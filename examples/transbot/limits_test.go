@@ -61,7 +61,7 @@ func TestAPILimit(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, r.status)
 		require.Empty(t, r.header.Get("RateLimit"))
 
-		key := s.company("hasty", "starter")
+		key := s.company("transbotai-demo", "starter") // for which bulk_rating is switched on
 		r = s.ask(key, "/api/quotes/bulk", list(lane))
 		require.Equal(t, http.StatusForbidden, r.status, r.body)
 		require.Equal(t, "not_in_plan", r.field(t, "reason"))
@@ -72,7 +72,7 @@ func TestAPILimit(t *testing.T) {
 		require.Equal(t, http.StatusTooManyRequests, r.status, r.body)
 		require.Equal(t, "limit_reached", r.field(t, "reason"))
 		require.Equal(t, "api", r.field(t, "policy"))
-		s.requireUsed("hasty", "rates", 0)
+		s.requireUsed("transbotai-demo", "rates", 0)
 	})
 }
 
