@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// role owns every server; only processes of the same account reach the socket, so it needs no password there.
-const role = "tenon"
+// role owns every server; only processes of the same account reach the socket, so it needs no password there. It is not
+// named after the schema, or names that lack it would be found by the default search path.
+const role = "tenon_owner"
 
 // initdbOptions make a cluster. Small log segments make it half as large and so twice as fast to copy.
 var initdbOptions = []string{
@@ -22,7 +23,7 @@ var initdbOptions = []string{
 }
 
 // clusterVersion belongs to initdbOptions: raise it with every change to them.
-const clusterVersion = 1
+const clusterVersion = 2
 
 // cluster fills the empty folder dir from a cached cluster, which is made first where there is none yet.
 func cluster(ctx context.Context, b Binaries, as *account, dir string) error {

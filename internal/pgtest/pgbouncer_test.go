@@ -32,7 +32,7 @@ func TestPgBouncerByTCP(t *testing.T) {
 	t.Parallel()
 	s := start(t, &pgtest.Options{TCP: true})
 	url := pgtest.PgBouncer(t, s, "postgres", nil)
-	require.Equal(t, "tenon", read[string](t, connect(t, url+"&default_query_exec_mode=exec"), "select current_user::text"))
+	require.Equal(t, "tenon_owner", read[string](t, connect(t, url+"&default_query_exec_mode=exec"), "select current_user::text"))
 }
 
 func TestPgBouncerSaysHowToInstallIt(t *testing.T) {
