@@ -21,8 +21,8 @@ type Checkpoint struct {
 // timeLine is the extension line that holds the time.
 const timeLine = "time "
 
-// sign returns a signed checkpoint.
-func (s *Signer) checkpoint(size int64, root Hash, at time.Time) Checkpoint {
+// Checkpoint signs that the log held size records under root at an instant.
+func (s *Signer) Checkpoint(size int64, root Hash, at time.Time) Checkpoint {
 	at = at.UTC().Truncate(time.Second)
 	text := fmt.Sprintf("%s\n%d\n%s\n%s%s\n", s.name, size, root, timeLine, at.Format(time.RFC3339))
 	return Checkpoint{Origin: s.name, Size: size, Root: root, At: at, Note: s.sign(text)}

@@ -208,8 +208,8 @@ func ExampleEntry_Redact() {
 		Seed: []byte("0123456789abcdef"),
 	}
 	before, _ := e.Leaf()
-	e.Redact("01938a00-0000-7000-8000-000000000002", func(path, _ string) bool { return path == "payload.mail" })
+	n, _ := e.Redact("01938a00-0000-7000-8000-000000000002", func(path, _ string) bool { return path == "payload.mail" })
 	after, _ := e.Leaf()
-	fmt.Println(string(e.Payload), before == after)
-	// Output: {"mail":null,"seats":3} true
+	fmt.Println(n, string(e.Payload), before == after)
+	// Output: 1 {"mail":null,"seats":3} true
 }

@@ -97,8 +97,14 @@ func (r *Record) checkTexts() error {
 		return tenon.Invalid("targets", "more than %d", MaxTargets)
 	}
 	texts := []struct{ field, text string }{
-		{"tenant", r.Tenant}, {"actor", r.Actor}, {"on_behalf_of", r.OnBehalfOf}, {"action", r.Action},
-		{"user_agent", r.UserAgent}, {"request_id", r.RequestID}, {"trace_id", r.TraceID}, {"key", r.Key},
+		{"tenant", r.Tenant},
+		{"actor", r.Actor},
+		{"on_behalf_of", r.OnBehalfOf},
+		{"action", r.Action},
+		{"user_agent", r.UserAgent},
+		{"request_id", r.RequestID},
+		{"trace_id", r.TraceID},
+		{"key", r.Key},
 	}
 	for i, t := range r.Targets {
 		if t.Type == "" {

@@ -69,8 +69,9 @@ type Node struct {
 // Hashes reads stored nodes of one level, from the index from up to but not including to. All of them are there.
 type Hashes func(ctx context.Context, level int, from, to int64) ([]Hash, error)
 
-// tree is the first size leaves of a log.
-type tree struct {
+// Tree is the first leaves of a log, as they were when it had so many. It keeps the nodes that it read, so it is for one
+// goroutine and a few proofs.
+type Tree struct {
 	size  int64
 	read  Hashes
 	tiles map[tile][]Hash
@@ -82,12 +83,13 @@ type tile struct {
 	index int64
 }
 
-func newTree(size int64, read Hashes) *tree {
-	return &tree{size: size, read: read, tiles: map[tile][]Hash{}}
+// NewTree returns the tree of the first size leaves, whose nodes read reads.
+func NewTree(size int64, read Hashes) *Tree {
+	return &Tree{size: size, read: read, tiles: map[tile][]Hash{}}
 }
 
 // node returns a stored node.
-func (t *tree) node(ctx context.Context, level int, index int64) (Hash, error) {
+func (t *Tree) node(ctx context.Context, level int, index int64) (Hash, error) {
 	at := tile{level, index / tileWidth}
 	hashes, ok := t.tiles[at]
 	if !ok {
@@ -110,7 +112,7 @@ func (t *tree) node(ctx context.Context, level int, index int64) (Hash, error) {
 
 // hash returns the Merkle tree hash of the leaves from lo to hi, MTH(D[lo:hi]) in RFC 6962, for the ranges that its
 // definitions use.
-func (t *tree) hash(ctx context.Context, lo, hi int64) (Hash, error) {
+func (t *Tree) hash(ctx context.Context, lo, hi int64) (Hash, error) {
 	n := hi - lo
 	if n == 0 {
 		return EmptyRoot(), nil
@@ -130,10 +132,37 @@ func (t *tree) hash(ctx context.Context, lo, hi int64) (Hash, error) {
 // split returns the largest power of two below n, which is at least 2.
 func split(n int64) int64 { return 1 << (bits.Len64(uint64(n-1)) - 1) }
 
-func (t *tree) root(ctx context.Context) (Hash, error) { return t.hash(ctx, 0, t.size) }
+// Root returns the root.
+func (t *Tree) Root(ctx context.Context) (Hash, error) { return t.hash(ctx, 0, t.size) }
+
+// Include proves that the leaf at index is in the tree. One past the end is [ErrNotSealed].
+func (t *Tree) Include(ctx context.Context, index int64) (Inclusion, error) {
+	if index < 0 {
+		return Inclusion{}, tenon.Invalid("index", "negative")
+	}
+	if index >= t.size {
+		return Inclusion{}, ErrNotSealed
+	}
+	path, err := t.inclusion(ctx, index, 0, t.size)
+	return Inclusion{Index: index, Size: t.size, Path: path}, err
+}
+
+// Extend proves that the tree begins with the one of its first from leaves. More than there are is [ErrNotSealed].
+func (t *Tree) Extend(ctx context.Context, from int64) (Consistency, error) {
+	switch {
+	case from < 0:
+		return Consistency{}, tenon.Invalid("from", "negative")
+	case from > t.size:
+		return Consistency{}, ErrNotSealed
+	case from == 0:
+		return Consistency{To: t.size}, nil
+	}
+	path, err := t.consistency(ctx, from, 0, t.size, true)
+	return Consistency{From: from, To: t.size, Path: path}, err
+}
 
 // inclusion is PATH(m, D[lo:hi]) of RFC 6962, section 2.1.1.
-func (t *tree) inclusion(ctx context.Context, m, lo, hi int64) ([]Hash, error) {
+func (t *Tree) inclusion(ctx context.Context, m, lo, hi int64) ([]Hash, error) {
 	if hi-lo == 1 {
 		return nil, nil
 	}
@@ -154,7 +183,7 @@ func (t *tree) inclusion(ctx context.Context, m, lo, hi int64) ([]Hash, error) {
 }
 
 // consistency is SUBPROOF(m, D[lo:hi], whole) of RFC 6962, section 2.1.2. m counts from lo.
-func (t *tree) consistency(ctx context.Context, m, lo, hi int64, whole bool) ([]Hash, error) {
+func (t *Tree) consistency(ctx context.Context, m, lo, hi int64, whole bool) ([]Hash, error) {
 	n := hi - lo
 	if m == n {
 		if whole {
@@ -179,8 +208,8 @@ func (t *tree) consistency(ctx context.Context, m, lo, hi int64, whole bool) ([]
 	return append(path, other), err
 }
 
-// grow returns the nodes above the leaves that are complete once leaves are appended to a tree of size leaves.
-func grow(ctx context.Context, size int64, leaves []Hash, read Hashes) ([]Node, error) {
+// Grow returns the nodes above the leaves that are complete once leaves are appended to a tree of size leaves.
+func Grow(ctx context.Context, size int64, leaves []Hash, read Hashes) ([]Node, error) {
 	var nodes []Node
 	level, first, fresh := 0, size, leaves
 	for {

@@ -113,7 +113,7 @@ func TestTreeOfTheCertificateTransparencyVectors(t *testing.T) {
 		data, err := hex.DecodeString(input)
 		require.NoError(t, err)
 		s.add(t, []audit.Hash{audit.LeafHash(data)}, func() int { return 1 })
-		root, err := audit.Root(t.Context(), int64(i+1), s.read)
+		root, err := audit.NewTree(int64(i+1), s.read).Root(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, roots[i], hex.EncodeToString(root[:]))
 	}
@@ -130,17 +130,17 @@ func TestProofsOfEverySizeUpTo130(t *testing.T) {
 	s.add(t, leaves, func() int { return 7 })
 	roots := make([]audit.Hash, most+1)
 	for size := range most + 1 {
-		root, err := audit.Root(t.Context(), int64(size), s.read)
+		root, err := audit.NewTree(int64(size), s.read).Root(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, plainRoot(leaves[:size]), root)
 		roots[size] = root
 	}
 	for size := 1; size <= most; size++ {
 		for i := range size {
-			path, err := audit.Prove(t.Context(), int64(i), int64(size), s.read)
+			proof, err := audit.NewTree(int64(size), s.read).Include(t.Context(), int64(i))
 			require.NoError(t, err)
-			require.Equal(t, plainPath(i, leaves[:size]), path)
-			proof := audit.Inclusion{Index: int64(i), Size: int64(size), Path: path}
+			path := plainPath(i, leaves[:size])
+			require.Equal(t, audit.Inclusion{Index: int64(i), Size: int64(size), Path: path}, proof)
 			require.NoError(t, proof.Check(leaves[i], roots[size]))
 			require.ErrorIs(t, proof.Check(leaves[(i+1)%most], roots[size]), audit.ErrTampered)
 			require.ErrorIs(t, proof.Check(leaves[i], roots[size-1]), audit.ErrTampered)
@@ -152,10 +152,10 @@ func TestProofsOfEverySizeUpTo130(t *testing.T) {
 			}
 		}
 		for from := 1; from <= size; from++ {
-			path, err := audit.ProveBetween(t.Context(), int64(from), int64(size), s.read)
+			proof, err := audit.NewTree(int64(size), s.read).Extend(t.Context(), int64(from))
 			require.NoError(t, err)
-			require.Equal(t, plainProof(from, leaves[:size], true), path)
-			proof := audit.Consistency{From: int64(from), To: int64(size), Path: path}
+			path := plainProof(from, leaves[:size], true)
+			require.Equal(t, audit.Consistency{From: int64(from), To: int64(size), Path: path}, proof)
 			require.NoError(t, proof.Check(roots[from], roots[size]))
 			require.ErrorIs(t, proof.Check(roots[from-1], roots[size]), audit.ErrTampered)
 			require.ErrorIs(t, proof.Check(roots[from], roots[(size+1)%most]), audit.ErrTampered)
@@ -178,19 +178,19 @@ func TestALargeTreeGrowsInPiecesOfAnySize(t *testing.T) {
 	require.Len(t, s[16], 1)
 	for range 40 {
 		size := 1 + random.IntN(n)
-		root, err := audit.Root(t.Context(), int64(size), s.read)
+		root, err := audit.NewTree(int64(size), s.read).Root(t.Context())
 		require.NoError(t, err)
 		i, from := random.IntN(size), 1+random.IntN(size)
-		path, err := audit.Prove(t.Context(), int64(i), int64(size), s.read)
+		in, err := audit.NewTree(int64(size), s.read).Include(t.Context(), int64(i))
 		require.NoError(t, err)
-		require.NoError(t, audit.Inclusion{Index: int64(i), Size: int64(size), Path: path}.Check(leaves[i], root))
-		old, err := audit.Root(t.Context(), int64(from), s.read)
+		require.NoError(t, in.Check(leaves[i], root))
+		old, err := audit.NewTree(int64(from), s.read).Root(t.Context())
 		require.NoError(t, err)
-		path, err = audit.ProveBetween(t.Context(), int64(from), int64(size), s.read)
+		grown, err := audit.NewTree(int64(size), s.read).Extend(t.Context(), int64(from))
 		require.NoError(t, err)
-		require.NoError(t, audit.Consistency{From: int64(from), To: int64(size), Path: path}.Check(old, root))
+		require.NoError(t, grown.Check(old, root))
 	}
-	require.Equal(t, plainRoot(leaves), must(audit.Root(t.Context(), n, s.read)))
+	require.Equal(t, plainRoot(leaves), must(audit.NewTree(n, s.read).Root(t.Context())))
 }
 
 func must[T any](v T, err error) T {
