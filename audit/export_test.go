@@ -1,0 +1,13 @@
+package audit
+
+// What tests from outside see.
+
+func LeafHash(data []byte) Hash { return leafHash(data) }
+
+func NodeHash(left, right Hash) Hash { return nodeHash(left, right) }
+
+func Flatten(text []byte) (map[string]string, error) {
+	found := map[string]string{}
+	err := flatten(text, "payload", func(s scalar) { found[s.path] = string(s.kind) + string(s.value) })
+	return found, err
+}

@@ -1,0 +1,137 @@
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/transbotai/tenon"
+)
+
+// Outcome is how what was recorded ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Succeeded Outcome = "succeeded"
+	Denied    Outcome = "denied" // the actor may not do this
+	Failed    Outcome = "failed"
+)
+
+var outcomes = []Outcome{Succeeded, Denied, Failed}
+
+// Target is something that was acted on.
+type Target struct {
+	Type string `json:"type"` // "quote", or the name of a table
+	ID   string `json:"id,omitempty"`
+}
+
+// Record says who did what to what. Everything but ID, Tenant, At, Action and Outcome can be redacted later without
+// breaking a proof; so put nothing personal into those.
+type Record struct {
+	ID         string          `json:"id"`     // a UUIDv7; made when empty
+	Tenant     string          `json:"tenant"` // whose data was acted on, not whose the actor is; empty: the platform's own
+	At         time.Time       `json:"at"`     // in UTC and whole microseconds; zero: now
+	Actor      string          `json:"actor,omitempty"`
+	OnBehalfOf string          `json:"on_behalf_of,omitempty"`
+	Action     string          `json:"action"` // required: "quote.accepted", "UPDATE"
+	Targets    []Target        `json:"targets,omitempty"`
+	Outcome    Outcome         `json:"outcome"`           // empty: [Succeeded]
+	Payload    json.RawMessage `json:"payload,omitempty"` // any JSON value; nil when there is nothing to say
+	IP         string          `json:"ip_address,omitempty"`
+	UserAgent  string          `json:"user_agent,omitempty"`
+	RequestID  string          `json:"request_id,omitempty"`
+	TraceID    string          `json:"trace_id,omitempty"`
+	// Key makes the record once, however often the call is repeated: a second one of the same tenant and key is the
+	// same record if it says the same, else [ErrKeyReused].
+	Key string `json:"key,omitempty"`
+}
+
+// The most that a record holds.
+const (
+	MaxPayload = 256 << 10 // bytes of JSON
+	MaxTargets = 100
+	maxText    = 1024
+	maxKey     = 255
+)
+
+// Instant returns t as stores keep it: UTC, truncated to microseconds.
+func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// Check returns a [tenon.ErrInvalid] that names the field at fault.
+func (r *Record) Check() error {
+	if !uuidForm.MatchString(r.ID) {
+		return tenon.Invalid("id", "not a UUID in its usual form")
+	}
+	if y := r.At.Year(); y < 1970 || y > 9999 {
+		return tenon.Invalid("at", "the year %d", y)
+	}
+	if r.Action == "" {
+		return tenon.Invalid("action", "required")
+	}
+	if !slices.Contains(outcomes, r.Outcome) {
+		return tenon.Invalid("outcome", "none of %v", outcomes)
+	}
+	if len(r.Key) > maxKey {
+		return tenon.Invalid("key", "longer than %d bytes", maxKey)
+	}
+	if r.IP != "" {
+		if _, err := netip.ParseAddr(r.IP); err != nil {
+			return tenon.Invalid("ip_address", "not an address")
+		}
+	}
+	if err := r.checkTexts(); err != nil {
+		return err
+	}
+	return r.checkPayload()
+}
+
+func (r *Record) checkTexts() error {
+	if len(r.Targets) > MaxTargets {
+		return tenon.Invalid("targets", "more than %d", MaxTargets)
+	}
+	texts := []struct{ field, text string }{
+		{"tenant", r.Tenant},
+		{"actor", r.Actor},
+		{"on_behalf_of", r.OnBehalfOf},
+		{"action", r.Action},
+		{"user_agent", r.UserAgent},
+		{"request_id", r.RequestID},
+		{"trace_id", r.TraceID},
+		{"key", r.Key},
+	}
+	for i, t := range r.Targets {
+		if t.Type == "" {
+			return tenon.Invalid(fmt.Sprintf("targets[%d].type", i), "required")
+		}
+		texts = append(texts, struct{ field, text string }{fmt.Sprintf("targets[%d].type", i), t.Type},
+			struct{ field, text string }{fmt.Sprintf("targets[%d].id", i), t.ID})
+	}
+	for _, t := range texts {
+		switch {
+		case len(t.text) > maxText:
+			return tenon.Invalid(t.field, "longer than %d bytes", maxText)
+		case !utf8.ValidString(t.text):
+			return tenon.Invalid(t.field, "not valid UTF-8")
+		case slices.Contains([]byte(t.text), 0):
+			return tenon.Invalid(t.field, "the character U+0000")
+		}
+	}
+	return nil
+}
+
+func (r *Record) checkPayload() error {
+	if r.Payload == nil {
+		return nil
+	}
+	if len(r.Payload) > MaxPayload {
+		return tenon.Invalid("payload", "longer than %d bytes", MaxPayload)
+	}
+	return flatten(r.Payload, "payload", func(scalar) {})
+}
