@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -119,4 +120,17 @@ func TestBillingJoinsTheCallersTransaction(t *testing.T) {
 	for _, table := range []string{"billing_events", "billing_customers", "billing_leases", "org_entitlements"} {
 		require.Zero(t, one[int64](t, pool, "select count(*) from tenon."+table), table)
 	}
+}
+
+func TestStoreBillsWithoutPreparedStatements(t *testing.T) {
+	t.Parallel()
+	entitlementstest.TestBilling(t, func(t *testing.T, n tenon.Notifier) entitlementstest.BillingStore {
+		config, err := pgxpool.ParseConfig(pgtest.Database(t, migrations.Entitlements))
+		require.NoError(t, err)
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // as behind a pooler
+		pool, err := pgxpool.NewWithConfig(t.Context(), config)
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		return entitlementspg.New(pool, &entitlementspg.Options{Notifier: func(pgx.Tx) tenon.Notifier { return n }})
+	})
 }
