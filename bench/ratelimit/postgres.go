@@ -31,7 +31,7 @@ func comparePostgres(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		return err
 	}
 	s.Tables = append(s.Tables, report.Table{
-		Title:   "Shared through Postgres",
+		Title: "Shared through Postgres",
 		Text: fmt.Sprintf("%d callers, %d keys, and one key for what is denied; beside tenon's own exact rate.",
 			callers, sharedKeys),
 		Columns: []string{"tenon", "tenon, exact"},
