@@ -71,7 +71,7 @@ func redisTable(series []measure.Series) report.Table {
 	t := report.Table{
 		Title: "Shared through Redis",
 		Text: fmt.Sprintf("%d callers on one server by its unix socket, %d keys, and one key for what is denied. "+
-			"tenon's limit is strict, and leases are good for 10 seconds; redis_rate is GCRA.", callers, sharedKeys),
+			"tenon's limit is strict, with two calls of the store under way; leases are good for 10 seconds. redis_rate is GCRA.", callers, sharedKeys),
 		Columns: []string{"tenon", "redis_rate"},
 	}
 	for _, c := range []struct {
@@ -224,7 +224,7 @@ func deniedRound(l *lab.Lab, store func() ratelimit.Store) measure.Contender {
 
 func newLimiter(store ratelimit.Store, limit ratelimit.Limit) (*ratelimit.Limiter, error) {
 	return ratelimit.NewLimiter(&ratelimit.Options{
-		Store: store, Processes: 1, Timeout: 5 * time.Second, LeaseFor: 10 * time.Second,
+		Store: store, Processes: 1, Timeout: 5 * time.Second, LeaseFor: 10 * time.Second, Flights: 2,
 	}, limit)
 }
 
