@@ -71,7 +71,8 @@ func redisTable(series []measure.Series) report.Table {
 	t := report.Table{
 		Title: "Shared through Redis",
 		Text: fmt.Sprintf("%d callers on one server by its unix socket, %d keys, and one key for what is denied. "+
-			"tenon's limit is strict, with two calls of the store under way; leases are good for 10 seconds. redis_rate is GCRA.", callers, sharedKeys),
+			"tenon's limit is strict, with two calls of the store under way; leases are good for 10 seconds. "+
+			"redis_rate is GCRA.", callers, sharedKeys),
 		Columns: []string{"tenon", "redis_rate"},
 	}
 	for _, c := range []struct {
