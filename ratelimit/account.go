@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Account is what is counted for one key: the rule that every store keeps, in whole microseconds. A store that can run
-// Go locks the key, reads its Account, calls Settle and writes the Account back, after a refusal as well; another decides
-// alike. The zero Account has counted nothing.
+// Account is what is counted for one key: the rule that every store keeps, in whole microseconds. A store that can
+// run Go locks the key, reads its Account, calls Settle and writes the Account back, after a refusal as well; another
+// decides alike. The zero Account has counted nothing.
 type Account struct {
 	Latest int64   // the latest time that was seen, in microseconds since 1970: time does not go back
 	Counts []Count // by Limit.ID

@@ -94,8 +94,8 @@ func (t *table) takeBucket(h uint64, r *rule, n int64, d *Decision) bool {
 	}
 }
 
-// refund gives back n units that were taken at at, a nanosecond of the clock, less what the bucket has gained since: that
-// is there already. It gives nothing back while somebody waits who reserved: his time is fixed.
+// refund gives back n units that were taken at at, a nanosecond of the clock, less what the bucket has gained since:
+// that is there already. It gives nothing back while somebody waits who reserved: his time is fixed.
 func (b *bucket) refund(r *rule, n, at int64) {
 	back := n*r.interval - (b.now - at*ticks)
 	if back > 0 && !b.booked {

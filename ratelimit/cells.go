@@ -6,10 +6,10 @@ import "time"
 // apart, 24 bits of units that are taken but not yet given out (the budget), the lowest 24 bits of the newest cell's
 // number. A budget is taken once in a cell, and then calls take from it by one compare-and-swap of the word.
 //
-// The row's first word holds, from the highest bit: until (31 bits, in units of 2²⁷ ns); rest, what is free beside the
-// budget (16 bits, in units of 1<<shift); how many cells before the newest the oldest and the last lie that count anything
-// (5 bits each); booked; shift (6 bits). The other six words are 24 cells of 16 bits, at their number modulo 24, each in
-// units of 1<<shift, the budget included.
+// The row's first word holds, from the highest bit: until (31 bits, in units of 2²⁷ ns); rest, what is free beside
+// the budget (16 bits, in units of 1<<shift); how many cells before the newest the oldest and the last lie that count
+// anything (5 bits each); booked; shift (6 bits). The other six words are 24 cells of 16 bits, at their number modulo
+// 24, each in units of 1<<shift, the budget included.
 const (
 	wordCell   = 1<<24 - 1
 	budgetBit  = 24
@@ -144,8 +144,8 @@ func (c *cells) take(n int64) {
 	c.budget -= n
 }
 
-// refund takes n units out of the cell in which they were given out, unless it does not count any more. From a cell that
-// is not the newest and counts in coarse units only whole ones come back.
+// refund takes n units out of the cell in which they were given out, unless it does not count any more. From a cell
+// that is not the newest and counts in coarse units only whole ones come back.
 func (c *cells) refund(r *rule, n, at int64) {
 	cell := r.cell(at)
 	if cell > c.head || cell < c.head-Cells {
@@ -244,8 +244,9 @@ func (t *table) takeCells(h uint64, r *rule, n int64, d *Decision) bool {
 	}
 }
 
-// denyCells says when n units will be free, without a lock: what it read counts if the word is still the same. It answers
-// for who waits for the oldest cell alone; who waits for more, or has another limit by now, takes the other path.
+// denyCells says when n units will be free, without a lock: what it read counts if the word is still the same. It
+// answers for who waits for the oldest cell alone; who waits for more, or has another limit by now, takes the other
+// path.
 func (t *table) denyCells(i int, h, w uint64, r *rule, n, now int64, d *Decision) bool {
 	s, row, cell := &t.slots[i], &t.rows[i], r.cell(now)
 	first := row[0].Load()

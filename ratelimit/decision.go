@@ -27,8 +27,8 @@ func (r Reason) String() string {
 	return "reason " + strconv.Itoa(int(r))
 }
 
-// Decision is the answer about one call. Of several limits it speaks of the one that denied, or else of the one that has
-// least left.
+// Decision is the answer about one call. Of several limits it speaks of the one that denied, or else of the one that
+// has least left.
 type Decision struct {
 	Allowed bool
 	Reason  Reason

@@ -37,7 +37,8 @@ type standing struct {
 	d       Decision
 }
 
-// rememberFor bounds for how long a refusal is believed, so that what another process resets or gives back is seen soon.
+// rememberFor bounds for how long a refusal is believed, so that what another process resets or gives back is seen
+// soon.
 const rememberFor = time.Second
 
 func (k *known) init() {
@@ -147,8 +148,8 @@ func (k *known) forgetAll(subject tenon.Subject) {
 	}
 }
 
-// put returns what is known of q's key, to be added to. Each time the keys have doubled it drops those of which nothing is
-// known any more.
+// put returns what is known of q's key, to be added to. Each time the keys have doubled it drops those of which
+// nothing is known any more.
 func (shard *knownShard) put(q *question) *standing {
 	if s := shard.keys[q.key]; s != nil && s.rules == q.rules[0] {
 		return s

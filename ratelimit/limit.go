@@ -120,7 +120,8 @@ func Bucket(r rate.Limit, burst int) Limit {
 	return Limit{Algorithm: TokenBucket, Rate: r, Burst: burst}
 }
 
-// PerDay returns a Calendar limit of n units a day in zone; nil is UTC. A day in which clocks change is as long as it is.
+// PerDay returns a Calendar limit of n units a day in zone; nil is UTC. A day in which clocks change is as long as it
+// is.
 func PerDay(n int64, zone *time.Location) Limit {
 	return Limit{Algorithm: Calendar, Max: n, Period: Daily, Zone: zone}
 }

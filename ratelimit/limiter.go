@@ -54,10 +54,10 @@ func (l *Limiter) compile(limits []Limit) []*rule {
 	return rules
 }
 
-// Take asks for n units under key, all of them or none; n is 0 to [MaxUnits], and 0 asks whether anything is wrong. More
-// than a limit ever gives is refused with ReasonTooMuch. A refusal takes nothing and is no error. Without a store no
-// call waits, and the only error is [tenon.ErrInvalid]; with one, what the limits' Away policies decide is no error
-// either, and the errors are [tenon.ErrInvalid] and the context's own.
+// Take asks for n units under key, all of them or none; n is 0 to [MaxUnits], and 0 asks whether anything is wrong.
+// More than a limit ever gives is refused with ReasonTooMuch. A refusal takes nothing and is no error. Without a
+// store no call waits, and the only error is [tenon.ErrInvalid]; with one, what the limits' Away policies decide is
+// no error either, and the errors are [tenon.ErrInvalid] and the context's own.
 func (l *Limiter) Take(ctx context.Context, key Key, n int64) (d Decision, err error) {
 	r := l.only
 	if r == nil || uint64(n-1) >= MaxUnits || uint(len(key.Tenant)+len(key.Name)-1) >= MaxKeyBytes {

@@ -43,8 +43,8 @@ func soak(short, long int) int {
 	return short
 }
 
-// A strict limiter and one that keeps every timestamp agree, but for two cells: what was taken in the last window always
-// counts, what was taken before that and two cells never.
+// A strict limiter and one that keeps every timestamp agree, but for two cells: what was taken in the last window
+// always counts, what was taken before that and two cells never.
 func TestStrictAgreesWithALimiterThatKeepsEveryTimestamp(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int64{1, 7, 120, 70_000, 40_000_000} {
@@ -142,8 +142,8 @@ func playBucket(t *testing.T, perSecond float64, burst int, r *rand.Rand) {
 	}
 }
 
-// FuzzTake plays what the bytes say on a table of four slots, whose keys are handed on and overflow, and requires that no
-// key ever gets more than its limit.
+// FuzzTake plays what the bytes say on a table of four slots, whose keys are handed on and overflow, and requires
+// that no key ever gets more than its limit.
 func FuzzTake(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 250, 7, 8, 9, 200, 1, 1, 1, 1})
 	f.Add([]byte("\x00\x00\x00\x00\x00\x00\xff\xff\x00\x11\x22\x33\x44\x55\x66\x77"))

@@ -11,9 +11,9 @@ import (
 // What stores that compute by themselves, in SQL or Lua, need to know of a limit. Everything is a whole number below
 // 2⁵³, so that Lua can count with it.
 
-// ID tells apart what is counted under one key: the limit's Name and what its counts cannot be carried over from. Limits
-// of other numbers but the same ID share their counts, so limiters over one store that shall not share give their limits
-// different names.
+// ID tells apart what is counted under one key: the limit's Name and what its counts cannot be carried over from.
+// Limits of other numbers but the same ID share their counts, so limiters over one store that shall not share give
+// their limits different names.
 func (l Limit) ID() string {
 	switch l.Algorithm {
 	case TokenBucket:

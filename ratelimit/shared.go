@@ -10,8 +10,8 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// shared decides by the store: it remembers refusals, gives out leases, sends what waits together, and follows the limits'
-// Away policies when there is no answer in time.
+// shared decides by the store: it remembers refusals, gives out leases, sends what waits together, and follows the
+// limits' Away policies when there is no answer in time.
 type shared struct {
 	limiter *Limiter
 	known   known

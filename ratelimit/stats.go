@@ -18,8 +18,8 @@ type outcomes struct {
 
 const spread = 32
 
-// count adds a decision to the counters of the caller's goroutine: which one does not matter, so the address of its stack,
-// which differs between goroutines, chooses it.
+// count adds a decision to the counters of the caller's goroutine: which one does not matter, so the address of its
+// stack, which differs between goroutines, chooses it.
 func (c *counters) count(allowed bool) {
 	var here byte
 	o := &c.spread[uintptr(unsafe.Pointer(&here))>>11*0x9E3779B97F4A7C15>>59]

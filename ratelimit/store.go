@@ -8,11 +8,11 @@ import (
 )
 
 // Store keeps what is counted when several processes share limits. It decides nothing by itself: [Account] does, or
-// something that decides alike. It uses one clock for all processes, the server's, in whole microseconds; time that goes
-// backwards counts as standing still. Methods may be called concurrently, by many processes.
+// something that decides alike. It uses one clock for all processes, the server's, in whole microseconds; time that
+// goes backwards counts as standing still. Methods may be called concurrently, by many processes.
 //
-// When the store is away, every method returns an error of the class [tenon.ErrUnavailable], and when ctx ends ctx's own
-// error, without waiting any longer.
+// When the store is away, every method returns an error of the class [tenon.ErrUnavailable], and when ctx ends ctx's
+// own error, without waiting any longer.
 type Store interface {
 	// Settle carries out ops and returns an outcome for each, in order. One operation is atomic: all of its limits or
 	// none. Operations of one key are carried out in their order, one after the other; together they need not be atomic.

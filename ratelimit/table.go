@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// table keeps what keys took in this process, in memory that is set aside once and holds no pointers. A key has a slot
-// for each of its limits. A slot whose time has passed says the same as no slot and is handed to the next key that needs
-// one, so nothing has to be swept.
+// table keeps what keys took in this process, in memory that is set aside once and holds no pointers. A key has a
+// slot for each of its limits. A slot whose time has passed says the same as no slot and is handed to the next key
+// that needs one, so nothing has to be swept.
 //
 // A slot's word carries a lock in its highest bit. Under the lock hash, word and row are written; the fast paths change
 // the word alone, by compare-and-swap, and look at the hash again afterwards, since the slot may have been handed on in

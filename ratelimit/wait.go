@@ -15,9 +15,9 @@ type Reservation struct {
 	full    int64
 }
 
-// Reserve takes n units as soon as they are free, and says when that is: like [rate.Limiter.ReserveN] of x/time/rate. Those
-// who come later wait behind it. It is for one Strict or TokenBucket limit without a store, otherwise it returns
-// [ErrNotReservable]. When the limit never gives n units at once, OK is false.
+// Reserve takes n units as soon as they are free, and says when that is: like [rate.Limiter.ReserveN] of x/time/rate.
+// Those who come later wait behind it. It is for one Strict or TokenBucket limit without a store, otherwise it
+// returns [ErrNotReservable]. When the limit never gives n units at once, OK is false.
 func (l *Limiter) Reserve(ctx context.Context, key Key, n int64) (*Reservation, error) {
 	return l.reserve(ctx, key, n, forever)
 }
@@ -72,10 +72,10 @@ func (r *Reservation) Cancel() {
 // poll is how often Wait looks where nobody can say when units are free.
 const poll = 10 * time.Millisecond
 
-// Wait takes n units as soon as they are free and returns then, like [rate.Limiter.WaitN]. It returns at once, with nothing
-// taken, when the limit never gives n units ([ErrNever]) and when ctx ends before they are free ([ErrTooLate]); when ctx
-// is canceled meanwhile, with ctx's error. Under one Strict or TokenBucket limit without a store callers wait in line;
-// otherwise whoever asks first when units are free gets them.
+// Wait takes n units as soon as they are free and returns then, like [rate.Limiter.WaitN]. It returns at once, with
+// nothing taken, when the limit never gives n units ([ErrNever]) and when ctx ends before they are free
+// ([ErrTooLate]); when ctx is canceled meanwhile, with ctx's error. Under one Strict or TokenBucket limit without a
+// store callers wait in line; otherwise whoever asks first when units are free gets them.
 func (l *Limiter) Wait(ctx context.Context, key Key, n int64) (Decision, error) {
 	if err := ctx.Err(); err != nil {
 		return Decision{}, err

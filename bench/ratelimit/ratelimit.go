@@ -1,4 +1,5 @@
-// Package ratelimit compares ratelimit.Limiter with other limiters: in one process, and over stores that processes share.
+// Package ratelimit compares ratelimit.Limiter with other limiters: in one process, and over stores that processes
+// share.
 package ratelimit
 
 import (

@@ -9,11 +9,11 @@ import (
 	"github.com/transbotai/tenon/ratelimit"
 )
 
-// ByIP returns a KeyFunc that limits by the client's address: an IPv4 address, or the /64 network of an IPv6 address, since
-// that is what one customer is given. The address is the one that the connection came from. Where that is a trusted
-// proxy, it is the rightmost address of X-Forwarded-For that is not: what stands to its left was written by who sent the
-// request. Without trusted proxies the field is not looked at. What a trusted proxy wrote that is no address counts as
-// the proxy's own.
+// ByIP returns a KeyFunc that limits by the client's address: an IPv4 address, or the /64 network of an IPv6 address,
+// since that is what one customer is given. The address is the one that the connection came from. Where that is a
+// trusted proxy, it is the rightmost address of X-Forwarded-For that is not: what stands to its left was written by
+// who sent the request. Without trusted proxies the field is not looked at. What a trusted proxy wrote that is no
+// address counts as the proxy's own.
 func ByIP(trusted ...netip.Prefix) KeyFunc {
 	return func(r *http.Request) (ratelimit.Key, error) {
 		addr, ok := peer(r)

@@ -8,9 +8,9 @@ import (
 	"github.com/transbotai/tenon/ratelimit"
 )
 
-// KeyFunc returns the key under which r counts. It must not trust what a client can set at will, unless that costs the
-// client something: an API key that was checked is fine, one that was not lets everybody be everybody. An error gives the
-// status of its class.
+// KeyFunc returns the key under which r counts. It must not trust what a client can set at will, unless that costs
+// the client something: an API key that was checked is fine, one that was not lets everybody be everybody. An error
+// gives the status of its class.
 type KeyFunc func(r *http.Request) (ratelimit.Key, error)
 
 // Options of [Middleware]. The zero value of each field has the documented meaning.

@@ -30,8 +30,8 @@ func newDocument(name string, status int, detail string) document {
 	return document{Type: "urn:tenon:problem:" + name, Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
-// Problem answers r with the problem document of a refusal: 429, or 503 when nobody could ask the store. It is for handlers
-// that ask the limiter themselves. A decision that allows is a defect of the caller and gives 500.
+// Problem answers r with the problem document of a refusal: 429, or 503 when nobody could ask the store. It is for
+// handlers that ask the limiter themselves. A decision that allows is a defect of the caller and gives 500.
 func Problem(w http.ResponseWriter, r *http.Request, d ratelimit.Decision) {
 	switch {
 	case d.Allowed:

@@ -160,6 +160,7 @@ local limits = {}
 for i = 1, read() do limits[i] = read_limit() end
 local raw = redis.call('MGET', unpack(KEYS))
 local states, changed, output, written = {}, {}, {}, 0
+local ends = {} -- the last cells that were read: a count that still ends with the same keeps its time to live
 
 local function answer(granted, units, index, remaining, wait, after, lapse, now)
   local o, n = output, written
@@ -239,7 +240,7 @@ for _ = 1, read() do
     local s = states[k]
     if not s then
       s = raw[k] and cmsgpack.unpack(raw[k]) or {0}
-      states[k] = s
+      states[k], ends[k] = s, raw[k] and s[#s - 1]
     end
     ks[i], ss[i], ls[i] = k, s, limits[input[at + 2]]
     at = at + 2
@@ -248,9 +249,12 @@ for _ = 1, read() do
 end
 
 for k, l in pairs(changed) do
-  local ms = ceil((expires(l, states[k]) - server) / 1000)
-  if ms > 0 then
-    redis.call('SET', KEYS[k], cmsgpack.pack(states[k]), 'PX', ms + spare)
+  local s = states[k]
+  local ms = ceil((expires(l, s) - server) / 1000)
+  if l.step and #s > 2 and ends[k] == s[#s - 1] then
+    redis.call('SET', KEYS[k], cmsgpack.pack(s), 'KEEPTTL')
+  elseif ms > 0 then
+    redis.call('SET', KEYS[k], cmsgpack.pack(s), 'PX', ms + spare)
   else
     redis.call('DEL', KEYS[k])
   end
