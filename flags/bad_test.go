@@ -64,6 +64,28 @@ func TestOneBadRowKeepsItsLastGoodVersion(t *testing.T) {
 	require.Equal(t, true, late.Evaluate("base", &flags.Who{}).Reason == flags.ReasonDisabled)
 }
 
+func TestWhateverIsWrongInARowKeepsItsLastGoodVersion(t *testing.T) {
+	t.Parallel()
+	for _, c := range wrong {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			store := flags.NewMemoryStore(nil)
+			put(t, store, onFlag("f", "on"))
+			set := flags.NewSet(store, nil)
+			require.NoError(t, set.Load(t.Context()))
+			_, err := store.Write(t.Context(), flags.Write{Base: 1, Records: []flags.Record{
+				{Kind: flags.KindFlag, Key: "f", Version: 2, Body: json.RawMessage(c.text)},
+			}})
+			require.NoError(t, err)
+			put(t, store, onFlag("g", "on"))
+			require.NoError(t, set.Load(t.Context()))
+			require.True(t, flags.Bool("f", false).On(t.Context(), set))
+			require.True(t, flags.Bool("g", false).On(t.Context(), set), "others go on")
+			require.Contains(t, set.Stats().Faults["flag/f"], c.path)
+		})
+	}
+}
+
 func TestABadSegmentStopsNoWriteOfAnother(t *testing.T) {
 	t.Parallel()
 	store := flags.NewMemoryStore(nil)

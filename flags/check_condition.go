@@ -14,6 +14,8 @@ const (
 	maxTests   = 5000 // in one condition
 	maxPattern = 512  // bytes
 	maxProgram = 5000 // instructions of a compiled pattern
+
+	exact = 1 << 53 // whole numbers from here on share a float64 with their neighbours
 )
 
 // check says what is wrong with c by itself. Path is where it stands.
@@ -152,6 +154,9 @@ func checkScalar(path string, kind operandKind, v any) error {
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return tenon.Invalid(path, "must be finite")
+		}
+		if kind == takesScalar && math.Abs(v) >= exact {
+			return tenon.Invalid(path, "must be below 2^53, where numbers are exact: compare longer ones as text")
 		}
 		return nil
 	case string:

@@ -159,7 +159,7 @@ func (w *world) checkUsers(d *Definition) error {
 		if k.kind != KindFlag || e.flag == nil || len(e.flag.Prerequisites) == 0 || k.key == d.Key {
 			continue
 		}
-		if _, err := w.asked("prerequisites", k.key, nil); err != nil {
+		if _, err := w.asked("prerequisites", k.key, nil); err != nil && !w.wasWrong(k.key) {
 			return fmt.Errorf("with it flag %q would be wrong: %w", k.key, err)
 		}
 		for _, p := range e.flag.Prerequisites {
@@ -171,6 +171,13 @@ func (w *world) checkUsers(d *Definition) error {
 		}
 	}
 	return nil
+}
+
+// wasWrong says whether a flag led too far, or in a cycle, before: what only another release can mend stops no write.
+func (w *world) wasWrong(key string) bool {
+	before := world{st: w.st}
+	_, err := before.asked("", key, nil)
+	return err != nil
 }
 
 // checkSegment checks a segment that is written, and those that it makes larger.

@@ -52,7 +52,7 @@ type variant struct {
 	num   float64
 	raw   json.RawMessage
 	value any
-	read  *sync.Map // of JSON alone, by reflect.Type: what it was read into, or the error
+	read  *sync.Map // of JSON alone, by reflect.Type: a reading
 }
 
 // compiled is a flag ready to be evaluated. It does not change; who replaces it makes another.
@@ -132,6 +132,9 @@ func compile(d *Definition, segments map[string]*segment) (*compiled, error) {
 		variantSalt: newSalted(d.variantSalt()), seen: newSeen(),
 	}
 	index := c.takeVariants(d)
+	if c.by == TenantAttr {
+		c.by = ""
+	}
 	c.fallback = -1
 	if name := d.fallback(); name != "" {
 		c.fallback = index(name)

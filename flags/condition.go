@@ -19,7 +19,7 @@ type Op string
 
 // The operators.
 const (
-	OpEqual  Op = "equal" // text, a number or a truth
+	OpEqual  Op = "equal" // text, a number below 2^53 or a truth
 	OpIn     Op = "in"    // equal to one of Values
 	OpNotIn  Op = "not_in"
 	OpExists Op = "exists" // takes no operand

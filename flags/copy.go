@@ -122,7 +122,7 @@ func (s *Set) loadCopy() error {
 		return nil
 	}
 	s.state.onDisk = true
-	s.take(Update(c))
+	s.goLive(Update(c), nil)
 	return nil
 }
 

@@ -40,7 +40,7 @@ type Definition struct {
 	Rules   []Rule            `json:"rules,omitempty"` // the first that matches decides
 	Rollout *Rollout          `json:"rollout,omitempty"`
 
-	// By is the attribute that is bucketed; empty means the tenant.
+	// By is the attribute that is bucketed; empty and [TenantAttr] mean the tenant.
 	By string `json:"by,omitempty"`
 	// Salt spreads the rollout; empty means the key. Flags with one salt reach the same tenants at the same percentage.
 	Salt string `json:"salt,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -16,6 +17,9 @@ type action struct {
 	reason string
 	notify func(r Record) tenon.Notification // nil: nobody is told
 }
+
+// errOlder says that a definition was made from an older version, which does no harm when it equals what is stored.
+var errOlder = fmt.Errorf("%w", ErrConflict)
 
 // maxReason bounds the words that go with a change.
 const maxReason = 4096
@@ -30,7 +34,7 @@ func (s *Set) edit(ctx context.Context, key string, a action, next func(old *Def
 			return nil, err
 		}
 		d, err := next(old)
-		if err != nil && !errors.Is(err, ErrConflict) {
+		if err != nil && !errors.Is(err, errOlder) {
 			return nil, err
 		}
 		made, body, wrong := normal(d)

@@ -52,20 +52,24 @@ func JSON[T any](key string, def T) *Flag[T] {
 	return &Flag[T]{newHandle(key, TypeJSON), def, readValue[T]}
 }
 
+// reading is what a value of JSON was read into.
+type reading[T any] struct {
+	value T
+	fits  bool
+}
+
 func readValue[T any](v *variant) (T, bool) {
 	of := reflect.TypeFor[T]()
 	if known, ok := v.read.Load(of); ok {
-		value, fits := known.(T)
-		return value, fits
+		r := known.(*reading[T])
+		return r.value, r.fits
 	}
-	var value T
-	if err := json.Unmarshal(v.raw, &value); err != nil {
-		v.read.Store(of, err)
-		var zero T
-		return zero, false
+	r := &reading[T]{fits: true}
+	if err := json.Unmarshal(v.raw, &r.value); err != nil {
+		r = &reading[T]{} // it may have been read in part
 	}
-	v.read.Store(of, value)
-	return value, true
+	v.read.Store(of, r)
+	return r.value, r.fits
 }
 
 // Key returns the flag's key.

@@ -143,10 +143,13 @@ func TestAKeyMayBeAnotherAttribute(t *testing.T) {
 	t.Parallel()
 	set := load(t,
 		`{"key":"f","type":"bool","by":"user","salt":"s","rollout":{"percent":50}}`,
-		`{"key":"g","type":"bool","salt":"s","rollout":{"percent":50}}`)
+		`{"key":"g","type":"bool","salt":"s","rollout":{"percent":50}}`,
+		`{"key":"h","type":"bool","salt":"s","by":"tenant","rollout":{"percent":50}}`)
 	for i, name := range tenants(200) {
 		byUser := set.Evaluate("f", &flags.Who{Tenant: "acme", Attrs: []flags.Attr{flags.Text("user", name)}})
 		require.Equal(t, set.Evaluate("g", &flags.Who{Tenant: name}).Value, byUser.Value)
+		byTenant := set.Evaluate("h", &flags.Who{Tenant: name, Attrs: []flags.Attr{flags.Text("tenant", "evil")}})
+		require.Equal(t, set.Evaluate("g", &flags.Who{Tenant: name}).Value, byTenant.Value)
 		byNumber := set.Evaluate("f", &flags.Who{Attrs: []flags.Attr{flags.Number("user", float64(i))}})
 		require.Equal(t, set.Evaluate("g", &flags.Who{Tenant: fmt.Sprint(i)}).Value, byNumber.Value)
 	}
@@ -192,13 +195,18 @@ func TestZeroValuesAreValues(t *testing.T) {
 		`{"key":"s","type":"string","default":"v","variants":[{"name":"v","value":""}]}`,
 		`{"key":"i","type":"int","default":"v","variants":[{"name":"v","value":0}]}`,
 		`{"key":"f","type":"float","default":"v","variants":[{"name":"v","value":0}]}`,
-		`{"key":"j","type":"json","default":"v","variants":[{"name":"v","value":null}]}`)
+		`{"key":"j","type":"json","default":"v","variants":[{"name":"v","value":null}]}`,
+		`{"key":"o","type":"json","default":"v","variants":[{"name":"v","value":{}}]}`)
 	ctx := t.Context()
 	require.False(t, flags.Bool("b", true).On(ctx, set))
 	require.Empty(t, flags.String("s", "x").Value(ctx, set))
 	require.Zero(t, flags.Int("i", 7).Value(ctx, set))
 	require.Zero(t, flags.Float("f", 7).Value(ctx, set))
 	require.Nil(t, flags.JSON("j", &struct{}{}).Value(ctx, set))
+	for range 2 { // the second finds what the first has read
+		require.Nil(t, flags.JSON[any]("j", 7).Value(ctx, set))
+		require.Equal(t, flags.CodeType, flags.JSON[error]("o", nil).Detail(ctx, set).Code)
+	}
 	require.Equal(t, "v", flags.Int("i", 7).Detail(ctx, set).Variant)
 }
 

@@ -54,6 +54,7 @@ var wrong = []struct{ name, text, path string }{
 	{"no_value_to_compare_with", `{"key":"f","type":"bool","rules":[{"if":{"attr":"a","op":"lt"},"serve":"on"}]}`, "rules[0].if.value"},
 	{"text_to_compare_numbers_with", `{"key":"f","type":"bool","rules":[{"if":{"attr":"a","op":"lt","value":"1"},"serve":"on"}]}`, "rules[0].if.value"},
 	{"a_list_in_a_list", `{"key":"f","type":"bool","rules":[{"if":{"attr":"a","op":"in","values":["x",["y"]]},"serve":"on"}]}`, "rules[0].if.values[1]"},
+	{"a_number_that_rounds", `{"key":"f","type":"bool","rules":[{"if":{"attr":"a","op":"in","values":[1,9007199254740993]},"serve":"on"}]}`, "rules[0].if.values[1]"},
 	{"no_version", `{"key":"f","type":"bool","rules":[{"if":{"attr":"a","op":"semver_lt","value":"new"},"serve":"on"}]}`, "rules[0].if.value"},
 	{"no_date", `{"key":"f","type":"bool","rules":[{"if":{"attr":"a","op":"date_lt","value":"10.3.2026"},"serve":"on"}]}`, "rules[0].if.value"},
 	{"no_network", `{"key":"f","type":"bool","rules":[{"if":{"attr":"a","op":"cidr","values":["10.0.0.0/8","10.0.0.0/33"]},"serve":"on"}]}`, "rules[0].if.values[1]"},

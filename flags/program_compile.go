@@ -196,6 +196,9 @@ func parseNetwork(s string) (netip.Prefix, error) {
 		return netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	n, err := netip.ParsePrefix(s)
+	if n.Addr().Is4In6() && n.Bits() >= 96 {
+		n = netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-96)
+	}
 	return n.Masked(), err
 }
 

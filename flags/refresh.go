@@ -19,6 +19,12 @@ func (s *Set) refreshLocked(ctx context.Context) error {
 		since = 0 // the copy may be of another database
 	}
 	u, err := s.store.Load(ctx, since)
+	anew := s.state.onDisk
+	if err == nil && u.Revision < since {
+		s.options.Logger.Warn("the store went back, flags are read anew", "from", since, "to", u.Revision)
+		anew = true
+		u, err = s.store.Load(ctx, 0)
+	}
 	s.stats.refreshes.Add(1)
 	noteError(&s.stats.lastError, err)
 	if err != nil {
@@ -28,20 +34,22 @@ func (s *Set) refreshLocked(ctx context.Context) error {
 	}
 	s.stats.failing.Store(0)
 	s.stats.answered.Store(time.Now().UnixNano())
-	if s.state.onDisk {
+	switch {
+	case anew:
+		gone := s.live.Load().keys()
 		s.state = newState()
+		s.goLive(u, gone)
+	case s.live.Load() != emptySnapshot && u.Revision == since:
+		s.tellStatus()
+	default:
+		s.goLive(u, nil)
 	}
-	s.take(u)
 	return nil
 }
 
-// take lets an update go live, where it brings anything. What is older than what is live changes nothing.
-func (s *Set) take(u Update) {
-	if s.live.Load() != emptySnapshot && !s.live.Load().fromDisk && u.Revision <= s.state.revision {
-		s.tellStatus()
-		return
-	}
-	keys := s.state.apply(u)
+// goLive lets an update go live, in place of flags that may be gone.
+func (s *Set) goLive(u Update, gone []string) {
+	keys := s.state.withUsers(append(gone, s.state.apply(u)...))
 	s.live.Store(s.state.snapshot())
 	s.stats.loads.Add(1)
 	s.told = s.Status()

@@ -61,6 +61,8 @@ func TestOperators(t *testing.T) {
 		{`"op":"contains","values":["b","z"]`, []flags.Attr{text("abc"), text("z")}, []flags.Attr{text("ac"), text("")}},
 		{`"op":"matches","value":"^a+b$"`, []flags.Attr{text("aaab")}, []flags.Attr{text("ba"), text("ab ")}},
 		{`"op":"cidr","values":["10.0.0.0/8","2001:db8::/32","192.0.2.7"]`, []flags.Attr{text("10.1.2.3"), text("::ffff:10.1.2.3"), text("2001:db8::1"), text("192.0.2.7")}, []flags.Attr{text("11.0.0.1"), text("192.0.2.8"), text("ten"), text("")}},
+		{`"op":"cidr","values":["::ffff:10.0.0.0/104","0.0.0.0/32"]`, []flags.Attr{text("10.1.2.3"), text("::ffff:10.1.2.3"), text("0.0.0.0")}, []flags.Attr{text("11.0.0.1"), text("::")}},
+		{`"op":"equal","value":9007199254740991`, []flags.Attr{number(1<<53 - 1)}, []flags.Attr{number(1 << 53)}},
 	} {
 		t.Run(c.rest, func(t *testing.T) {
 			t.Parallel()

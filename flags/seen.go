@@ -33,7 +33,9 @@ func (c *compiled) follow(old *compiled) {
 			continue
 		}
 		now := slices.IndexFunc(c.variants, func(v variant) bool { return v.name == old.variants[i].name })
-		c.seen.note(int16(now))
+		if now >= 0 { // a variant that is gone is not the caller's default
+			c.seen.note(int16(now))
+		}
 	}
 	if served&1 != 0 {
 		c.seen.note(-1)
@@ -70,16 +72,23 @@ func (s *Set) mark(ctx context.Context) error {
 		return nil
 	}
 	if err := s.store.Mark(ctx, marks); err != nil {
-		snap.restore(marks)
+		s.live.Load().restore(marks)
 		return err
 	}
 	return nil
 }
 
+// restore notes marks again, of what there is by now.
 func (snap *snapshot) restore(marks []Mark) {
 	for _, m := range marks {
 		c := snap.flags[m.Flag]
-		c.seen.note(int16(slices.IndexFunc(c.variants, func(v variant) bool { return v.name == m.Variant })))
+		if c == nil {
+			continue
+		}
+		i := slices.IndexFunc(c.variants, func(v variant) bool { return v.name == m.Variant })
+		if i >= 0 || m.Variant == "" {
+			c.seen.note(int16(i))
+		}
 	}
 }
 

@@ -44,10 +44,7 @@ func (s *Set) tend(ctx context.Context) error {
 // tendOne takes one ramp a step on, back, or nowhere.
 func (s *Set) tendOne(ctx context.Context, snap *snapshot, c *compiled, now time.Time, asked map[string]tenon.Verdict) error {
 	ramp := c.definition.Rollout.Ramp
-	due, ended := ramp.due(now), ramp.Reached == len(ramp.Stages)
-	if ended && (len(ramp.Guards) == 0 || !now.Before(ramp.Since.Add(ramp.watch()))) {
-		return s.move(ctx, c, finish)
-	}
+	due := ramp.due(now)
 	if ramp.Reached == 0 && !due {
 		return nil
 	}
@@ -61,10 +58,18 @@ func (s *Set) tendOne(ctx context.Context, snap *snapshot, c *compiled, now time
 		return nil
 	}
 	s.holds.clear(c.key)
-	if ended || !due {
-		return nil
+	switch {
+	case ramp.watched(now):
+		return s.move(ctx, c, finish)
+	case due:
+		return s.advance(ctx, c, now)
 	}
-	return s.advance(ctx, c, now)
+	return nil
+}
+
+// watched says whether the last stage has begun and been watched for long enough.
+func (s *Schedule) watched(now time.Time) bool {
+	return s.Reached == len(s.Stages) && (len(s.Guards) == 0 || !now.Before(s.Since.Add(s.watch())))
 }
 
 // due says whether the next stage's time has come.
@@ -184,7 +189,8 @@ func beginWith(extra []string) rampStep {
 }
 
 func (s *Set) rollBack(ctx context.Context, c *compiled, why string) error {
-	a := action{name: "flags.rolled_back", reason: clipText(why), notify: rolledBack(c.definition, why, tenon.SeverityCritical)}
+	why = clipText(why)
+	a := action{name: "flags.rolled_back", reason: why, notify: rolledBack(c.definition, why, tenon.SeverityCritical)}
 	_, err := s.moveRamp(ctx, c.key, a, unmoved(c, backStep(why)))
 	if err == nil {
 		s.stats.rolledBack.Add(1)
@@ -199,7 +205,7 @@ func backStep(why string) rampStep {
 			return ErrNoRamp
 		}
 		ramp.Reached--
-		ramp.State, ramp.Since, ramp.Note = RampRolledBack, now, clipText(why)
+		ramp.State, ramp.Since, ramp.Note = RampRolledBack, now, why
 		return nil
 	}
 }
@@ -224,7 +230,9 @@ func rolledBack(d *Definition, why string, severity tenon.Severity) func(Record)
 
 func percentText(p float64) string { return strconv.FormatFloat(p, 'f', -1, 64) + " %" }
 
+// clipText makes of what a guard said a reason that can be stored.
 func clipText(s string) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 	if len(s) > maxReason {
 		return strings.ToValidUTF8(s[:maxReason-4], "") + "…"
 	}

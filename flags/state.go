@@ -47,8 +47,8 @@ func (st *state) present(kind Kind, key string) (*entry, error) {
 	}
 }
 
-// apply takes over records that are newer than those it has, and returns the keys of the flags that may answer
-// otherwise now.
+// apply takes over records that are newer than those it has, and returns the keys of the flags that were read or compiled
+// anew.
 func (st *state) apply(u Update) []string {
 	var flags []*entry
 	segments := false
@@ -74,16 +74,34 @@ func (st *state) apply(u Update) []string {
 	}
 	parallel(flags, (*entry).readFlag)
 	parallel(changed, func(e *entry) { e.compile(st.segments) })
-	return changedKeys(changed)
-}
-
-func changedKeys(changed []*entry) []string {
 	keys := make([]string, 0, len(changed))
 	for _, e := range changed {
 		keys = append(keys, e.record.Key)
 	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
+	return keys
+}
+
+// withUsers returns the keys, each once and in order, and those of the flags that lead to one by their prerequisites.
+func (st *state) withUsers(keys []string) []string {
+	users := map[string][]string{}
+	for k, e := range st.entries {
+		if e.flag == nil {
+			continue
+		}
+		for _, p := range e.flag.Prerequisites {
+			users[p.Flag] = append(users[p.Flag], k.key)
+		}
+	}
+	all := make(map[string]struct{}, len(keys))
+	for len(keys) > 0 {
+		key := keys[len(keys)-1]
+		keys = keys[:len(keys)-1]
+		if _, ok := all[key]; !ok {
+			all[key] = struct{}{}
+			keys = append(keys, users[key]...)
+		}
+	}
+	return sortedKeys(all)
 }
 
 // takeSegments reads the segments among records, compiles all anew, and returns the flags that use any.

@@ -15,7 +15,8 @@ import (
 type Store interface {
 	// Load returns the present revision and the newest version of every record that was written after the revision
 	// since, deleted ones included, ordered by kind and key, from one consistent view. Since 0 gives everything.
-	// Nothing newer is not an error.
+	// Nothing newer is not an error. A revision below since says that the store was restored from a backup: a [Set]
+	// reads everything anew.
 	Load(ctx context.Context, since int64) (Update, error)
 
 	// Write stores w.Records under the next revision, all or none, and returns that revision. It hands w.Changes to

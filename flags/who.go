@@ -89,7 +89,7 @@ func (a *Attr) bucketed() string {
 	switch {
 	case a.kind == attrText:
 		return a.text
-	case a.kind == attrNumber && a.num == math.Trunc(a.num) && math.Abs(a.num) < 1<<53:
+	case a.kind == attrNumber && a.num == math.Trunc(a.num) && math.Abs(a.num) < exact:
 		return decimal(int64(a.num))
 	default:
 		return ""

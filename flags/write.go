@@ -18,7 +18,7 @@ import (
 func (s *Set) Put(ctx context.Context, d Definition, reason string) (Definition, error) {
 	return s.edit(ctx, d.Key, action{name: "flags.changed", reason: reason}, func(old *Definition) (Definition, error) {
 		if version(old) != d.Version {
-			return d, ErrConflict
+			return d, errOlder
 		}
 		return d, nil
 	})
@@ -104,6 +104,7 @@ func (s *Set) Revert(ctx context.Context, key string, toVersion int64, reason st
 
 // PutSegment stores a segment, as [Set.Put] stores a flag.
 func (s *Set) PutSegment(ctx context.Context, seg Segment, reason string) (Segment, error) {
+	var stored Segment
 	err := s.write(ctx, action{name: "flags.segment_changed", reason: reason}, func(st *state) ([]Record, error) {
 		e, err := st.present(KindSegment, seg.Key)
 		if err != nil && !errors.Is(err, tenon.ErrNotFound) {
@@ -120,12 +121,14 @@ func (s *Set) PutSegment(ctx context.Context, seg Segment, reason string) (Segme
 		if err != nil {
 			return nil, err
 		}
+		stored = seg.clone()
+		stored.Version = st.next(KindSegment, seg.Key)
 		return []Record{{Kind: KindSegment, Key: seg.Key, Body: body}}, nil
 	})
 	if err != nil {
 		return Segment{}, err
 	}
-	return s.Segment(seg.Key)
+	return stored, nil
 }
 
 // DeleteSegment removes a segment whose stored version is this one. One that is used is [ErrInUse].

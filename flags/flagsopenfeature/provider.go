@@ -139,7 +139,8 @@ func evaluate[T any](
 		return r
 	}
 	r.FlagMetadata = look.Metadata()
-	if value, ok := a.Value.(T); ok {
+	value, ok := a.Value.(T)
+	if ok || a.Variant != "" && a.Value == nil { // JSON's null
 		r.Value = value
 	}
 	return r
