@@ -15,7 +15,8 @@ type Options struct {
 	Every time.Duration
 	// FreezeAbove is the share of a budget above which releases freeze; 0 means 50 %.
 	FreezeAbove PPM
-	// ThawAt is the share to which every budget must have recovered before they thaw; 0 means 4/5 of FreezeAbove.
+	// ThawAt is the share to which every budget must have recovered before they thaw; 0 means 4/5 of FreezeAbove,
+	// which it cannot exceed.
 	ThawAt PPM
 	// MaxOverride bounds how long an override may hold; 0 means 24 hours.
 	MaxOverride time.Duration
@@ -35,6 +36,7 @@ func (o *Options) withDefaults() Options {
 	setDefault(&v.Every, 15*time.Second)
 	setDefault(&v.FreezeAbove, Whole/2)
 	setDefault(&v.ThawAt, v.FreezeAbove*4/5)
+	v.ThawAt = min(v.ThawAt, v.FreezeAbove) // above it, what froze releases would thaw them at once
 	setDefault(&v.MaxOverride, 24*time.Hour)
 	setDefault(&v.MaxTenantObjectives, 1000)
 	setDefault(&v.Timeout, 5*time.Second)

@@ -197,7 +197,7 @@ func recovered(o Objective) PPM {
 // over says whether an episode without a signal is over. What has no data is not.
 func (s *Status) over(ep *Episode) bool {
 	if ep.Alert == AlertAbsence {
-		return !s.silent && s.Count.Valid > 0
+		return s.heard || s.Objective.absence() < 0
 	}
 	if s.Count.Valid == 0 {
 		return false

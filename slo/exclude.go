@@ -24,7 +24,9 @@ func (b *Board) Exclude(ctx context.Context, x Exclusion) (Exclusion, error) {
 		if _, ok := s.objective(x.Key); !ok && x.Name != "" {
 			return Effects{}, ErrUnknownObjective
 		}
-		s.Exclusions = append(s.Exclusions, x)
+		s.Exclusions = append(slices.DeleteFunc(s.Exclusions, func(old Exclusion) bool {
+			return now.Sub(old.end()) > remembered
+		}), x)
 		return Effects{Changes: []tenon.Change{change("slo.exclusion_made", x.Key, nil, x, x.Reason, now)}}, nil
 	})
 	return x, err
@@ -48,7 +50,10 @@ func (b *Board) Include(ctx context.Context, id, reason string) error {
 	return err
 }
 
-// Exclusions returns those in force, past ones included while a window may still hold them.
+// remembered is how long exclusions stay that are over: longer than any window is.
+const remembered = 400 * 24 * time.Hour
+
+// Exclusions returns those in force and to come, and past ones for at least 400 days.
 func (b *Board) Exclusions(ctx context.Context) ([]Exclusion, error) {
 	s, err := b.load(ctx)
 	if err != nil {

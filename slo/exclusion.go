@@ -1,6 +1,7 @@
 package slo
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -35,6 +36,9 @@ type Exclusion struct {
 
 // Check returns a [tenon.ErrInvalid] that names the field at fault.
 func (x Exclusion) Check() error {
+	if err := cmp.Or(x.Key.check(), checkText("reason", x.Reason, maxReason)); err != nil {
+		return err
+	}
 	zone := Window{Zone: x.Zone}
 	_, err := zone.location()
 	switch {
@@ -68,6 +72,14 @@ func (x Exclusion) step() time.Duration {
 
 func (x Exclusion) concerns(k Key) bool {
 	return x.Tenant == k.Tenant && (x.Name == "" || x.Name == k.Name)
+}
+
+// end is when the last occurrence is over, or later.
+func (x Exclusion) end() time.Time {
+	if x.Repeat == Once {
+		return x.To
+	}
+	return x.Until.Add(x.To.Sub(x.From))
 }
 
 // interval is from an instant to before another.

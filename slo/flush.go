@@ -149,7 +149,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	var flushed, sampled time.Time
 	for {
 		now := time.Now()
-		r.Tick(r.clock.best(ctx, r.store))
+		r.Tick(r.time(ctx))
 		if r.options.Gauge != nil && now.Sub(sampled) >= r.options.Sample {
 			sampled = now
 			r.sample(ctx)
@@ -171,12 +171,21 @@ func (r *Recorder) Run(ctx context.Context) error {
 func (r *Recorder) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.options.Drain)
 	defer cancel()
-	r.Tick(r.clock.best(ctx, r.store))
+	r.Tick(r.time(ctx))
 	return r.send(ctx, true)
 }
 
+// time returns what time it is by the store's clock. A store that does not answer must not keep minutes from turning.
+func (r *Recorder) time(ctx context.Context) time.Time {
+	ctx, cancel := context.WithTimeout(ctx, min(r.options.Timeout, time.Second))
+	defer cancel()
+	return r.clock.best(ctx, r.store)
+}
+
 func (r *Recorder) sample(ctx context.Context) {
-	age, err := r.options.Gauge(ctx)
+	bounded, cancel := context.WithTimeout(ctx, r.options.Timeout)
+	defer cancel()
+	age, err := r.options.Gauge(bounded)
 	if err != nil {
 		r.stats.gaugeFailed.Add(1)
 		if ctx.Err() == nil {

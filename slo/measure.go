@@ -93,7 +93,8 @@ func (q *questions) ask(o Objective) {
 	q.begun = len(q.parts)
 	q.window(o, o.Window.From(q.now))
 	q.back(o, forecastOver(o))
-	q.back(o, max(o.absence(), 0))
+	silence, _ := q.silence(o)
+	q.window(o, silence.Truncate(time.Minute))
 	for _, t := range o.EffectiveTiers() {
 		q.back(o, t.Long)
 		q.back(o, t.Short)
@@ -102,6 +103,29 @@ func (q *questions) ask(o Objective) {
 
 func (q *questions) back(o Objective, d time.Duration) {
 	q.window(o, q.now.Add(-d).Truncate(time.Minute))
+}
+
+// stretches bounds how often silence looks further back.
+const stretches = 64
+
+// silence returns since when the objective's Absence has passed, what was excluded not counted in, and false when it has
+// none, or exclusions leave no such time. Otherwise maintenance each night would hide for ever that nothing is counted.
+func (q *questions) silence(o Objective) (from time.Time, ok bool) {
+	missing := o.absence()
+	if missing <= 0 {
+		return q.now, false
+	}
+	from = q.now
+	for range stretches {
+		from, missing = from.Add(-missing), o.absence()
+		for _, w := range exclude(interval{from, q.now}, o.Key, q.exclusions) {
+			missing -= w.to.Sub(w.from)
+		}
+		if missing <= 0 {
+			return from, true
+		}
+	}
+	return q.now, false
 }
 
 func (q *questions) window(o Objective, from time.Time) {
@@ -141,8 +165,9 @@ func (q *questions) answer(o Objective) Status {
 	s.Remaining = 1 - s.Consumed
 	recent, _ := q.next()
 	s.Forecast = forecast(o, s, recent)
-	absent, excluded := q.next()
-	s.silent = o.absence() > 0 && absent.Valid == 0 && excluded == 0 && q.now.Sub(o.Since) >= o.absence()
+	heard, _ := q.next()
+	silence, long := q.silence(o)
+	s.heard, s.silent = heard.Valid > 0, long && heard.Valid == 0 && !silence.Before(o.Since)
 	for _, t := range o.EffectiveTiers() {
 		burn := Burn{Tier: t}
 		burn.Long, _ = q.next()

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
 )
@@ -84,13 +86,36 @@ type Objective struct {
 	Since     time.Time `json:"since,omitzero"`      // of its first version
 }
 
-// maxName bounds names, which become labels and keys.
-const maxName = 200
+// How long texts may be, in bytes: they become labels and keys, and stand in notifications.
+const (
+	maxName        = 200
+	maxTenant      = 255
+	maxDescription = 4096
+	maxReason      = 4096
+)
+
+// checkText refuses what a store or a receiver of notifications would refuse later, when others depend on it.
+func checkText(field, text string, longest int) error {
+	switch {
+	case len(text) > longest:
+		return tenon.Invalid(field, "is longer than %d bytes", longest)
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return tenon.Invalid(field, "is not text")
+	}
+	return nil
+}
+
+func (k Key) check() error {
+	return cmp.Or(checkText("name", k.Name, maxName), checkText("tenant", k.Tenant, maxTenant))
+}
 
 // Check returns a [tenon.ErrInvalid] that names the first field at fault. A tier that cannot work is an [ErrTierUnfit].
 func (o Objective) Check() error {
-	if o.Name == "" || len(o.Name) > maxName {
-		return tenon.Invalid("name", "is empty or longer than %d bytes", maxName)
+	if o.Name == "" {
+		return tenon.Invalid("name", "is empty")
+	}
+	if err := cmp.Or(o.Key.check(), checkText("description", o.Description, maxDescription)); err != nil {
+		return err
 	}
 	if err := o.Target.check("target"); err != nil {
 		return err

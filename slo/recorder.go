@@ -35,7 +35,7 @@ type RecorderOptions struct {
 	// MaxPending bounds how many minutes of each objective wait while the store is away; 0 means 1,440. Older ones
 	// are dropped and counted in Stats.
 	MaxPending int
-	// Timeout bounds one call of the store; 0 means 5 seconds.
+	// Timeout bounds one call of the store or of Gauge; 0 means 5 seconds.
 	Timeout time.Duration
 	// Drain bounds how long Run still works when its context is done; 0 means 10 seconds.
 	Drain time.Duration

@@ -284,3 +284,38 @@ func TestMinutesAreTheStoresNotTheMachines(t *testing.T) {
 		require.Zero(t, counted(t, store, uptime(), begin.Add(-time.Hour), begin.Add(10*time.Minute)))
 	})
 }
+
+// mute is a store whose clock never answers.
+type mute struct{ *slo.MemoryStore }
+
+func (mute) Clock(ctx context.Context) (time.Time, error) {
+	<-ctx.Done()
+	return time.Time{}, ctx.Err()
+}
+
+func TestAClockOrAGaugeThatDoesNotAnswerKeepsNoMinuteFromTurning(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := mute{slo.NewMemoryStore(nil)}
+		deaf := func(ctx context.Context) (time.Duration, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		r := recorder(t, store, &slo.RecorderOptions{Gauge: deaf}, uptime())
+		begin := time.Now().Truncate(time.Minute)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.Run(ctx) }()
+		time.Sleep(30 * time.Second)
+		for range 3 {
+			r.Observe(slo.Good, 0)
+			time.Sleep(time.Minute)
+		}
+		for i := range 3 {
+			at := begin.Add(time.Duration(i) * time.Minute)
+			require.Equal(t, int64(1), counted(t, store, uptime(), at, at.Add(time.Minute)).Valid)
+		}
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}

@@ -46,8 +46,8 @@ func (b *Board) settleFreeze(s *State, r Report, e *outcome) {
 func (f *Freeze) frozen(r Report) tenon.Notification {
 	return tenon.Notification{
 		Key: "slo.freeze/" + f.ID, Kind: "slo.freeze", Severity: tenon.SeverityCritical, At: r.At,
-		Title: "releases are frozen: " + names(f.Because), Text: strings.Join(r.reasons(f.Because), "\n"),
-		Data: map[string]string{"objectives": names(f.Because), "freeze": f.ID},
+		Title: "releases are frozen: " + names(f.Because, 5), Text: strings.Join(r.reasons(f.Because), "\n"),
+		Data: map[string]string{"objectives": names(f.Because, listed), "freeze": f.ID},
 	}
 }
 
@@ -60,25 +60,37 @@ func (f *Freeze) thawed(r Report) tenon.Notification {
 }
 
 func (f *Freeze) change(action string, now time.Time) tenon.Change {
-	return tenon.Change{Action: action, Target: "releases/freeze", After: document(f), Reason: names(f.Because), At: now}
+	return tenon.Change{Action: action, Target: "releases/freeze", After: document(f), Reason: names(f.Because, listed), At: now}
 }
 
-func names(keys []Key) string {
-	s := make([]string, len(keys))
-	for i, k := range keys {
-		s[i] = k.String()
+// listed bounds how many objectives a text names: when all break at once, what tells of it must still be short enough
+// for whoever takes it.
+const listed = 50
+
+func names(keys []Key, most int) string {
+	var s []string
+	for _, k := range keys[:min(len(keys), most)] {
+		s = append(s, k.String())
 	}
-	return strings.Join(s, ", ")
+	return strings.Join(append(s, andMore(keys, most)...), ", ")
+}
+
+// andMore says how many there are beyond the first most.
+func andMore(keys []Key, most int) []string {
+	if len(keys) <= most {
+		return nil
+	}
+	return []string{fmt.Sprintf("and %d more", len(keys)-most)}
 }
 
 func (r Report) reasons(keys []Key) []string {
 	var reasons []string
-	for _, k := range keys {
+	for _, k := range keys[:min(len(keys), listed)] {
 		if s, ok := r.Status(k); ok {
 			reasons = append(reasons, fmt.Sprintf("%s: %s", k, s.summary()))
 		}
 	}
-	return reasons
+	return append(reasons, andMore(keys, listed)...)
 }
 
 // ReleasePolicy says whether one may release. It is a [tenon.Guard].
@@ -126,7 +138,7 @@ func (p *ReleasePolicy) Check(ctx context.Context) (Release, error) {
 	}
 	if v.Frozen {
 		frozen := fmt.Sprintf("releases are frozen since %s because of %s",
-			v.Since.Format(time.RFC3339), names(r.Freeze.Because))
+			v.Since.Format(time.RFC3339), names(r.Freeze.Because, listed))
 		v.Reasons = append(append([]string{frozen}, r.reasons(r.Freeze.Because)...), v.Reasons...)
 	}
 	if o := v.Override; o != nil && v.Outcome != tenon.Pass {
@@ -168,6 +180,8 @@ func (p *ReleasePolicy) Override(ctx context.Context, until time.Time, reason st
 	switch {
 	case reason == "":
 		return Override{}, prefix(tenon.Invalid("reason", "is empty"))
+	case checkText("reason", reason, maxReason) != nil:
+		return Override{}, prefix(checkText("reason", reason, maxReason))
 	case !o.Until.After(now):
 		return Override{}, prefix(tenon.Invalid("until", "is not in the future"))
 	case o.Until.Sub(now) > p.board.options.MaxOverride:

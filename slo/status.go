@@ -38,6 +38,7 @@ type Status struct {
 	Latency   Latencies // of the last hour or the window, whichever is shorter; zero when nothing measures durations
 
 	silent bool // nothing was counted for as long as Objective.Absence says
+	heard  bool // something was, in that time
 }
 
 // Burn is how fast a budget burns over the windows of a tier.

@@ -80,11 +80,15 @@ func unfit(field, format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrTierUnfit, tenon.Invalid(field, format, args...))
 }
 
+var severities = []tenon.Severity{tenon.SeverityInfo, tenon.SeverityWarning, tenon.SeverityCritical}
+
 // Check refuses a tier that makes no sense for an objective, and names what does.
 func (t Tier) Check(period time.Duration, target PPM) error {
 	switch {
 	case t.Burn <= 0 || t.Burn > 1e9:
 		return tenon.Invalid("tiers.burn", "is not between 0.001 and 1,000,000")
+	case t.Severity != "" && !slices.Contains(severities, t.Severity):
+		return tenon.Invalid("tiers.severity", "%q is none of %q", t.Severity, severities)
 	case target == Whole:
 		return unfit("tiers", "a target of 100%% has no budget to burn: any failure is told by the budget alert at 100%%")
 	case int64(t.Burn)*target.left() >= int64(Whole)*int64(One):

@@ -6,10 +6,20 @@ import (
 
 // Secret is a key that signs. It does not show what it is when it is printed, logged or marshalled. The zero Secret
 // signs nothing.
-type Secret struct{ value string }
+type Secret struct {
+	value *string // fmt shows where it is, not what: inside a struct of somebody else it cannot ask String
+}
 
 // NewSecret returns a Secret of this value, which the receiver has too. It should have 32 random bytes or more.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret { return Secret{&value} }
+
+// reveal returns the value; empty of the zero Secret.
+func (s Secret) reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // hidden stands for a secret wherever one is shown.
 const hidden = "[secret]"

@@ -44,7 +44,7 @@ type Options struct {
 
 // Webhook is a [tenon.Notifier] that posts to an address. Its methods may be called concurrently.
 type Webhook struct {
-	address string
+	address Secret // as it is with Slack
 	host    string
 	secrets []Secret
 	options Options
@@ -57,7 +57,7 @@ var _ tenon.Notifier = (*Webhook)(nil)
 // for receivers such as Slack whose address is the secret. An address that is not absolute, or not https, is a
 // [tenon.FieldError]; http serves for this machine, or with Options.PlainHTTP.
 func New(address string, secret Secret, opts *Options) (*Webhook, error) {
-	w := &Webhook{address: address}
+	w := &Webhook{address: NewSecret(address)}
 	if opts != nil {
 		w.options = *opts
 	}
@@ -78,6 +78,9 @@ func New(address string, secret Secret, opts *Options) (*Webhook, error) {
 	return w, nil
 }
 
+// Format shows the host alone, whatever the verb: the rest of the address, the secrets and the headers may be secret.
+func (w *Webhook) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "webhook to "+w.host) }
+
 func setDefault[T int | time.Duration](field *T, value T) {
 	if *field == 0 {
 		*field = value
@@ -86,7 +89,7 @@ func setDefault[T int | time.Duration](field *T, value T) {
 
 // checkAddress does not say the address, which may be secret.
 func (w *Webhook) checkAddress() error {
-	u, err := url.Parse(w.address)
+	u, err := url.Parse(w.address.reveal())
 	switch {
 	case err != nil, u.Host == "":
 		return tenon.Invalid("address", "is no absolute URL")
@@ -178,7 +181,7 @@ func (a answer) final() error {
 }
 
 func (w *Webhook) send(ctx context.Context, key string, body []byte) answer {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address.reveal(), bytes.NewReader(body))
 	if err != nil {
 		return answer{err: fmt.Errorf("%w: no request can be made", tenon.ErrInvalid)}
 	}

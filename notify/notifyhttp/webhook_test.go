@@ -220,9 +220,16 @@ func TestAddressesThatAreRefused(t *testing.T) {
 
 func TestNeitherSecretsNorThePathAreShown(t *testing.T) {
 	t.Parallel()
-	w, err := notifyhttp.New("http://127.0.0.1:1/token", secret, &notifyhttp.Options{Attempts: 1})
+	w, err := notifyhttp.New("http://127.0.0.1:1/token", secret, &notifyhttp.Options{
+		Attempts: 1, Header: http.Header{"Authorization": {"Bearer token"}},
+	})
 	require.NoError(t, err)
 	var text strings.Builder
+	held := struct {
+		secret  notifyhttp.Secret // of which fmt cannot ask String
+		webhook *notifyhttp.Webhook
+	}{secret, w}
+	fmt.Fprintf(&text, "%v %+v %#v %v %+v %#v %d", held, held, held, w, w, w, w)
 	slog.New(slog.NewJSONHandler(&text, nil)).Info("x", "secret", secret)
 	fmt.Fprintf(&text, "%v %+v %#v %s %q %v", secret, secret, secret, secret, secret, w.Notify(t.Context(), news))
 	marshalled, err := json.Marshal(map[string]any{"s": secret})

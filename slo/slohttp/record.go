@@ -2,6 +2,8 @@ package slohttp
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -14,7 +16,7 @@ import (
 type Observation struct {
 	Request  *http.Request
 	Route    string // the pattern of the ServeMux that took it: "GET /quotes/{id}"; empty when none did
-	Status   int    // as it was sent; 500 of a panic before anything was sent, 101 of a hijacked connection
+	Status   int    // as it was sent; 500 of a panic before that, 503 where time ran out before, 101 of a hijack
 	Started  time.Time
 	Duration time.Duration // until the handler returned
 	Panicked bool          // the handler panicked, on purpose (http.ErrAbortHandler) or not
@@ -51,7 +53,11 @@ func Record(next http.Handler, observe func(Observation)) http.Handler {
 		defer func() {
 			o.Duration, o.Route = time.Since(o.Started), r.Pattern
 			o.Status = own.status
-			o.Gone = own.status == 0 && r.Context().Err() != nil
+			late := errors.Is(r.Context().Err(), context.DeadlineExceeded) // the server's own doing
+			o.Gone = own.status == 0 && r.Context().Err() != nil && !late
+			if o.Status == 0 && late {
+				o.Status = http.StatusServiceUnavailable
+			}
 			if o.Status == 0 {
 				o.Status = http.StatusOK // what net/http sends for a handler that sends nothing
 				if o.Panicked {

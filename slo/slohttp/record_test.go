@@ -172,6 +172,22 @@ func TestAClientThatWentAwayDoesNotCount(t *testing.T) {
 	require.False(t, counts)
 }
 
+func TestARequestWhoseTimeRanOutCountsAsBad(t *testing.T) {
+	t.Parallel()
+	seen := make(chan slohttp.Observation, 1)
+	slow := slohttp.Record(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+	}), func(o slohttp.Observation) { seen <- o })
+	w := httptest.NewRecorder()
+	http.TimeoutHandler(slow, time.Millisecond, "too late").ServeHTTP(w, mustRequest(t))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	o := <-seen
+	require.Equal(t, http.StatusServiceUnavailable, o.Status)
+	outcome, counts := o.Outcome()
+	require.True(t, counts)
+	require.Equal(t, slo.Bad, outcome)
+}
+
 func TestToCountsInARecorder(t *testing.T) {
 	t.Parallel()
 	store := slo.NewMemoryStore(nil)

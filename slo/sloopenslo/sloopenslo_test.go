@@ -179,7 +179,7 @@ func TestReadRefuses(t *testing.T) {
 		"a unit of thresholds":      latency("  displayName", "  annotations: {tenon/unit: d}\n  displayName"),
 		"an indicator that is away": strings.Replace(file(), "  indicator:", "  indicatorRef: away\n  other:", 1),
 		"a composite":               file("target: 0.999", "target: 0.999\n      compositeWeight: 2"),
-		"too much":                  file() + strings.Repeat("# more\n", 1<<18),
+		"too much":                  file() + strings.Repeat("# more\n", 160_000),
 		"too many":                  strings.Repeat("---\napiVersion: openslo/v1\nkind: Service\n", 1001),
 	} {
 		_, _, err := sloopenslo.Read(strings.NewReader(text), nil)

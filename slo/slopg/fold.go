@@ -78,6 +78,10 @@ where tenant_id = $1
   and objective = $2
   and measure = $3`
 
+// overtaken is less than how far ahead of now a table may be folded because another instance was faster. What lies as far
+// ahead or further is the work of a clock that was set back.
+const overtaken = time.Minute
+
 func (s *Store) foldStretch(ctx context.Context, tx pgx.Tx, one source, now time.Time) (time.Time, error) {
 	from := one.Window.From(now)
 	if _, err := tx.Exec(ctx, addSourceSQL, one.Tenant, one.Name, one.Measure(), from); err != nil {
@@ -90,6 +94,9 @@ func (s *Store) foldStretch(ctx context.Context, tx pgx.Tx, one source, now time
 	}
 	if err != nil {
 		return time.Time{}, err
+	}
+	if ahead := folded.Sub(now); ahead > 0 && ahead < overtaken {
+		return folded, nil
 	}
 	until := now
 	if now.Sub(folded) > stretch {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/slo"
@@ -153,9 +154,25 @@ func (s *Store) check(ctx context.Context, one source) error {
 		return err
 	}
 	_, err = s.db.Exec(ctx, events+"\n  limit 0", time.Time{}, time.Time{}, one.Tenant)
+	if err == nil {
+		err = s.checkTime(ctx, one)
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && len(pg.Code) == 5 && (pg.Code[:2] == "42" || pg.Code[:2] == "22") {
 		return one.invalid("%s", pg.Message)
 	}
 	return translate(err)
+}
+
+// checkTime refuses a time without a zone: its minutes would depend on the zone of the session.
+func (s *Store) checkTime(ctx context.Context, one source) error {
+	rows, err := s.db.Query(ctx, "select "+one.table.columns.At.sql+" from "+one.table.name+" limit 0")
+	if err != nil {
+		return err
+	}
+	rows.Close()
+	if at := rows.FieldDescriptions(); len(at) == 1 && at[0].DataTypeOID != pgtype.TimestamptzOID {
+		return one.invalid("At is no timestamptz: cast it, as in Expr(\"created_at at time zone 'UTC'\")")
+	}
+	return rows.Err()
 }

@@ -196,6 +196,20 @@ func TestRowsThatGoAndAClockThatRunsBackwards(t *testing.T) {
 	require.Equal(t, slo.Count{Good: 17, Valid: 17}, count(t, store, uptime(), now.Add(-time.Hour), now.Add(time.Hour)))
 }
 
+func TestAnInstanceThatWasOvertakenCountsNothingAgain(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables})
+	define(t, store, uptime())
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	insert(t, pool, event{at: now.Add(-time.Minute), status: 200})
+	require.NoError(t, store.Fold(t.Context(), now))
+	before := store.Stats().Folds
+	require.NoError(t, store.Fold(t.Context(), now.Add(-5*time.Second)))
+	require.Equal(t, before, store.Stats().Folds)
+	require.Equal(t, now, one[time.Time](t, pool, "select folded_at from tenon.slo_sources").UTC())
+}
+
 func TestATableThatDoesNotFitIsRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	pool := hosted(t)
@@ -213,6 +227,11 @@ func TestATableThatDoesNotFitIsRefusedAtStart(t *testing.T) {
 		"argument of IS TRUE must be type boolean": func() slopg.Table {
 			c := good
 			c.Valid = slopg.Col("status")
+			return slopg.FromTable(name, c)
+		},
+		"At is no timestamptz": func() slopg.Table {
+			c := good
+			c.At = slopg.Expr("created_at at time zone 'UTC'")
 			return slopg.FromTable(name, c)
 		},
 		"lacks a name or At": func() slopg.Table { return slopg.FromTable(name, slopg.Columns{}) },

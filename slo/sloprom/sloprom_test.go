@@ -244,8 +244,8 @@ func TestEveryRuleLooksAtSomethingAndSaysWhatToDo(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"TenonOutboxBacklog", "TenonSealingLag", "TenonPartitionMissing", "TenonFlagsStale", "TenonSpoolNotEmpty",
-		"TenonDeadLetters", "TenonTimersLate", "TenonUsageNotBilled", "TenonReleasesFrozen", "TenonObjectivesUnknown",
+		"TenonOutboxBacklog", "TenonPartitionMissing", "TenonFlagsStale", "TenonSpoolNotEmpty",
+		"TenonDeadLetters", "TenonUsageNotBilled", "TenonReleasesFrozen", "TenonObjectivesUnknown",
 	} {
 		require.True(t, names[name], name)
 	}

@@ -17,8 +17,9 @@ type Watch struct {
 }
 
 // Watches returns the alerts that docs/operating.md asks for. They look at Stats under these names of [NewStats]:
-// "notify" (notify.Outbox), "audit", "entitlements_store" (entitlementspg.Store), "entitlements_gate"
-// (entitlements.Gate), "flags" (flags.Set), "support" and "billing" (entitlementsstripe.Biller). What a host does not export never fires.
+// "notify" (notify.Outbox), "entitlements_store" (entitlementspg.Store), "entitlements_gate"
+// (entitlements.Gate), "flags" (flags.Set) and "billing" (entitlementsstripe.Biller). What a host does not export never
+// fires.
 func Watches() []Watch {
 	return []Watch{
 		{
@@ -37,11 +38,6 @@ func Watches() []Watch {
 			"List them with Outbox.List, mend the receiver, and Replay them.",
 		},
 		{
-			"TenonSealingLag", "max(tenon_audit_seal_lag_seconds) > 600", 5 * time.Minute, tenon.SeverityWarning,
-			"Audit records have not been sealed for more than 10 minutes",
-			"Is the audit store's Run running, with the worker role?",
-		},
-		{
 			"TenonPartitionMissing", "max(tenon_entitlements_store_missing) > 0", 10 * time.Minute, tenon.SeverityCritical,
 			"A month's partition is missing; inserts into it will fail",
 			"Let Store.Run run with the worker role, or call migrations.Apply as the owner.",
@@ -55,11 +51,6 @@ func Watches() []Watch {
 			"TenonSpoolNotEmpty", "max(tenon_entitlements_gate_spooled) > 0", 15 * time.Minute, tenon.SeverityWarning,
 			"Use that was accepted while the store was away is still not counted",
 			"Is Gate.Run running on the machine that holds the spool?",
-		},
-		{
-			"TenonTimersLate", "max(tenon_support_timer_lag_seconds) > 120", 2 * time.Minute, tenon.SeverityCritical,
-			"Escalations are due and nobody carries them out",
-			"Is the support store's Run running?",
 		},
 		{
 			"TenonUsageNotBilled", "max(min_over_time(tenon_billing_pending[1h])) > 0 or max(tenon_billing_dead_usage) > 0", 0, tenon.SeverityWarning,
