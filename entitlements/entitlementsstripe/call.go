@@ -15,6 +15,8 @@ import (
 	"github.com/stripe/stripe-go/v76"
 	"github.com/stripe/stripe-go/v76/form"
 	"golang.org/x/time/rate"
+
+	"github.com/transbotai/tenon"
 )
 
 // newBackend returns a backend that tells nobody what it does: stripe-go's own logger writes to the standard error.
@@ -44,7 +46,9 @@ func transport() http.RoundTripper {
 	return t
 }
 
-// call makes a call, paced, and again while it fails in a way that may pass. A key makes the calls one for Stripe.
+// call makes a call, paced, and again while it fails in a way that may pass. A key makes the calls one for Stripe. Where
+// Stripe answers a key as it refused it before, as with a card that was declined an hour ago, nothing was done under the
+// key, and the call is made under a new one.
 func (b *Biller) call(ctx context.Context, method, path, key string, params stripe.ParamsContainer, v stripe.LastResponseSetter) error {
 	for try := 0; ; try++ {
 		if err := b.pace.wait(ctx); err != nil {
@@ -53,6 +57,10 @@ func (b *Biller) call(ctx context.Context, method, path, key string, params stri
 		b.counts.calls.Add(1)
 		err := b.once(ctx, method, path, key, params, v)
 		b.pace.note(err)
+		if key != "" && refusedBefore(err) {
+			key = newKey()
+			err = b.once(ctx, method, path, key, params, v)
+		}
 		if err == nil || try >= b.options.Retries || !passing(err) || ctx.Err() != nil {
 			return b.translate(ctx, err)
 		}
@@ -104,6 +112,13 @@ func passing(err error) bool {
 	return status == http.StatusConflict || status == http.StatusTooManyRequests || status >= 500
 }
 
+// refusedBefore says whether an answer is the one that the key had when it first came, and a refusal without effect.
+func refusedBefore(err error) bool {
+	var answer *stripe.Error
+	return errors.As(err, &answer) && answer.LastResponse != nil && !passing(err) &&
+		answer.HTTPStatusCode < 500 && answer.LastResponse.Header.Get("Idempotent-Replayed") == "true"
+}
+
 // pacer spaces calls out, and holds all of them back after a 429.
 type pacer struct {
 	limiter *rate.Limiter
@@ -152,12 +167,17 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// idempotencyKey names an operation: the same operation has the same key, in any process.
+// idempotencyKey names an operation that makes something: the same operation has the same key, in any process.
 func idempotencyKey(operation string, parts ...any) string {
 	text, err := json.Marshal(parts)
 	if err != nil {
-		return "" // stripe-go then makes one; the parts are texts and numbers, which always can be written
+		return newKey() // the parts are texts and numbers, which always can be written
 	}
 	sum := sha256.Sum256(append([]byte(operation+"\n"), text...))
 	return "tenon-" + operation + "-" + hex.EncodeToString(sum[:16])
 }
+
+// newKey makes a call one with its own retries, and with no other call. It is for changes of what has just been read: made
+// twice they come to the same, and a key that followed from them would hold back the third of there, back, and there
+// again, for as long as Stripe knows keys.
+func newKey() string { return "tenon-" + tenon.NewID(time.Now()) }

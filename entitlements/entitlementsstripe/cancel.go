@@ -22,7 +22,7 @@ func (b *Biller) Cancel(ctx context.Context, c entitlements.Cancellation) error 
 	case held == nil:
 		return entitlements.ErrNotSubscribed
 	case lives(held):
-		if err := b.end(ctx, held, c, known); err != nil {
+		if err := b.end(ctx, held, c); err != nil {
 			return err
 		}
 	}
@@ -31,7 +31,7 @@ func (b *Biller) Cancel(ctx context.Context, c entitlements.Cancellation) error 
 }
 
 // end ends a subscription that lives.
-func (b *Biller) end(ctx context.Context, held *stripe.Subscription, c entitlements.Cancellation, known entitlements.Lease) error {
+func (b *Biller) end(ctx context.Context, held *stripe.Subscription, c entitlements.Cancellation) error {
 	at := "/v1/subscriptions/" + path(held.ID)
 	if c.When == entitlements.Now {
 		p := &stripe.SubscriptionCancelParams{}
@@ -54,6 +54,5 @@ func (b *Biller) end(ctx context.Context, held *stripe.Subscription, c entitleme
 	if c.Reason != "" {
 		p.CancellationDetails = &stripe.SubscriptionCancellationDetailsParams{Comment: &c.Reason}
 	}
-	key := idempotencyKey("cancel", held.ID, before(held), revision(known))
-	return b.call(ctx, "POST", at, key, p, &stripe.Subscription{})
+	return b.call(ctx, "POST", at, newKey(), p, &stripe.Subscription{})
 }

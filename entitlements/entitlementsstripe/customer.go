@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/stripe/stripe-go/v76"
 
@@ -65,7 +64,7 @@ func (b *Biller) PortalURL(ctx context.Context, tenant, returnURL string) (strin
 	}
 	p := &stripe.BillingPortalSessionParams{Customer: &link.Customer, ReturnURL: &returnURL}
 	var s stripe.BillingPortalSession
-	if err := b.call(ctx, "POST", "/v1/billing_portal/sessions", tenon.NewID(time.Now()), p, &s); err != nil {
+	if err := b.call(ctx, "POST", "/v1/billing_portal/sessions", newKey(), p, &s); err != nil {
 		return "", err
 	}
 	return s.URL, nil

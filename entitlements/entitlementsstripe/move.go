@@ -30,9 +30,9 @@ func (b *Biller) Move(ctx context.Context, m entitlements.Move) error {
 		return err
 	}
 	if later {
-		err = b.schedule(ctx, held, all, known)
+		err = b.schedule(ctx, held, all)
 	} else {
-		err = b.moveNow(ctx, held, all, m, known)
+		err = b.moveNow(ctx, held, all, m)
 	}
 	if err == nil {
 		b.followSoon(ctx, known.Customer)
@@ -108,7 +108,7 @@ var prorations = map[entitlements.Proration]string{
 }
 
 // moveNow changes the items. A schedule is let go first: while there is one, it decides.
-func (b *Biller) moveNow(ctx context.Context, held *stripe.Subscription, all []wanted, m entitlements.Move, known entitlements.Lease) error {
+func (b *Biller) moveNow(ctx context.Context, held *stripe.Subscription, all []wanted, m entitlements.Move) error {
 	proration, ok := prorations[m.Proration]
 	if !ok {
 		return tenon.Invalid("proration", "%.60q is unknown", string(m.Proration))
@@ -125,20 +125,7 @@ func (b *Biller) moveNow(ctx context.Context, held *stripe.Subscription, all []w
 	if held.CancelAtPeriodEnd {
 		p.CancelAtPeriodEnd = stripe.Bool(false)
 	}
-	key := idempotencyKey("move", held.ID, m, before(held), revision(known))
-	return b.call(ctx, "POST", "/v1/subscriptions/"+path(held.ID), key, p, &stripe.Subscription{})
-}
-
-// before says what a subscription has, so that the same move from another state has another key.
-func before(held *stripe.Subscription) []string {
-	var have []string
-	for _, item := range items(held) {
-		have = append(have, fmt.Sprint(item.ID, item.Price.ID, item.Quantity))
-	}
-	if held.LatestInvoice != nil {
-		have = append(have, held.LatestInvoice.ID)
-	}
-	return append(have, fmt.Sprint(held.CancelAtPeriodEnd, held.CurrentPeriodEnd))
+	return b.call(ctx, "POST", "/v1/subscriptions/"+path(held.ID), newKey(), p, &stripe.Subscription{})
 }
 
 // itemChanges returns what turns the items into those wanted; nil when they are. Items of prices that stand for nothing

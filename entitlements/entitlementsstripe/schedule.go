@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/stripe/stripe-go/v76"
-
-	"github.com/transbotai/tenon/entitlements"
 )
 
 const schedulesPath = "/v1/subscription_schedules"
@@ -13,43 +11,33 @@ const schedulesPath = "/v1/subscription_schedules"
 // schedule plans a change for the end of the present period, in place of what was planned. It takes two calls: a
 // schedule is first made from the subscription, with the present as its only phase, and then given a second one. Until
 // then it changes nothing, and it goes by itself with the phase.
-func (b *Biller) schedule(ctx context.Context, held *stripe.Subscription, all []wanted, known entitlements.Lease) error {
+func (b *Biller) schedule(ctx context.Context, held *stripe.Subscription, all []wanted) error {
 	if len(b.itemChanges(held, all)) == 0 {
 		return b.letGo(ctx, held)
 	}
-	if err := b.goOn(ctx, held, known); err != nil {
+	if err := b.goOn(ctx, held); err != nil {
 		return err
 	}
 	plan := held.Schedule
 	if plan == nil {
 		plan = &stripe.SubscriptionSchedule{}
 		p := &stripe.SubscriptionScheduleParams{FromSubscription: &held.ID}
-		key := idempotencyKey("schedule", held.ID, held.CurrentPeriodEnd, revision(known))
-		if err := b.call(ctx, "POST", schedulesPath, key, p, plan); err != nil {
+		if err := b.call(ctx, "POST", schedulesPath, newKey(), p, plan); err != nil {
 			return err
 		}
 	}
 	p := &stripe.SubscriptionScheduleParams{EndBehavior: stripe.String("release"), ProrationBehavior: stripe.String("none")}
 	p.Phases = []*stripe.SubscriptionSchedulePhaseParams{presentPhase(held), b.nextPhase(held, all)}
-	key := idempotencyKey("plan", plan.ID, held.CurrentPeriodEnd, ids(all), revision(known))
-	return b.call(ctx, "POST", schedulesPath+"/"+path(plan.ID), key, p, &stripe.SubscriptionSchedule{})
-}
-
-func ids(all []wanted) (parts []any) {
-	for _, w := range all {
-		parts = append(parts, w.price.ID, w.quantity)
-	}
-	return parts
+	return b.call(ctx, "POST", schedulesPath+"/"+path(plan.ID), newKey(), p, &stripe.SubscriptionSchedule{})
 }
 
 // goOn takes a planned end back, so that there is a next period to plan for.
-func (b *Biller) goOn(ctx context.Context, held *stripe.Subscription, known entitlements.Lease) error {
+func (b *Biller) goOn(ctx context.Context, held *stripe.Subscription) error {
 	if !held.CancelAtPeriodEnd {
 		return nil
 	}
 	p := &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(false)}
-	key := idempotencyKey("goon", held.ID, before(held), revision(known))
-	return b.call(ctx, "POST", "/v1/subscriptions/"+path(held.ID), key, p, &stripe.Subscription{})
+	return b.call(ctx, "POST", "/v1/subscriptions/"+path(held.ID), newKey(), p, &stripe.Subscription{})
 }
 
 // presentPhase is what the subscription has, until its period ends.
@@ -63,13 +51,18 @@ func presentPhase(held *stripe.Subscription) *stripe.SubscriptionSchedulePhasePa
 		phase.TrialEnd = &held.TrialEnd
 	}
 	for _, item := range items(held) {
-		one := &stripe.SubscriptionSchedulePhaseItemParams{Price: &item.Price.ID}
-		if item.Quantity > 0 {
-			one.Quantity = &item.Quantity
-		}
-		phase.Items = append(phase.Items, one)
+		phase.Items = append(phase.Items, asItIs(item))
 	}
 	return phase
+}
+
+// asItIs is an item that stays. One that is metered has no quantity; of another it would be 1 if it were left out.
+func asItIs(item *stripe.SubscriptionItem) *stripe.SubscriptionSchedulePhaseItemParams {
+	same := &stripe.SubscriptionSchedulePhaseItemParams{Price: &item.Price.ID}
+	if r := item.Price.Recurring; r == nil || r.UsageType != stripe.PriceRecurringUsageTypeMetered {
+		same.Quantity = &item.Quantity
+	}
+	return same
 }
 
 // nextPhase is one period of what is wanted, after which the schedule lets the subscription go as it then is.
@@ -82,7 +75,7 @@ func (b *Biller) nextPhase(held *stripe.Subscription, all []wanted) *stripe.Subs
 	}
 	for _, item := range items(held) {
 		if _, ok := b.prices.of(item.Price.ID); !ok {
-			phase.Items = append(phase.Items, &stripe.SubscriptionSchedulePhaseItemParams{Price: &item.Price.ID})
+			phase.Items = append(phase.Items, asItIs(item))
 		}
 	}
 	return phase
