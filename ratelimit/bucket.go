@@ -59,13 +59,12 @@ func (b bucket) word() uint64 {
 }
 
 // takeBucket is the fast path: a bucket that has a slot, alone. It answers false when the other path has to be taken.
-func (t *table) takeBucket(h uint64, r *rule, n int64, d *Decision) bool {
+func (t *table) takeBucket(h uint64, r *rule, n, now int64, d *Decision) bool {
 	i := t.find(h)
 	if i < 0 {
 		return false
 	}
 	s := &t.slots[i]
-	now := t.clock.now()
 	for {
 		w := s.word.Load()
 		if w&wordLock != 0 {
@@ -76,7 +75,7 @@ func (t *table) takeBucket(h uint64, r *rule, n int64, d *Decision) bool {
 			if b.clipped || s.hash.Load() != h {
 				return false
 			}
-			d.denied(r, b.left(r), nanos(wait), nanos(b.full-b.now))
+			d.denied(r, n, b.left(r), nanos(wait), nanos(b.full-b.now))
 			if b.booked {
 				d.Reason = ReasonReserved
 			}
@@ -89,7 +88,7 @@ func (t *table) takeBucket(h uint64, r *rule, n int64, d *Decision) bool {
 		if s.hash.Load() != h {
 			return false // another key's by now, which is charged for it: too much, never too little
 		}
-		d.allowed(r, b.left(r), nanos(b.full-b.now), now)
+		d.allowed(r, n, b.left(r), nanos(b.full-b.now), now)
 		return true
 	}
 }

@@ -34,7 +34,7 @@ func (c *calendar) refund(n, at int64) {
 // write keeps the row until the period ends: so many nanoseconds from now, both by the monotonic clock.
 func (c *calendar) write(row *row, now int64, wall time.Time) {
 	end := now + max(c.end-wall.UnixNano(), 0)
-	row[0].Store(uint64(end>>untilShift+1) << untilBit)
+	row[0].Store(untilWord(end))
 	row[1].Store(uint64(c.start))
 	row[2].Store(uint64(c.used))
 }

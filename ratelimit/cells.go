@@ -3,7 +3,7 @@ package ratelimit
 import "time"
 
 // The word of a slot of Strict and Concurrency, from the highest bit: lock, 15 bits that tell limits of another Max
-// apart, 24 bits of units that are taken but not yet given out (the budget), the lowest 24 bits of the newest cell's
+// apart and are turned by the rest of the newest cell's number, 24 bits of units that are taken but not yet given out (the budget), the lowest 24 bits of the newest cell's
 // number. A budget is taken once in a cell, and then calls take from it by one compare-and-swap of the word.
 //
 // The row's first word holds, from the highest bit: until (31 bits, in units of 2²⁷ ns); rest, what is free beside
@@ -30,6 +30,10 @@ const (
 )
 
 func untilOf(first uint64) int64 { return int64(first>>untilBit) << untilShift }
+
+// untilWord puts a time into its place in a row's first word, rounded up. What lies more than 9 years after the limiter
+// was made is at the end of them.
+func untilWord(at int64) uint64 { return min(uint64(at>>untilShift)+1, 1<<(64-untilBit)-1) << untilBit }
 
 func (w *row) until() int64 { return untilOf(w[0].Load()) }
 
@@ -184,18 +188,21 @@ func (c *cells) ages() (oldest, last uint64) {
 }
 
 // write packs the cells into a locked slot's row and returns its word. It takes a budget of what is free, so that the
-// next calls of this cell need not come here.
+// next calls of this cell need not come here. Where nothing is in flight the slot is as good as nobody's at once.
 func (c *cells) write(r *rule, row *row) uint64 {
+	if r.Algorithm == Concurrency && c.used() == c.budget {
+		row[0].Store(0)
+		return 0
+	}
 	if !c.booked {
 		more := min(c.left(r), maxBudget) - c.budget
 		more = max(more, 0) >> c.shift
 		*c.at(c.head) += uint16(more)
 		c.budget += more << c.shift
 	}
-	until := uint64(r.freed(c.head)>>untilShift + 1)
 	oldest, last := c.ages()
 	rest := max(c.left(r)-c.budget, 0) >> c.shift
-	first := until<<untilBit | uint64(rest)<<restBit | oldest<<oldestBit | last<<lastBit | uint64(c.shift)
+	first := untilWord(r.freed(c.head)) | uint64(rest)<<restBit | oldest<<oldestBit | last<<lastBit | uint64(c.shift)
 	if c.booked {
 		first |= rowBooked
 	}
@@ -209,21 +216,20 @@ func (c *cells) write(r *rule, row *row) uint64 {
 			row[i+1].Store(four)
 		}
 	}
-	return r.tag | uint64(c.budget)<<budgetBit | uint64(c.head)&wordCell
+	return r.mark(c.head) | uint64(c.budget)<<budgetBit
 }
 
 // takeCells is the fast path: a key that was here in this cell before, under one limit. It answers false when the other
 // path has to be taken.
-func (t *table) takeCells(h uint64, r *rule, n int64, d *Decision) bool {
+func (t *table) takeCells(h uint64, r *rule, n, now int64, d *Decision) bool {
 	i := t.find(h)
 	if i < 0 {
 		return false
 	}
-	s, now := &t.slots[i], t.clock.now()
-	cell := r.cell(now)
+	s, cell := &t.slots[i], r.cell(now)
 	for {
 		w := s.word.Load()
-		if w&(wordLock|wordTag|wordCell) != r.tag|uint64(cell)&wordCell {
+		if w&(wordLock|wordTag|wordCell) != r.mark(cell) {
 			return false
 		}
 		budget := int64(w & wordBudget >> budgetBit)
@@ -236,7 +242,7 @@ func (t *table) takeCells(h uint64, r *rule, n int64, d *Decision) bool {
 		if s.hash.Load() != h {
 			return false // another key's by now, which is charged for it: too much, never too little
 		}
-		d.allowed(r, budget-n, time.Duration(r.freed(cell)-now), now)
+		d.allowed(r, n, budget-n, time.Duration(r.freed(cell)-now), now)
 		if r.Max > maxBudget {
 			d.Remaining += int64(t.rows[i][0].Load()>>restBit&(1<<16-1)) << r.shift
 		}
@@ -267,6 +273,6 @@ func (t *table) denyCells(i int, h, w uint64, r *rule, n, now int64, d *Decision
 	if r.Algorithm == Concurrency {
 		wait = 0 // nobody knows
 	}
-	d.denied(r, left, wait, time.Duration(r.freed(cell-int64(first>>lastBit&age))-now))
+	d.denied(r, n, left, wait, time.Duration(r.freed(cell-int64(first>>lastBit&age))-now))
 	return true
 }

@@ -5,26 +5,30 @@ import "time"
 // take decides in this process. It allocates nothing.
 func (l *local) take(key uint64, rules []*rule, n int64) Decision {
 	var d Decision
-	if len(rules) == 1 && l.takeFast(key, rules[0], n, &d) {
+	if len(rules) == 1 && l.takeFast(key, rules[0], n, l.clock.now(), &d) {
 		return d
 	}
+	return l.takeSlow(key, rules, n)
+}
+
+func (l *local) takeSlow(key uint64, rules []*rule, n int64) Decision {
 	return l.decide(&visit{local: l, key: key}, rules, n)
 }
 
-// takeFast answers false when the other path has to be taken.
-func (l *local) takeFast(key uint64, r *rule, n int64, d *Decision) bool {
+// takeFast answers false when the other path has to be taken. What it decides is decided as of now, a moment ago: a
+// later time that somebody else saw meanwhile is in the slot, and holds.
+func (l *local) takeFast(key uint64, r *rule, n, now int64, d *Decision) bool {
 	if n > r.ceiling || n == 0 {
 		return false
 	}
-	d.Cost = n
 	switch r.Algorithm {
 	case TokenBucket:
 		if t := l.buckets.Load(); t != nil {
-			return t.takeBucket(slotHash(key, r), r, n, d)
+			return t.takeBucket(slotHash(key, r), r, n, now, d)
 		}
 	case Strict, Concurrency:
 		if t := l.windows.Load(); t != nil {
-			return t.takeCells(slotHash(key, r), r, n, d)
+			return t.takeCells(slotHash(key, r), r, n, now, d)
 		}
 	}
 	return false
@@ -63,7 +67,7 @@ func (v *visit) refuse(n int64, d *Decision) bool {
 		return false
 	}
 	s := &v.array[denier]
-	d.denied(s.rule, s.left(), longest, v.reset())
+	d.denied(s.rule, n, s.left(), longest, v.reset())
 	switch {
 	case longest == never:
 		d.Reason, d.RetryAfter = ReasonTooMuch, 0
@@ -80,6 +84,7 @@ func (v *visit) allow(d *Decision) {
 	d.Allowed, d.Limit, d.Remaining, d.Policy, d.at = true, -1, -1, "unlimited", v.now
 	for i := range v.spots() {
 		s := &v.array[i]
+		d.spilled = d.spilled || s.spilled
 		if left := s.left(); d.Remaining < 0 || left < d.Remaining {
 			d.Limit, d.Remaining, d.Policy = s.rule.ceiling, left, s.rule.policy
 		}
@@ -95,12 +100,13 @@ func (v *visit) reset() (longest time.Duration) {
 	return longest
 }
 
-// refund gives back n units that were taken at at.
-func (l *local) refund(key uint64, rules []*rule, n, at int64) {
-	v := visit{local: l, key: key, looks: true}
+// refund gives back what d took. What was taken in the overflow and has no slot now is there still: a slot that the key
+// had since then would not have passed before it.
+func (l *local) refund(key uint64, rules []*rule, d Decision) {
+	v := visit{local: l, key: key, looks: true, spilled: d.spilled}
 	v.open(rules)
 	for i := range v.spots() {
-		v.array[i].refund(n, at)
+		v.array[i].refund(d.Cost, d.at)
 	}
 	v.close()
 }

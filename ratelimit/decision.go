@@ -32,6 +32,10 @@ func (r Reason) String() string {
 type Decision struct {
 	Allowed bool
 	Reason  Reason
+
+	spilled bool // something was taken in the overflow
+	share   bool // it was taken in this process's share of the limits, while the store was away
+
 	// Cost is how many units were asked for. Refund gives back as many; lower it to give back fewer.
 	Cost      int64
 	Limit     int64 // the most units that the limit gives at once, -1 when it is unlimited
@@ -49,13 +53,13 @@ type Decision struct {
 }
 
 // denied fills d in: wait is until the call would succeed, reset until everything is free.
-func (d *Decision) denied(r *rule, left int64, wait, reset time.Duration) {
-	d.Reason, d.Limit, d.Policy = ReasonLimit, r.ceiling, r.policy
+func (d *Decision) denied(r *rule, n, left int64, wait, reset time.Duration) {
+	d.Reason, d.Cost, d.Limit, d.Policy = ReasonLimit, n, r.ceiling, r.policy
 	d.Remaining, d.RetryAfter, d.ResetAfter = left, wait, reset
 }
 
 // allowed fills d in: at is when the units were taken.
-func (d *Decision) allowed(r *rule, left int64, reset time.Duration, at int64) {
-	d.Allowed, d.Limit, d.Policy = true, r.ceiling, r.policy
+func (d *Decision) allowed(r *rule, n, left int64, reset time.Duration, at int64) {
+	d.Allowed, d.Cost, d.Limit, d.Policy = true, n, r.ceiling, r.policy
 	d.Remaining, d.ResetAfter, d.at = left, reset, at
 }

@@ -196,11 +196,23 @@ func (r *rule) leaseOf(processes int64) int64 {
 	}
 }
 
-// leaseFor returns for how long leased units may be given out.
+// leaseFor returns for how long leased units may be given out. Under a strict limit that is no shorter than the answer
+// may be on its way: who asked uses his units then.
 func leaseFor(rules []*rule, o *Options) time.Duration {
-	if o.LeaseFor > 0 {
-		return o.LeaseFor
+	d := o.LeaseFor
+	if d <= 0 {
+		d = fractionOf(rules)
 	}
+	for _, r := range rules {
+		if r.Algorithm == Strict && !r.unlimited {
+			return max(d, o.Timeout)
+		}
+	}
+	return d
+}
+
+// fractionOf returns 1/Cells of the shortest window of rules, at most a second.
+func fractionOf(rules []*rule) time.Duration {
 	d := time.Second
 	for _, r := range rules {
 		switch {

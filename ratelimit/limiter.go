@@ -48,7 +48,7 @@ func (l *Limiter) compile(limits []Limit) []*rule {
 		rules[i].varies = l.options.LimitsOf != nil
 		if limit.Away == AwayLocal && l.options.Store != nil {
 			rules[i].share = newRule(limit.part(int64(l.options.Processes)), l.local.seed)
-			rules[i].share.policy = rules[i].policy
+			rules[i].share.policy, rules[i].share.varies = rules[i].policy, rules[i].varies
 		}
 	}
 	return rules
@@ -63,9 +63,10 @@ func (l *Limiter) Take(ctx context.Context, key Key, n int64) (d Decision, err e
 	if r == nil || uint64(n-1) >= MaxUnits || uint(len(key.Tenant)+len(key.Name)-1) >= MaxKeyBytes {
 		return l.take(ctx, key, n)
 	}
+	now := l.local.clock.now() // first, so that the processor hashes and looks while it waits for the clock
 	h := key.hash(l.local.seed)
-	if !l.local.takeFast(h, r, n, &d) {
-		d = l.local.take(h, l.rules, n)
+	if !l.local.takeFast(h, r, n, now, &d) {
+		d = l.local.takeSlow(h, l.rules, n)
 	}
 	l.stats.count(d.Allowed)
 	return d, nil
@@ -126,7 +127,7 @@ func (l *Limiter) Refund(ctx context.Context, key Key, d Decision) error {
 	if l.shared != nil {
 		return l.shared.refund(ctx, key, rules, d)
 	}
-	l.local.refund(key.hash(l.local.seed), rules, d.Cost, d.at)
+	l.local.refund(key.hash(l.local.seed), rules, d)
 	return nil
 }
 
@@ -146,7 +147,7 @@ func (l *Limiter) Release(ctx context.Context, key Key, d Decision) error {
 	case l.shared != nil:
 		return l.shared.refund(ctx, key, rules, d)
 	}
-	l.local.refund(key.hash(l.local.seed), rules, d.Cost, d.at)
+	l.local.refund(key.hash(l.local.seed), rules, d)
 	return nil
 }
 

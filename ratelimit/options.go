@@ -26,7 +26,8 @@ type Options struct {
 	Processes int
 	// Timeout bounds one call of Store, waiting for the one before included; 0 means 50 milliseconds.
 	Timeout time.Duration
-	// LeaseFor is how long leased units may be given out; 0 means 1/Cells of a limit's window, at most a second.
+	// LeaseFor is how long leased units may be given out; 0 means 1/Cells of a limit's window, at most a second. Under a
+	// Strict limit it is at least Timeout.
 	LeaseFor time.Duration
 	// Pause is for how long Store is left alone after 5 calls in a row that failed; 0 means 1 second.
 	Pause time.Duration

@@ -49,7 +49,9 @@ func newWaiter() any {
 const (
 	inLine int32 = iota
 	sent
+	answered
 	gone // its caller has left before it was sent
+	left // and after that
 )
 
 // send carries out op and returns its outcome. An error says that nothing is known of it, or, when it left the line in
@@ -69,13 +71,43 @@ func (q *queue) send(ctx context.Context, op Op) (Outcome, error) {
 		return outcome, err
 	case <-ctx.Done():
 		w.late.Stop()
-		w.state.CompareAndSwap(inLine, gone)
+		q.leave(w)
 		return Outcome{}, ctx.Err()
 	case <-w.late.C:
-		if w.state.CompareAndSwap(inLine, gone) {
+		if q.leave(w) {
 			q.breaker.failed(errLate) // the line did not move
 		}
 		return Outcome{}, errLate
+	}
+}
+
+// leave says that w's caller does not wait any more, and whether that was before it was sent.
+func (q *queue) leave(w *waiter) (unsent bool) {
+	switch {
+	case w.state.CompareAndSwap(inLine, gone):
+		return true
+	case w.state.CompareAndSwap(sent, left): // settle gives back
+	default:
+		q.giveBack(w.op, w.outcome)
+	}
+	return false
+}
+
+// giveBack returns what was taken of Concurrency limits for a caller who did not wait: nobody else would. What other
+// limits counted passes by itself, and an Away policy may have let the caller through.
+func (q *queue) giveBack(op Op, o Outcome) {
+	if o.Units == 0 {
+		return
+	}
+	var limits []Limit
+	for _, l := range op.Limits {
+		if l.Algorithm == Concurrency {
+			limits = append(limits, l)
+		}
+	}
+	if len(limits) > 0 {
+		back := Op{Kind: OpRefund, Key: op.Key, Limits: limits, N: o.Units, At: o.At}
+		q.join(&waiter{op: back, done: make(chan struct{}, 1)})
 	}
 }
 
@@ -136,7 +168,11 @@ func (q *queue) settle(batch []*waiter) {
 		if w.err = err; err == nil {
 			w.outcome, w.err = outcomes[i], outcomes[i].Err
 		}
-		w.done <- struct{}{}
+		if w.state.CompareAndSwap(sent, answered) {
+			w.done <- struct{}{}
+		} else {
+			q.giveBack(w.op, w.outcome)
+		}
 	}
 }
 

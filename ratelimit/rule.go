@@ -99,6 +99,11 @@ func quotient(x, d int64, per uint64) int64 {
 	return q
 }
 
+// mark is what a slot's word says of the limit and of its newest cell.
+func (r *rule) mark(cell int64) uint64 {
+	return (r.tag ^ uint64(cell)<<(48-budgetBit)&wordTag) | uint64(cell)&wordCell
+}
+
 func (r *rule) cell(now int64) int64 { return quotient(now, r.step, r.perStep) }
 
 // freed returns when the units of a cell are free again.

@@ -74,7 +74,7 @@ func (p Period) after(start time.Time) time.Time {
 	y, m, d := start.Date()
 	switch p {
 	case Hourly:
-		return hourStart(start.Add(time.Hour))
+		return hourEnd(start)
 	case Weekly:
 		d += 7
 	case Monthly:
@@ -85,10 +85,26 @@ func (p Period) after(start time.Time) time.Time {
 	return dayStart(y, m, d, start.Location())
 }
 
-// hourStart takes off what is past the hour on the clock: a zone may be half an hour off.
+// hourStart takes off what is past the hour on the clock: a zone may be half an hour off. Where clocks are put back or
+// forward another hour begins, which need not be a whole one.
 func hourStart(t time.Time) time.Time {
-	past := time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
-	return t.Add(-past)
+	start := t.Add(-pastHour(t))
+	if changed, _ := t.ZoneBounds(); start.Before(changed) {
+		return changed.In(t.Location())
+	}
+	return start
+}
+
+func hourEnd(start time.Time) time.Time {
+	end := start.Add(time.Hour - pastHour(start))
+	if _, changed := start.ZoneBounds(); !changed.IsZero() && changed.Before(end) {
+		return changed.In(start.Location())
+	}
+	return end
+}
+
+func pastHour(t time.Time) time.Duration {
+	return time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
 }
 
 // dayStart returns the first instant of a day, which is not midnight where clocks are put forward at midnight.

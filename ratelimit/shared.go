@@ -45,7 +45,12 @@ func (s *shared) decide(ctx context.Context, kind OpKind, key Key, rules []*rule
 		}
 		ask.lease = lease
 	}
-	outcome, err := s.send(ctx, ask.op(&s.limiter.options))
+	op := ask.op(&s.limiter.options)
+	outcome, err := s.send(ctx, op)
+	if err == nil && s.now()-ask.asked > int64(s.limiter.options.Timeout) { // its units are counted no longer than that
+		s.queue.giveBack(op, outcome)
+		err = errLate
+	}
 	if ask.lease > 0 {
 		defer s.known.asked(&ask)
 	}
@@ -182,15 +187,32 @@ func (s *shared) byPolicy(q *question) Decision {
 	default:
 		d = s.limiter.local.take(hash, local, q.n)
 	}
-	d.Reason, d.at = ReasonAway, 0
+	d.Reason = ReasonAway
+	if d.share = d.Allowed && len(local) > 0; !d.share {
+		d.at = 0
+	}
 	return d
 }
 
 func (s *shared) refund(ctx context.Context, key Key, rules []*rule, d Decision) error {
+	if d.share {
+		s.limiter.local.refund(key.hash(s.limiter.local.seed), shares(rules), d)
+		return nil
+	}
 	op := Op{
 		Kind: OpRefund, Key: key, Limits: limitsOf(rules), N: d.Cost, At: time.UnixMicro(d.at).UTC(), Lapse: d.lapse,
 	}
 	return s.tell(ctx, op)
+}
+
+// shares returns this process's parts of the rules that have one.
+func shares(rules []*rule) (parts []*rule) {
+	for _, r := range rules {
+		if r.share != nil && !r.unlimited {
+			parts = append(parts, r.share)
+		}
+	}
+	return parts
 }
 
 func (s *shared) reset(ctx context.Context, key Key, rules []*rule) error {

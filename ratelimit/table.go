@@ -107,6 +107,24 @@ func (s *slot) lock() uint64 {
 	}
 }
 
+// lockOf is lock for as long as the slot is h's. Who waited for a slot that was handed on meanwhile, and holds the
+// overflow, would wait for somebody who waits for that.
+func (s *slot) lockOf(h uint64) (word uint64, ok bool) {
+	for spin := 0; s.hash.Load() == h; spin++ {
+		if w, ok := s.tryLock(); ok {
+			if s.hash.Load() == h {
+				return w, true
+			}
+			s.unlock(w)
+			return 0, false
+		}
+		if spin > 30 {
+			runtime.Gosched()
+		}
+	}
+	return 0, false
+}
+
 // tryLock is lock for who has somewhere else to go.
 func (s *slot) tryLock() (uint64, bool) {
 	w := s.word.Load()

@@ -2,12 +2,13 @@ package ratelimit
 
 // visit is one operation on one key: the slots of all its limits, locked, so that all of them are taken from or none.
 type visit struct {
-	local  *local
-	key    uint64 // the key's hash
-	now    int64
-	looks  bool    // takes nothing, so needs no slot that is not there
-	stripe *stripe // held
-	spills bool    // holds the overflow
+	local   *local
+	key     uint64 // the key's hash
+	now     int64
+	looks   bool    // takes nothing, so needs no slot that is not there
+	spilled bool    // gives back what was taken in the overflow, unless the key has a slot by now
+	stripe  *stripe // held
+	spills  bool    // holds the overflow
 
 	// An array, so that a visit needs no memory but the stack.
 	array [MaxLimits]spot
@@ -79,7 +80,11 @@ func (v *visit) lock(s *spot) {
 	if v.hold(s, t, h) {
 		return
 	}
-	if v.looks {
+	switch {
+	case v.spilled:
+		v.share(s)
+		return
+	case v.looks:
 		v.borrow(s)
 		return
 	}
@@ -88,6 +93,7 @@ func (v *visit) lock(s *spot) {
 		v.inherit(s)
 		return
 	}
+	v.local.overflow.calls.Add(1)
 	v.share(s)
 }
 
@@ -99,10 +105,10 @@ func (v *visit) hold(s *spot, t *table, h uint64) bool {
 			return false
 		}
 		s.slot, s.row = t.slot(i), t.row(i)
-		if s.word = s.slot.lock(); s.slot.hash.Load() == h {
+		var ok bool
+		if s.word, ok = s.slot.lockOf(h); ok {
 			return true
 		}
-		s.slot.unlock(s.word)
 	}
 }
 
@@ -123,7 +129,6 @@ func (v *visit) inherit(s *spot) {
 func (v *visit) share(s *spot) {
 	v.spill()
 	o := &v.local.overflow
-	o.calls.Add(1)
 	shared := o.slots[s.rule.salt]
 	if shared == nil {
 		shared = &spare{}

@@ -1,0 +1,156 @@
+package ratelimit_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon/ratelimit"
+)
+
+func TestTheLongestWindowHolds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lim := must(ratelimit.NewLimiter(nil, ratelimit.Per(5, 10*366*24*time.Hour)))
+		require.True(t, take(t, lim, 2).Allowed)
+		time.Sleep(3 * 366 * 24 * time.Hour)
+		require.True(t, take(t, lim, 3).Allowed)
+		require.False(t, take(t, lim, 1).Allowed)
+	})
+}
+
+// A slot's word has room for 24 bits of the cell's number.
+func TestAKeyThatComesBackWhenTheCellsNumberIsTheSameBeginsAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lim := must(ratelimit.NewLimiter(nil, ratelimit.Per(10, 23*time.Millisecond)))
+		require.True(t, take(t, lim, 1).Allowed)
+		time.Sleep(1 << 24 * time.Millisecond)
+		require.True(t, take(t, lim, 9).Allowed)
+		require.True(t, take(t, lim, 1).Allowed)
+		require.False(t, take(t, lim, 1).Allowed)
+	})
+}
+
+// Who asks for a lease uses the first of its units when the answer is there, which may be later than a short lease
+// lapses.
+func TestAShortLeaseOverASlowNetworkKeepsTheWindow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limit := ratelimit.Per(10, 230*time.Millisecond)
+		limit.Lease = 10
+		store := newSlowStore(20 * time.Millisecond)
+		far := overStore(t, store, ratelimit.Options{}, limit)
+		near := overStore(t, store.MemoryStore, ratelimit.Options{}, ratelimit.Per(10, 230*time.Millisecond))
+		time.Sleep(time.Duration(10-time.Now().UnixMilli()%10)*time.Millisecond + 9*time.Millisecond)
+		require.True(t, take(t, far, 1).Allowed)
+		used, got := time.Now(), int64(1)
+		for time.Since(used) < 229*time.Millisecond {
+			if take(t, near, 1).Allowed {
+				got++
+			} else {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		require.LessOrEqual(t, got, int64(10))
+	})
+}
+
+// Keys under two limits come and go in a table that is full, so that slots change hands while others wait for them.
+func TestCallsUnderSeveralLimitsDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	lim := must(ratelimit.NewLimiter(&ratelimit.Options{MaxKeys: 2},
+		ratelimit.Per(3, time.Millisecond), ratelimit.Per(5, 2*time.Millisecond), ratelimit.Per(7, 3*time.Millisecond)))
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Go(func() {
+			for i := range soak(3000, 300_000) {
+				_, _ = lim.Take(context.Background(), named((g+i)%8), 1)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestWhatIsNotInFlightAnyMoreTakesNoPlace(t *testing.T) {
+	t.Parallel()
+	lim := must(ratelimit.NewLimiter(&ratelimit.Options{MaxKeys: 2}, ratelimit.InFlight(1, 24*time.Hour)))
+	for i := range 1000 {
+		d, err := lim.Take(t.Context(), named(i), 1)
+		require.NoError(t, err)
+		require.True(t, d.Allowed, i)
+		require.NoError(t, lim.Release(t.Context(), named(i), d))
+	}
+	require.Zero(t, lim.Stats().Shared)
+}
+
+func TestWhatIsInFlightInAFullTableIsGivenBack(t *testing.T) {
+	t.Parallel()
+	lim := must(ratelimit.NewLimiter(&ratelimit.Options{MaxKeys: 2}, ratelimit.InFlight(1, 24*time.Hour)))
+	for i := range 4 {
+		d, err := lim.Take(t.Context(), named(i), 1)
+		require.NoError(t, err)
+		require.True(t, d.Allowed)
+	}
+	for i := range 10 {
+		d, err := lim.Take(t.Context(), named(100+i), 1)
+		require.NoError(t, err)
+		require.True(t, d.Allowed, i)
+		require.NoError(t, lim.Release(t.Context(), named(100+i), d))
+	}
+	require.Equal(t, int64(10), lim.Stats().Shared)
+}
+
+func TestWhatIsInFlightWhileTheStoreIsAwayIsGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSlowStore(time.Millisecond)
+		store.broken.Store(true)
+		limit := ratelimit.InFlight(2, time.Hour)
+		limit.Away = ratelimit.AwayLocal
+		lim := overStore(t, store, ratelimit.Options{Processes: 2}, limit)
+		for i := range 10 {
+			d := take(t, lim, 1)
+			require.True(t, d.Allowed, i)
+			require.Equal(t, ratelimit.ReasonAway, d.Reason)
+			require.False(t, take(t, lim, 1).Allowed)
+			require.NoError(t, lim.Release(t.Context(), key, d))
+		}
+	})
+}
+
+func TestWhoGoesBeforeTheAnswerHoldsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSlowStore(10 * time.Millisecond)
+		lim := overStore(t, store, ratelimit.Options{}, ratelimit.InFlight(1, time.Hour))
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+			_, err := lim.Take(ctx, key, 1)
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			time.Sleep(time.Second)
+		}
+		require.True(t, take(t, lim, 1).Allowed)
+	})
+}
+
+// Where clocks are put back by half an hour, an hour on the clock has three halves.
+func TestEachInstantLiesInItsHour(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Australia/Lord_Howe", "Europe/Berlin", "Asia/Kathmandu", "UTC"} {
+		zone, err := time.LoadLocation(name)
+		require.NoError(t, err)
+		limit := ratelimit.Limit{Algorithm: ratelimit.Calendar, Period: ratelimit.Hourly, Max: 1, Zone: zone}
+		for at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() == 2026; at = at.Add(15 * time.Minute) {
+			b := limit.Bounds(at)
+			require.False(t, at.Before(b[1]) || !at.Before(b[2]), "%s is not within %s and %s", at, b[1], b[2])
+			require.Equal(t, b[1], limit.Bounds(b[0])[2])
+			require.Equal(t, b[3], limit.Bounds(b[2])[2])
+		}
+	}
+}
