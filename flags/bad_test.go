@@ -86,6 +86,33 @@ func TestWhateverIsWrongInARowKeepsItsLastGoodVersion(t *testing.T) {
 	}
 }
 
+func TestAKillSwitchCountsInARowThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"an_operator_of_tomorrow": `{"key":"f","type":"bool","disabled":true,"rules":[{"if":{"attr":"x","op":"sounds_like","value":"y"},"serve":"on"}]}`,
+		"a_name_of_tomorrow":      `{"key":"f","type":"bool","mood":7,"disabled":true}`,
+		"a_segment_of_tomorrow":   `{"key":"f","type":"bool","disabled":true,"rules":[{"if":{"segment":"north"},"serve":"on"}]}`,
+		"a_ring_of_tomorrow":      `{"key":"f","type":"bool","disabled":true,"rollout":{"percent":5,"rings":["north"]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := flags.NewMemoryStore(nil)
+			put(t, store, onFlag("f", "on"))
+			set := flags.NewSet(store, nil)
+			require.NoError(t, set.Load(t.Context()))
+			f := flags.Bool("f", false)
+			require.True(t, f.On(t.Context(), set))
+			_, err := store.Write(t.Context(), flags.Write{Base: 1, Records: []flags.Record{
+				{Kind: flags.KindFlag, Key: "f", Version: 2, Body: json.RawMessage(body)},
+			}})
+			require.NoError(t, err)
+			require.NoError(t, set.Load(t.Context()))
+			require.Equal(t, flags.ReasonDisabled, f.Detail(t.Context(), set).Reason)
+			require.Contains(t, set.Stats().Faults, "flag/f")
+		})
+	}
+}
+
 func TestABadSegmentStopsNoWriteOfAnother(t *testing.T) {
 	t.Parallel()
 	store := flags.NewMemoryStore(nil)

@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -125,7 +126,8 @@ type segment struct {
 	program program
 }
 
-// compile makes d ready. It has been checked; segments it names may be missing all the same, which is an error.
+// compile makes d ready. It has been checked; segments it names may be missing all the same, which is an error. A flag
+// that is disabled is ready nevertheless: nothing keeps a kill switch from working.
 func compile(d *Definition, segments map[string]*segment) (*compiled, error) {
 	c := &compiled{
 		key: d.Key, kind: typeCodes[d.Type], version: d.Version, definition: d, by: d.By,
@@ -149,18 +151,23 @@ func compile(d *Definition, segments map[string]*segment) (*compiled, error) {
 	for tenant, name := range d.Tenants {
 		c.tenants[tenant] = index(name)
 	}
-	for i := range d.Rules {
-		p, err := compileCondition(field("rules", i)+".if", &d.Rules[i].If, segments)
-		if err != nil {
-			return nil, err
-		}
-		c.rules = append(c.rules, rule{p, newShare(d.Rules[i].Serve, index), d.Rules[i].ID})
-	}
-	if err := c.compileRollout(d, index, segments); err != nil {
+	err := cmp.Or(c.compileRules(d, index, segments), c.compileRollout(d, index, segments))
+	if err != nil && !d.Disabled {
 		return nil, err
 	}
 	c.settle(d)
-	return c, nil
+	return c, err
+}
+
+func (c *compiled) compileRules(d *Definition, index func(string) int16, segments map[string]*segment) error {
+	for i := range d.Rules {
+		p, err := compileCondition(field("rules", i)+".if", &d.Rules[i].If, segments)
+		if err != nil {
+			return err
+		}
+		c.rules = append(c.rules, rule{p, newShare(d.Rules[i].Serve, index), d.Rules[i].ID})
+	}
+	return nil
 }
 
 // switchable are the variants of a bool flag that names none; everybody shares them.

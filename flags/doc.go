@@ -48,11 +48,12 @@
 //
 // # Failure
 //
-// While the store is away, a set answers from what it has, and [Set.Status] says [StatusStale] after a minute. A set that
-// starts meanwhile takes the copy on disk (Options.Bootstrap), with the same status, and without one gives the defaults
-// in code with [CodeNotReady]. A stored definition that cannot be read keeps its last good version live, stops no other,
-// and is listed in Stats. When a write's outcome is unknown, writing the same definition again is safe: what equals the
-// stored one is not stored twice.
+// While the store is away, a set answers from what it has, and [Set.Status] says [StatusStale] after a minute. A set
+// that starts meanwhile takes the copy on disk (Options.Bootstrap), with the same status, and without one gives the
+// defaults in code with [CodeNotReady]. A stored definition that cannot be read keeps its last good version live,
+// stops no other, and is listed in Stats; its kill switch counts all the same. A store that was restored from a backup
+// is read anew. When a write's outcome is unknown, writing the same definition again is safe: what equals the stored
+// one is not stored twice.
 //
 // What another process writes is live as soon as the store tells of it, else within Options.Refresh.
 //

@@ -110,6 +110,38 @@ func TestRunFollowsTheStore(t *testing.T) {
 	})
 }
 
+func TestWhatWasToldWhileTheStoreWasAwayIsLoadedSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSwitched()
+		set := flags.NewSet(store, &flags.Options{Refresh: 24 * time.Hour, Every: 24 * time.Hour})
+		running(t, set)
+		synctest.Wait()
+		put(t, store.MemoryStore, onFlag("f", "on"))
+		store.away.Store(true)
+		store.tell(1)
+		synctest.Wait()
+		store.away.Store(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.True(t, flags.Bool("f", false).On(t.Context(), set))
+	})
+}
+
+func TestNegativeOptionsMeanTheDefaults(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newSwitched()
+		set := flags.NewSet(store, &flags.Options{Refresh: -1, Every: -1, Timeout: -1, Drain: -1, MarkEvery: -1})
+		running(t, set)
+		put(t, store, onFlag("f", "on"))
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		require.True(t, flags.Bool("f", false).On(t.Context(), set))
+		require.EqualValues(t, 2, set.Stats().Refreshes)
+	})
+}
+
 func TestAStoreThatIsAwayChangesNoAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -206,6 +206,28 @@ func TestMarksAreWrittenWhenRunEnds(t *testing.T) {
 	})
 }
 
+func TestAVariantThatIsGoneWasNotTheCallersDefault(t *testing.T) {
+	t.Parallel()
+	store := flags.NewMemoryStore(nil)
+	set := flags.NewSet(store, nil)
+	d := parse(t, `{"key":"f","type":"int","default":"old","variants":[{"name":"old","value":1},{"name":"new","value":2}]}`)
+	d, err := set.Put(t.Context(), d, "")
+	require.NoError(t, err)
+	f := flags.Int("f", 0)
+	require.EqualValues(t, 1, f.Value(t.Context(), set))
+	d.Default, d.Variants = "new", d.Variants[1:]
+	_, err = set.Put(t.Context(), d, "")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, f.Value(t.Context(), set))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, set.Run(ctx))
+	marks, err := store.Marks(t.Context())
+	require.NoError(t, err)
+	require.Len(t, marks, 1)
+	require.Equal(t, "new", marks[0].Variant)
+}
+
 // sink collects exposures.
 type sink struct {
 	mu      sync.Mutex

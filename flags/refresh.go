@@ -28,7 +28,7 @@ func (s *Set) refreshLocked(ctx context.Context) error {
 	s.stats.refreshes.Add(1)
 	noteError(&s.stats.lastError, err)
 	if err != nil {
-		s.stats.failing.CompareAndSwap(0, time.Now().UnixNano())
+		s.stats.failing.CompareAndSwap(0, max(int64(time.Since(s.made)), 1))
 		s.tellStatus()
 		return err
 	}

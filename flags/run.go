@@ -31,6 +31,9 @@ func (s *Set) Run(ctx context.Context) error {
 	return s.drain(ctx)
 }
 
+// soon is after how long a load that failed is tried again, where Options.Refresh is longer.
+const soon = 5 * time.Second
+
 // follow loads what is new whenever it is told, and every Options.Refresh. It listens before it loads for the first time,
 // so that it misses nothing in between.
 func (s *Set) follow(ctx context.Context) {
@@ -47,18 +50,23 @@ func (s *Set) follow(ctx context.Context) {
 		})
 		defer cancel()
 	}
-	tick := time.NewTicker(s.options.Refresh)
-	defer tick.Stop()
+	next := time.NewTimer(s.options.Refresh)
+	defer next.Stop()
 	for {
 		if err := s.Load(ctx); err != nil && ctx.Err() == nil {
 			s.options.Logger.Warn("flags not refreshed", "err", err)
 		}
 		s.saveCopy()
+		wait := s.options.Refresh
+		if s.stats.failing.Load() != 0 { // what was told is not loaded yet
+			wait = min(wait, soon)
+		}
+		next.Reset(wait)
 		select {
 		case <-ctx.Done():
 			return
 		case <-told:
-		case <-tick.C:
+		case <-next.C:
 		}
 	}
 }

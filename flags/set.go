@@ -11,7 +11,8 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// Options of a [Set]. The zero value of each field has the documented meaning.
+// Options of a [Set]. The zero value of each field has the documented meaning; a negative duration means the same, but for
+// MarkEvery.
 type Options struct {
 	// Refresh is how often Run asks the store what is new, where no notification told; 0 means 5 seconds.
 	Refresh time.Duration
@@ -47,6 +48,7 @@ func (o *Options) withDefaults() Options {
 		v = *o
 	}
 	const month = 30 * 24 * time.Hour
+	never := v.MarkEvery < 0
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
@@ -59,9 +61,12 @@ func (o *Options) withDefaults() Options {
 		{&v.Unseen, month},
 		{&v.Constant, month},
 	} {
-		if *d.field == 0 {
+		if *d.field <= 0 {
 			*d.field = d.value
 		}
+	}
+	if never {
+		v.MarkEvery = -1
 	}
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
@@ -81,6 +86,7 @@ type Set struct {
 // shared is what a Set keeps in memory. A Set made by WithStore has one of its own.
 type shared struct {
 	options Options
+	made    time.Time // with the monotonic reading
 	live    atomic.Pointer[snapshot]
 	clock   clock
 	expose  *exposer // nil when nobody is told
@@ -117,6 +123,7 @@ func (s *Set) WithStore(st Store) *Set {
 }
 
 func (s *Set) reset() {
+	s.made = time.Now()
 	s.state = newState()
 	s.live.Store(emptySnapshot)
 	s.told = StatusNotReady
@@ -148,7 +155,7 @@ func (s *Set) Status() Status {
 // overdue says whether the store has been asked in vain for long.
 func (s *Set) overdue() bool {
 	failing := s.stats.failing.Load()
-	return failing != 0 && time.Since(time.Unix(0, failing)) > max(3*s.options.Refresh, time.Minute)
+	return failing != 0 && time.Since(s.made)-time.Duration(failing) > max(3*s.options.Refresh, time.Minute)
 }
 
 // Revision returns the revision that is live; 0 when nothing is loaded. Two sets of one revision answer alike, as far

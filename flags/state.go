@@ -2,6 +2,7 @@ package flags
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -138,9 +139,24 @@ func (e *entry) readFlag() {
 	}
 	if err != nil {
 		e.fault = err
+		e.obey()
 		return
 	}
 	d.Version = e.record.Version
+	e.flag = &d
+}
+
+// obey switches the last good version off when a row that cannot be read says so: the kill switch of another release
+// counts. It is on again when a row can be read.
+func (e *entry) obey() {
+	var said struct {
+		Disabled bool `json:"disabled"`
+	}
+	if e.flag == nil || json.Unmarshal(e.record.Body, &said) != nil || !said.Disabled {
+		return
+	}
+	d := *e.flag
+	d.Disabled = true
 	e.flag = &d
 }
 
@@ -150,7 +166,7 @@ func (e *entry) compile(segments map[string]*segment) {
 		return
 	}
 	c, err := compile(e.flag, segments)
-	if e.broken = err; err != nil {
+	if e.broken = err; c == nil {
 		return
 	}
 	if e.compiled != nil {

@@ -26,7 +26,7 @@ type Stats struct {
 type counts struct {
 	loads, refreshes, advanced, rolledBack atomic.Int64
 	answered                               atomic.Int64 // nanoseconds since 1970
-	failing                                atomic.Int64 // when the store was first asked in vain; 0: it answers
+	failing                                atomic.Int64 // how old the Set was when the store was first asked in vain; 0: it answers
 	lastError                              atomic.Pointer[string]
 	copyError                              atomic.Pointer[string]
 }

@@ -56,7 +56,7 @@ func (a *admin) putFlag(w http.ResponseWriter, r *http.Request, key string) erro
 	d.Version = version
 	d, err = a.set.Put(r.Context(), d, body.Reason)
 	if err != nil {
-		return stored(err, func() int64 { return a.version(key) })
+		return stored(err, func() int64 { return a.version(r.Context(), key) })
 	}
 	return answer(w, statusOfPut(version), d.Version, a.show(d))
 }
@@ -89,10 +89,14 @@ func keyed(raw json.RawMessage, key string) json.RawMessage {
 	return whole
 }
 
-// version returns the live version of a flag, 0 when there is none.
-func (a *admin) version(key string) int64 {
-	d, _ := a.set.Flag(key)
-	return d.Version
+// version returns the stored version of a flag, which may be one that cannot be read; 0 when there is none, or when nobody
+// can tell.
+func (a *admin) version(ctx context.Context, key string) int64 {
+	newest, err := a.set.Versions(ctx, key, 0, 1)
+	if err != nil || len(newest) == 0 || newest[0].Body == nil {
+		return 0
+	}
+	return newest[0].Version
 }
 
 func (a *admin) deleteFlag(w http.ResponseWriter, r *http.Request, key string) error {
@@ -105,7 +109,7 @@ func (a *admin) deleteFlag(w http.ResponseWriter, r *http.Request, key string) e
 		return err
 	}
 	if err := a.set.Delete(r.Context(), key, version, y.Reason); err != nil {
-		return stored(err, func() int64 { return a.version(key) })
+		return stored(err, func() int64 { return a.version(r.Context(), key) })
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -82,6 +82,21 @@ func TestAdminWritesOnlyOverWhatTheClientSaw(t *testing.T) {
 	require.EqualValues(t, 1, d.Version)
 }
 
+func TestAdminWritesOverARowThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	g := newRig(t)
+	_, err := g.store.Write(t.Context(), flags.Write{Base: g.set.Revision(), Records: []flags.Record{
+		{Kind: flags.KindFlag, Key: "beta", Version: 2, Body: json.RawMessage(`{"key": "beta", "type": "of tomorrow"}`)},
+	}})
+	require.NoError(t, err)
+	require.NoError(t, g.set.Load(t.Context()))
+	shown := g.do("GET", "/flags/beta", "")
+	require.Contains(t, decode(t, shown)["fault"], "type: ")
+	p := requireProblem(t, g.do("PUT", "/flags/beta", newFlag, "If-Match", shown.Header().Get("Etag")), http.StatusPreconditionFailed, "changed")
+	require.EqualValues(t, 2, p.Version, "the stored one, not the last good one")
+	require.Equal(t, http.StatusOK, g.do("PUT", "/flags/beta", newFlag, "If-Match", `"2"`).Code)
+}
+
 func TestAdminNamesThePathOfAFault(t *testing.T) {
 	t.Parallel()
 	g := newRig(t)

@@ -1,11 +1,14 @@
 package flagsopenfeature_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
 	of "github.com/open-feature/go-sdk/openfeature"
 	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon/flags"
 )
 
 // A scenario is an example of OpenFeature's evaluation.feature or evaluation_v2.feature (open-feature/spec,
@@ -90,6 +93,16 @@ func TestGherkinTakesZeroValuesForValues(t *testing.T) {
 		{key: "float-zero-flag", fallback: 0.1, want: 0.0, variant: "zero", reason: of.StaticReason},
 		{key: "object-zero-flag", fallback: other, want: object{}, variant: "zero", reason: of.StaticReason},
 	})
+}
+
+func TestNullIsAValueOfAnObject(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.declare(t, flags.Definition{
+		Key: "null", Type: flags.TypeJSON, Default: "none", Variants: []flags.Variant{{Name: "none", Value: json.RawMessage("null")}},
+	})
+	r.use(t)
+	scenario{key: "null", fallback: other, want: nil, variant: "none", reason: of.StaticReason}.check(t, r.client)
 }
 
 // zeroTargeted are the flags whose rule and whose default both give the zero value: only the reason tells them apart.

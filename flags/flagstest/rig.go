@@ -33,6 +33,11 @@ func newRig(t *testing.T, store flags.Store) *rig {
 
 func (r *rig) ctx() context.Context { return r.t.Context() }
 
+// set returns a Set over the store, which a busy machine does not hurry.
+func (r *rig) set() *flags.Set {
+	return flags.NewSet(r.store, &flags.Options{Timeout: time.Minute})
+}
+
 // key returns a key of the rule's own; keys sort as their names do.
 func (r *rig) key(name string) string { return r.space + "." + name }
 

@@ -30,7 +30,7 @@ var setRules = group{"set", []rule{
 		"what_is_put_is_live_in_another_set_when_it_loads",
 		"A write by one Set is what another evaluates after Load.",
 		func(r *rig) {
-			one, other := flags.NewSet(r.store, nil), flags.NewSet(r.store, nil)
+			one, other := r.set(), r.set()
 			d := r.flag("a")
 			d.Tenants = map[string]string{"acme": "on"}
 			d = r.must(one.Put(r.ctx(), d, "first"))
@@ -47,7 +47,7 @@ var setRules = group{"set", []rule{
 		"a_newer_version_is_not_written_over",
 		"Put from an older version is ErrConflict, and writes nothing.",
 		func(r *rig) {
-			one, other := flags.NewSet(r.store, nil), flags.NewSet(r.store, nil)
+			one, other := r.set(), r.set()
 			old := r.must(one.Put(r.ctx(), r.flag("a"), "first"))
 			newer := old
 			newer.Owner = "grace"
@@ -63,7 +63,7 @@ var setRules = group{"set", []rule{
 		"a_revert_is_a_new_version",
 		"Revert stores the old definition as the next version; a deleted flag comes back.",
 		func(r *rig) {
-			set := flags.NewSet(r.store, nil)
+			set := r.set()
 			d := r.must(set.Put(r.ctx(), r.flag("a"), "first"))
 			d.Default = "on"
 			d = r.must(set.Put(r.ctx(), d, "on"))
@@ -82,9 +82,9 @@ var setRules = group{"set", []rule{
 		"sets_that_write_at_once_lose_nothing",
 		"Edits of one flag by several Sets at once are all stored.",
 		func(r *rig) {
-			r.must(flags.NewSet(r.store, nil).Put(r.ctx(), r.flag("a"), "first"))
+			r.must(r.set().Put(r.ctx(), r.flag("a"), "first"))
 			together(6, func(i int) {
-				set := flags.NewSet(r.store, nil)
+				set := r.set()
 				_, err := set.Edit(r.ctx(), r.key("a"), func(d *flags.Definition) error {
 					tenants := map[string]string{string(rune('a' + i)): "on"}
 					for t, v := range d.Tenants {
@@ -97,7 +97,7 @@ var setRules = group{"set", []rule{
 					r.t.Errorf("Edit: %v", err)
 				}
 			})
-			set := flags.NewSet(r.store, nil)
+			set := r.set()
 			equal(r.t, "the error of Load", set.Load(r.ctx()), nil)
 			d := r.must(set.Flag(r.key("a")))
 			equal(r.t, "the number of tenants", len(d.Tenants), 6)
@@ -108,7 +108,7 @@ var setRules = group{"set", []rule{
 		"one_bad_record_stops_no_other",
 		"A record that cannot be read keeps its last good version live and stops no other.",
 		func(r *rig) {
-			set := flags.NewSet(r.store, nil)
+			set := r.set()
 			a := r.flag("a")
 			a.Default = "on"
 			r.must(set.Put(r.ctx(), a, "first"))
