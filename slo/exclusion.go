@@ -151,7 +151,9 @@ func (x Exclusion) endOf(from, first time.Time) time.Time {
 }
 
 // date returns the day of t as an instant that can be subtracted.
-func date(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
+func date(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+}
 
 // exclude returns what is left of w without the exclusions that concern k.
 func exclude(w interval, k Key, exclusions []Exclusion) []interval {
