@@ -202,7 +202,8 @@ func (c *courier) drain(ctx context.Context, breakOff func()) int {
 			c.gather()
 		}
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	end, _ := ctx.Deadline() // and a second more for what took all of it
+	last, cancel := context.WithDeadline(context.WithoutCancel(ctx), end.Add(time.Second))
 	defer cancel()
 	if err := c.settle(last); err != nil {
 		c.options.Logger.Warn("deliveries not settled", "err", err)

@@ -76,8 +76,8 @@ func (b *Board) settle(s *State, r Report) (e outcome) {
 	}
 	for i := range r.Statuses {
 		status := &r.Statuses[i]
-		if o, ok := s.objective(status.Objective.Key); !ok || o.Version != status.Objective.Version {
-			continue // it was defined anew in between
+		if !s.promises(status.Objective) {
+			continue
 		}
 		for _, a := range []Alert{AlertBurn, AlertBudget, AlertAbsence} {
 			s.settleAlert(a, status, &e)
@@ -89,6 +89,12 @@ func (b *Board) settle(s *State, r Report) (e outcome) {
 		s.Evaluated = r.At
 	}
 	return e
+}
+
+// promises says whether o is an objective still, and not one that was retired or defined anew since it was looked at.
+func (s *State) promises(o Objective) bool {
+	now, ok := s.objective(o.Key)
+	return ok && now.Version == o.Version && now.CreatedAt.Equal(o.CreatedAt)
 }
 
 // signal is a reason to alert; the zero signal is none.

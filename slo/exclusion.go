@@ -130,7 +130,29 @@ func (x Exclusion) occurrence(i int) (at interval, ok bool) {
 		from = first.AddDate(0, i, 0)
 	}
 	ok = x.Repeat != EachMonth || from.Day() == first.Day()
-	return interval{from.UTC(), from.UTC().Add(x.To.Sub(x.From))}, ok
+	return interval{from.UTC(), x.endOf(from, first).UTC()}, ok
+}
+
+// endOf returns when the occurrence ends that begins at from: as many days later as the first one, at the same time on
+// the clock, so that 00:00 to 06:00 is five hours long when the clock goes forward. Where that comes to nothing, it is
+// as long as the first.
+func (x Exclusion) endOf(from, first time.Time) time.Time {
+	last := x.To.In(from.Location())
+	days := int(date(last).Sub(date(first)) / (24 * time.Hour))
+	end := time.Date(from.Year(), from.Month(), from.Day()+days, last.Hour(), last.Minute(), last.Second(),
+		last.Nanosecond(), from.Location())
+	if from.Equal(first) {
+		return x.To
+	}
+	if !end.After(from) {
+		return from.Add(x.To.Sub(x.From))
+	}
+	return end
+}
+
+// date returns the day of t as an instant that can be subtracted.
+func date(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
 }
 
 // exclude returns what is left of w without the exclusions that concern k.

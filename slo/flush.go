@@ -6,10 +6,14 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 // Tick tells the recorder the time. When a minute is over, what was counted in it is set aside for the next flush.
-// [Recorder.Run] calls it every second; tests drive it. A time that goes backwards changes nothing.
+// [Recorder.Run] calls it every second; tests drive it. A time that goes backwards by a minute or less changes nothing.
+// One that goes further back is of a clock that was set back: what comes from then on is counted there, beside what was
+// counted in those minutes before, or the board would not see it until the time has caught up.
 func (r *Recorder) Tick(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -17,11 +21,15 @@ func (r *Recorder) Tick(now time.Time) {
 	if r.minute.IsZero() {
 		r.minute = minute
 	}
-	if !minute.After(r.minute) {
+	back := r.minute.Sub(minute)
+	if back >= 0 && back <= time.Minute {
 		return
 	}
 	read := r.read()
 	r.set(r.counted(read, true))
+	if back > 0 {
+		r.instance = tenon.NewID(now)
+	}
 	r.minute, r.begun, r.sent = minute, read, 0
 }
 

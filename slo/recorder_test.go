@@ -319,3 +319,19 @@ func TestAClockOrAGaugeThatDoesNotAnswerKeepsNoMinuteFromTurning(t *testing.T) {
 		require.NoError(t, <-ended)
 	})
 }
+
+func TestAClockThatIsSetBackHidesNothing(t *testing.T) {
+	t.Parallel()
+	store := slo.NewMemoryStore(nil)
+	r := recorder(t, store, nil, uptime())
+	for _, at := range []time.Duration{0, 10 * time.Minute, 0, time.Minute, 0, 10 * time.Minute} { // one minute back is none
+		r.Tick(morning.Add(at))
+		r.Observe(slo.Good, 0)
+	}
+	require.NoError(t, r.Flush(t.Context()))
+	in := func(minute time.Duration) slo.Count {
+		at := morning.Add(minute)
+		return counted(t, store, uptime(), at, at.Add(time.Minute))
+	}
+	require.Equal(t, []int64{2, 2, 2}, []int64{in(0).Valid, in(time.Minute).Valid, in(10 * time.Minute).Valid})
+}

@@ -18,13 +18,19 @@ func (b *Board) settleFreeze(s *State, r Report, e *outcome) {
 	for i := range r.Statuses {
 		status := &r.Statuses[i]
 		o := status.Objective
+		held := slices.Contains(s.Freeze.Because, o.Key)
+		if !s.promises(o) {
+			if held { // the next evaluation knows more
+				still = append(still, o.Key)
+			}
+			continue
+		}
 		if o.Advisory {
 			continue
 		}
 		if status.acts(b.options.FreezeAbove) {
 			above = append(above, o.Key)
 		}
-		held := slices.Contains(s.Freeze.Because, o.Key)
 		if status.acts(b.options.ThawAt) && (held || slices.Contains(above, o.Key)) || held && status.Count.Valid == 0 {
 			still = append(still, o.Key)
 		}

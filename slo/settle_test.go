@@ -156,3 +156,43 @@ func TestReleasesDoNotFlapWhenTheyWouldThawAboveWhereTheyFreeze(t *testing.T) {
 		require.True(t, r.Freeze.Frozen)
 	}
 }
+
+// overtaken is a store in which something is done before the next change.
+type overtaken struct {
+	clocked
+	first func()
+}
+
+func (s *overtaken) Change(ctx context.Context, edit slo.Edit) (*slo.State, error) {
+	if f := s.first; f != nil {
+		s.first = nil
+		f()
+	}
+	return s.clocked.Change(ctx, edit)
+}
+
+func TestAnObjectiveThatIsRetiredMeanwhileNeitherAlertsNorFreezes(t *testing.T) {
+	t.Parallel()
+	for name, anew := range map[string]bool{"retired": false, "retired_and_defined_anew": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			board, store := place(t, uptime())
+			require.NoError(t, store.Record(t.Context(), []slo.Minute{minute(uptime(), morning.Add(-time.Minute), 0, 1000)}))
+			meanwhile := func() {
+				require.NoError(t, board.Retire(t.Context(), uptime().Key, "no longer promised"))
+				if anew {
+					milder := uptime()
+					milder.Advisory = true
+					_, err := board.Define(t.Context(), milder)
+					require.NoError(t, err)
+				}
+			}
+			r, err := slo.NewBoard(&overtaken{store, meanwhile}, nil).Evaluate(t.Context())
+			require.NoError(t, err)
+			require.False(t, r.Freeze.Frozen)
+			state, err := store.Load(t.Context())
+			require.NoError(t, err)
+			require.Empty(t, state.Episodes)
+		})
+	}
+}

@@ -126,6 +126,26 @@ func TestExclusionsRecurByTheClockOnTheWall(t *testing.T) {
 	require.Zero(t, excluded(t, monthly, instant(t, "2026-03-03T12:30:00Z")), "there is no 31 February")
 }
 
+func TestAnExclusionEndsByTheClockOnTheWall(t *testing.T) {
+	t.Parallel()
+	// Each night from 23:00 to 06:00 in Berlin.
+	x := slo.Exclusion{
+		From: instant(t, "2026-03-01T22:00:00Z"), To: instant(t, "2026-03-02T05:00:00Z"), Repeat: slo.EachDay,
+		Until: instant(t, "2026-12-01T00:00:00Z"), Zone: "Europe/Berlin", Reason: "backups",
+	}
+	require.NoError(t, x.Check())
+	for end, want := range map[string]time.Duration{
+		"2026-03-28T06:00:00Z": 0, // winter time: it ended at 05:00Z
+		"2026-03-28T05:00:00Z": time.Hour,
+		"2026-03-29T05:00:00Z": 0, // the clock went forward at 01:00Z: it ended at 04:00Z
+		"2026-03-29T04:00:00Z": time.Hour,
+		"2026-10-25T05:00:00Z": time.Hour, // the clock went back at 01:00Z
+		"2026-10-25T06:00:00Z": 0,
+	} {
+		require.Equal(t, want, excluded(t, x, instant(t, end)), end)
+	}
+}
+
 func TestAnExclusionTakesWholeMinutes(t *testing.T) {
 	t.Parallel()
 	x := slo.Exclusion{From: instant(t, "2026-03-01T11:30:59Z"), To: instant(t, "2026-03-01T11:31:01Z"), Reason: "a blink"}

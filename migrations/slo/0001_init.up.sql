@@ -100,11 +100,12 @@ create table tenon.slo_sources (
   tenant_id text not null,
   objective text not null,
   measure   text not null,
+  from_at   timestamptz not null,
   folded_at timestamptz not null,
   primary key (tenant_id, objective, measure)
 );
 comment on table tenon.slo_sources is
-  'Until when the rows of a table of the host are folded into rollups. Its row is the lock of folding. [app: none]';
+  'From when and until when the rows of a table of the host are folded into rollups. Its row is the lock of folding. [app: none]';
 
 create function tenon.slo_cell_ms(p_cell int)
   returns double precision

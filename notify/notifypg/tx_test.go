@@ -109,7 +109,7 @@ func TestNoConnectionIsHeldDuringADelivery(t *testing.T) {
 	for _, tenant := range []string{"a", "b", "c"} {
 		require.NoError(t, store.Notify(t.Context(), notifytest.Notification(tenant, "k")))
 	}
-	begun, release := make(chan struct{}, 3), make(chan struct{})
+	begun, release := make(chan struct{}, 1000), make(chan struct{}) // more than three when leases end meanwhile
 	outbox := newOutbox(pool, notify.Func(func(context.Context, tenon.Notification) error {
 		begun <- struct{}{}
 		<-release

@@ -50,7 +50,7 @@ func Current(board *slo.Board, opts *Options) http.Handler {
 			At         time.Time `json:"at"`
 			Objectives []status  `json:"objectives"`
 			Release    release   `json:"release"`
-		}{r.At, all, releaseOf(r)}, nil
+		}{r.At, all, releaseOf(r, tenant)}, nil
 	})
 }
 

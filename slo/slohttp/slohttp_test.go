@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -138,6 +140,25 @@ func TestATenantIsShownItsOwn(t *testing.T) {
 	require.Equal(t, http.StatusInternalServerError, code)
 	code, _, _ = get(t, slohttp.Named(board, map[string]string{"x": "unheard_of"}, nil))
 	require.Equal(t, http.StatusNotFound, code)
+}
+
+func TestATenantIsNotToldWhatFrozeReleasesAndWhoOverrodeIt(t *testing.T) {
+	t.Parallel()
+	board := newBoard(t, 900, 100)
+	policy := slo.NewReleasePolicy(board)
+	ctx := tenon.WithCaller(t.Context(), tenon.Caller{Actor: "ines"})
+	_, err := policy.Override(ctx, time.Now().Add(time.Hour), "a repair")
+	require.NoError(t, err)
+	_, err = policy.Guard(t.Context())
+	require.NoError(t, err)
+	for tenant, want := range map[string][]string{"": {"frozen", "since", "because", "override"}, "acme": {"frozen", "since"}} {
+		_, _, body := get(t, slohttp.Current(board, &slohttp.Options{
+			Tenant: func(*http.Request) (string, error) { return tenant, nil },
+		}))
+		release, ok := body["release"].(map[string]any)
+		require.True(t, ok)
+		require.ElementsMatch(t, want, slices.Collect(maps.Keys(release)), tenant)
+	}
 }
 
 func TestOnlyReading(t *testing.T) {

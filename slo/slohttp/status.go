@@ -97,13 +97,17 @@ type release struct {
 	Override *slo.Override `json:"override,omitempty"`
 }
 
-// releaseOf leaves out the names of tenants' objectives.
-func releaseOf(r slo.Report) release {
-	v := release{Frozen: r.Freeze.Frozen, Override: r.Override}
-	if !v.Frozen {
+// releaseOf leaves out the names of tenants' objectives. A tenant is told that releases are frozen; because of what, and
+// who overrode it, is not its business.
+func releaseOf(r slo.Report, tenant string) release {
+	v := release{Frozen: r.Freeze.Frozen}
+	if v.Frozen {
+		v.Since = r.Freeze.Since
+	}
+	if tenant != "" {
 		return v
 	}
-	v.Since = r.Freeze.Since
+	v.Override = r.Override
 	for _, k := range r.Freeze.Because {
 		if k.Tenant == "" {
 			v.Because = append(v.Because, k.Name)

@@ -21,7 +21,7 @@ const stretch = 6 * time.Hour
 // Fold counts the rows of tables into rollups: all minutes since the last fold, up to now, and those again in which
 // late rows may have come since (Options.Lookback). What it counts replaces what was counted, so folding twice changes
 // nothing. Instances take turns at a table; one that is at work is passed over. A table that was never folded is
-// counted for the length of the objective's window. [Store.Run] calls it with the database's time.
+// counted for the length of the objective's window, and so is one whose window has become longer. [Store.Run] calls it with the database's time.
 func (s *Store) Fold(ctx context.Context, now time.Time) error {
 	now = slo.Instant(now)
 	state, err := s.Load(ctx)
@@ -59,12 +59,13 @@ func (s *Store) foldSource(ctx context.Context, one source, now time.Time) (at t
 }
 
 const addSourceSQL = `
-insert into tenon.slo_sources (tenant_id, objective, measure, folded_at)
-values ($1, $2, $3, $4)
+insert into tenon.slo_sources (tenant_id, objective, measure, from_at, folded_at)
+values ($1, $2, $3, $4, $4)
 on conflict do nothing`
 
 const lockSourceSQL = `
-select folded_at
+select from_at,
+  folded_at
 from tenon.slo_sources
 where tenant_id = $1
   and objective = $2
@@ -73,7 +74,8 @@ for update skip locked`
 
 const moveSourceSQL = `
 update tenon.slo_sources
-set folded_at = $4
+set from_at = $4,
+  folded_at = $5
 where tenant_id = $1
   and objective = $2
   and measure = $3`
@@ -87,8 +89,8 @@ func (s *Store) foldStretch(ctx context.Context, tx pgx.Tx, one source, now time
 	if _, err := tx.Exec(ctx, addSourceSQL, one.Tenant, one.Name, one.Measure(), from); err != nil {
 		return time.Time{}, err
 	}
-	var folded time.Time
-	err := tx.QueryRow(ctx, lockSourceSQL, one.Tenant, one.Name, one.Measure()).Scan(&folded)
+	var since, folded time.Time
+	err := tx.QueryRow(ctx, lockSourceSQL, one.Tenant, one.Name, one.Measure()).Scan(&since, &folded)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, nil
 	}
@@ -97,6 +99,9 @@ func (s *Store) foldStretch(ctx context.Context, tx pgx.Tx, one source, now time
 	}
 	if ahead := folded.Sub(now); ahead > 0 && ahead < overtaken {
 		return folded, nil
+	}
+	if from.Before(since) { // the window has become longer
+		since, folded = from, from
 	}
 	until := now
 	if now.Sub(folded) > stretch {
@@ -108,7 +113,7 @@ func (s *Store) foldStretch(ctx context.Context, tx pgx.Tx, one source, now time
 		}
 	}
 	s.stats.folds.Add(1)
-	_, err = tx.Exec(ctx, moveSourceSQL, one.Tenant, one.Name, one.Measure(), until)
+	_, err = tx.Exec(ctx, moveSourceSQL, one.Tenant, one.Name, one.Measure(), since, until)
 	return until, err
 }
 

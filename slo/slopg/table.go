@@ -170,9 +170,11 @@ func (s *Store) checkTime(ctx context.Context, one source) error {
 	if err != nil {
 		return err
 	}
-	rows.Close()
-	if at := rows.FieldDescriptions(); len(at) == 1 && at[0].DataTypeOID != pgtype.TimestamptzOID {
-		return one.invalid("At is no timestamptz: cast it, as in Expr(\"created_at at time zone 'UTC'\")")
+	at := rows.FieldDescriptions()
+	zoned := len(at) != 1 || at[0].DataTypeOID == pgtype.TimestamptzOID
+	rows.Close() // after which somebody else has the connection, and what it describes
+	if err := rows.Err(); err != nil || zoned {
+		return err
 	}
-	return rows.Err()
+	return one.invalid("At is no timestamptz: cast it, as in Expr(\"created_at at time zone 'UTC'\")")
 }

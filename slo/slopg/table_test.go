@@ -196,6 +196,23 @@ func TestRowsThatGoAndAClockThatRunsBackwards(t *testing.T) {
 	require.Equal(t, slo.Count{Good: 17, Valid: 17}, count(t, store, uptime(), now.Add(-time.Hour), now.Add(time.Hour)))
 }
 
+func TestALongerWindowIsCountedBackToItsBeginning(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables})
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	for i := range 24 {
+		insert(t, pool, event{at: now.Add(-time.Duration(i) * time.Hour), status: 200})
+	}
+	o := uptime()
+	for _, c := range []struct{ hours, want int64 }{{1, 2}, {24, 24}} {
+		o.Window.Length = time.Duration(c.hours) * time.Hour
+		define(t, store, o)
+		require.NoError(t, store.Fold(t.Context(), now))
+		require.Equal(t, c.want, count(t, store, o, o.Window.From(now), now.Add(time.Minute)).Valid)
+	}
+}
+
 func TestAnInstanceThatWasOvertakenCountsNothingAgain(t *testing.T) {
 	t.Parallel()
 	pool := hosted(t)
