@@ -104,6 +104,23 @@ func TestUsageThatWaitedForMoreThanADayIsNotToldTwice(t *testing.T) {
 	require.Len(t, m.told.Told(), 1)
 }
 
+func TestUsageIsTakenBackOnceWhenTheCallTimesOutAfterItsEffect(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t)
+	start := m.fake.Now().Add(-2 * hour).Truncate(hour)
+	m.reportAt(start, 70)
+	m.bills(70)
+	m.reportAt(start, 30)
+	m.fake.Fail(entitlementstest.Fault{Path: "/v1/billing/meter_event_adjustments", Cut: entitlementstest.CutAfter})
+	works(t, m.till)
+	require.NotEmpty(t, m.lines(entitlements.UsagePending))
+	m.fake.ForgetKeys()
+	m.pass(hour)
+	m.bills(30)
+	require.Empty(t, m.lines(entitlements.UsageDead))
+	require.Empty(t, m.told.Told())
+}
+
 func TestTheGraceOfWhatIsNeverPaidDoesNotBeginAgainWithEveryInvoice(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, &entitlementstest.BillerOptions{Start: began().Start, AfterRetries: "past_due"})

@@ -111,7 +111,11 @@ func (b *Biller) tell(ctx context.Context, l entitlements.UsageLine, customer st
 			EventName: &m.Event, Type: stripe.String("cancel"),
 			Cancel: &stripe.BillingMeterEventAdjustmentCancelParams{Identifier: stripe.String(identifier(l.UsageWindow, l.Cancels))},
 		}
-		return b.call(ctx, "POST", "/v1/billing/meter_event_adjustments", id, p, &stripe.BillingMeterEventAdjustment{})
+		err := b.call(ctx, "POST", "/v1/billing/meter_event_adjustments", id, p, &stripe.BillingMeterEventAdjustment{})
+		if isTakenBack(err) {
+			return nil
+		}
+		return err
 	}
 	p := &stripe.BillingMeterEventParams{
 		EventName: &m.Event, Identifier: &id, Timestamp: stripe.Int64(l.At.Unix()),
