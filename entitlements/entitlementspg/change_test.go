@@ -42,19 +42,24 @@ func TestAPeriodThatEndsUnderLoadKeepsBothLimits(t *testing.T) {
 	t.Parallel()
 	_, pool := database(t)
 	g := newGate(pool, nil)
-	clock := one[time.Time](t, pool, "select clock_timestamp()")
-	ends := clock.Add(400 * time.Millisecond)
 	tenant := subscribe(t, g, "basic")
+	begun := now().Add(-30 * time.Minute)
 	_, err := g.Subscribe(t.Context(), entitlements.Subscription{
-		Tenant: tenant, Plan: "basic", StartedAt: ends.Add(-time.Hour), CurrentPeriodStart: ends.Add(-time.Hour),
+		Tenant: tenant, Plan: "basic", StartedAt: begun, CurrentPeriodStart: begun,
 	})
 	require.NoError(t, err)
-	gates := []*entitlements.Gate{g, newGate(pool, nil)}
+	var gates []*entitlements.Gate // two stores, each used before and after the end at once
+	for range 2 {
+		s := entitlementspg.New(pool, &entitlementspg.Options{Timeout: time.Minute})
+		gates = append(gates, gateBehind(s, 0), gateBehind(s, -time.Hour))
+	}
 	together(16, func(i int) {
-		for time.Since(clock) < 800*time.Millisecond {
-			if _, err := gates[i%2].Consume(t.Context(), use(tenant, hourly, 1, "")); err != nil {
+		for fits := true; fits; {
+			d, err := gates[i%len(gates)].Consume(t.Context(), use(tenant, hourly, 1, ""))
+			if err != nil {
 				t.Errorf("consume: %v", err)
 			}
+			fits = err == nil && d.Allowed
 		}
 	})
 	require.Equal(t, []int64{50, 50}, list[int64](t, pool, `

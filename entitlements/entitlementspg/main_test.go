@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/entitlements"
-	"github.com/transbotai/tenon/entitlements/entitlementspg"
 )
 
 // childEnv, when set, makes this binary a process that uses a store and ends. Its value is an order as JSON.
@@ -78,7 +77,7 @@ func runChild(ctx context.Context, text string) error {
 		return err
 	}
 	defer pool.Close()
-	c.gate = entitlements.NewGate(entitlementspg.New(pool, nil), nil)
+	c.gate = newGate(pool, nil)
 	if _, err := c.gate.Catalog(ctx); err != nil {
 		return err
 	}
