@@ -40,6 +40,29 @@ type Op struct {
 	Digest   int64           // of what Use.Key stands for
 }
 
+// NotBefore returns op as it stands for a tenant with rights r; a store calls it under the tenant's lock, before it looks
+// at op's times. An operation of now that comes before the subscription, by no more than clocks may differ, comes from a
+// process whose clock is behind that of the process that subscribed the tenant: it is moved to the start, or its use
+// would count in a period before the first. A use that says itself when it happened keeps its time.
+func (op Op) NotBefore(r *Rights) Op {
+	if r.Entitlement == nil {
+		return op
+	}
+	start := r.Entitlement.StartedAt
+	behind := start.Sub(op.Now)
+	if behind <= 0 || behind > maxAhead {
+		return op
+	}
+	op.Now = start
+	if op.Use.At.IsZero() {
+		op.At = start
+	}
+	if !op.Until.IsZero() {
+		op.Until = op.Until.Add(behind)
+	}
+	return op
+}
+
 // Outcome is what came of an [Op].
 type Outcome struct {
 	Decision Decision

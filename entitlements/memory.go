@@ -173,6 +173,7 @@ func (s *MemoryStore) Settle(ctx context.Context, ops []Op) ([]Outcome, error) {
 
 func (s *MemoryStore) settle(ctx context.Context, op Op) Outcome {
 	t := s.tenant(op.Use.Tenant)
+	op = op.NotBefore(t.rights)
 	feature, err := t.feature(op)
 	if err != nil {
 		return Outcome{Err: err}

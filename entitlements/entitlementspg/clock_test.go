@@ -110,6 +110,65 @@ func TestAHoldExpiresByTheDatabasesClock(t *testing.T) {
 	reconciled(t, g, tenant)
 }
 
+// behind is a store whose answer to what time it is came late. By a negative time it is ahead.
+type behind struct {
+	*entitlementspg.Store
+	by time.Duration
+}
+
+func (s behind) Clock(ctx context.Context) (time.Time, error) {
+	t, err := s.Store.Clock(ctx)
+	return t.Add(-s.by), err
+}
+
+func gateBehind(s *entitlementspg.Store, by time.Duration) *entitlements.Gate {
+	return entitlements.NewGate(behind{s, by}, &entitlements.Options{Timeout: time.Minute})
+}
+
+func TestAUseRightAfterTheSubscriptionCountsInItsFirstPeriodWhateverTheClock(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	g := newGate(pool, nil)
+	tenant := subscribe(t, g, "basic")
+	e, err := g.Entitlement(t.Context(), tenant)
+	require.NoError(t, err)
+	late := gateBehind(entitlementspg.New(pool, &entitlementspg.Options{Timeout: time.Minute}), 30*time.Second)
+
+	allowed(t, late, use(tenant, calls, 1, "")) // nothing is sealed yet
+	allowed(t, g, use(tenant, calls, 2, ""))
+	allowed(t, late, use(tenant, calls, 4, "")) // and now it is
+	r, err := late.Reserve(t.Context(), use(tenant, calls, 8, ""), time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, e.StartedAt, r.Hold.CreatedAt)
+	require.Equal(t, e.StartedAt.Add(time.Hour), r.Hold.ExpiresAt)
+	s, err := late.Commit(t.Context(), r.Hold, 8)
+	require.NoError(t, err)
+	require.EqualValues(t, 15, s.Decision.Used)
+	tx := begin(t, pool)
+	allowed(t, late.WithStore(entitlementspg.New(tx, nil)), use(tenant, calls, 16, ""))
+	require.NoError(t, tx.Commit(t.Context()))
+
+	require.Equal(t, 1, one[int](t, pool, "select count(*) from tenon.usage_counters where tenant_id = $1", tenant))
+	require.EqualValues(t, 31, used(t, pool, tenant, calls))
+	require.Equal(t, e.StartedAt, one[time.Time](t, pool,
+		"select min(occurred_at) from tenon.usage_events where tenant_id = $1", tenant).UTC())
+	reconciled(t, g, tenant)
+}
+
+func TestAUseThatSaysThatItWasBeforeTheSubscriptionCountsThere(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	g := newGate(pool, nil)
+	tenant := subscribe(t, g, "basic")
+	u := use(tenant, calls, 3, "")
+	u.At = now().Add(-time.Hour)
+	require.NoError(t, g.Record(t.Context(), u))
+	allowed(t, g, use(tenant, calls, 1, ""))
+	require.Equal(t, []int64{3, 1}, list[int64](t, pool,
+		"select used from tenon.usage_counters where tenant_id = $1 order by period_start", tenant))
+	reconciled(t, g, tenant)
+}
+
 func TestAUseAMinuteAheadIsJudgedByTheDatabasesClock(t *testing.T) {
 	t.Parallel()
 	url, pool := database(t)

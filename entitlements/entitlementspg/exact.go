@@ -67,11 +67,6 @@ type ledger struct {
 // read locks the tenant, reads what decides, and locks the counters, in the order that all packages keep: rights,
 // counters, then what hangs on them.
 func (l *ledger) read(ctx context.Context) error {
-	for _, j := range l.jobs {
-		if j.op.Now.After(l.now) {
-			l.now = j.op.Now
-		}
-	}
 	rights := newRightsReader([]string{l.account.tenant})
 	b := &pgx.Batch{}
 	b.Queue(lockEntitlementSQL, l.account.tenant).Query(rights.entitlements)
@@ -84,10 +79,22 @@ func (l *ledger) read(ctx context.Context) error {
 		return err
 	}
 	l.rights = rights[l.account.tenant]
+	l.date()
 	if err := l.terms(ctx); err != nil {
 		return err
 	}
 	return l.readCounters(ctx)
+}
+
+// date moves jobs that come before the subscription, and finds the latest.
+func (l *ledger) date() {
+	for i := range l.jobs {
+		op := &l.jobs[i].op
+		*op = op.NotBefore(l.rights)
+		if op.Now.After(l.now) {
+			l.now = op.Now
+		}
+	}
 }
 
 // usableGrantsSQL leaves out the grants that have ended: nothing is drawn from them, and nothing is held. One that is
@@ -104,7 +111,7 @@ order by id`
 
 func (l *ledger) queueGrantsIn(b *pgx.Batch, rights rightsReader) {
 	corrects := slices.ContainsFunc(l.jobs, func(j job) bool { return j.op.Kind == entitlements.OpCorrect })
-	earliest := l.now
+	earliest := l.jobs[0].op.Now
 	for _, j := range l.jobs {
 		if j.op.Now.Before(earliest) {
 			earliest = j.op.Now

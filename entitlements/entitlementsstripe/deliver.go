@@ -52,10 +52,7 @@ func (b *Biller) takenFor() time.Duration {
 
 // deliverOne tells Stripe one line and stores what came of it.
 func (b *Biller) deliverOne(ctx context.Context, l entitlements.UsageLine, now time.Time) error {
-	customer, err := b.billable(ctx, l)
-	if err == nil {
-		err = b.tell(ctx, l, customer)
-	}
+	err := b.deliverNow(ctx, l, now)
 	if ctx.Err() != nil {
 		return nil // nobody knows; the same identifier is told again
 	}
@@ -67,6 +64,21 @@ func (b *Biller) deliverOne(ctx context.Context, l entitlements.UsageLine, now t
 	}
 	return errors.Join(err, b.store.SettleUsage(ctx, l, notices))
 }
+
+// deliverNow tells Stripe one line, unless Stripe may have heard of it so long ago that it would not know it again.
+func (b *Biller) deliverNow(ctx context.Context, l entitlements.UsageLine, now time.Time) error {
+	if now.Sub(l.CreatedAt) >= giveUp {
+		return errLate
+	}
+	customer, err := b.billable(ctx, l)
+	if err != nil {
+		return err
+	}
+	return b.tell(ctx, l, customer)
+}
+
+// errLate says that a line has waited for too long.
+var errLate = fmt.Errorf("not told within %s: %w", giveUp, tenon.ErrUnavailable)
 
 // errUnbillable says that nobody is there to bill.
 var errUnbillable = fmt.Errorf("the tenant has no subscription to bill it to: %w", tenon.ErrNotFound)
@@ -99,7 +111,11 @@ func (b *Biller) tell(ctx context.Context, l entitlements.UsageLine, customer st
 			EventName: &m.Event, Type: stripe.String("cancel"),
 			Cancel: &stripe.BillingMeterEventAdjustmentCancelParams{Identifier: stripe.String(identifier(l.UsageWindow, l.Cancels))},
 		}
-		return b.call(ctx, "POST", "/v1/billing/meter_event_adjustments", id, p, &stripe.BillingMeterEventAdjustment{})
+		err := b.call(ctx, "POST", "/v1/billing/meter_event_adjustments", id, p, &stripe.BillingMeterEventAdjustment{})
+		if isTakenBack(err) {
+			return nil
+		}
+		return err
 	}
 	p := &stripe.BillingMeterEventParams{
 		EventName: &m.Event, Identifier: &id, Timestamp: stripe.Int64(l.At.Unix()),
@@ -146,7 +162,6 @@ func (b *Biller) outcome(l entitlements.UsageLine, err error, now time.Time) (en
 
 // expire gives lines up that wait for too long, those too that wait for an earlier line of their window.
 func (b *Biller) expire(ctx context.Context, now time.Time) error {
-	late := fmt.Errorf("not told within %s: %w", giveUp, tenon.ErrUnavailable)
 	for {
 		q := entitlements.UsageLineQuery{State: entitlements.UsagePending, Before: now.Add(-giveUp)}
 		lines, err := b.store.UsageLines(ctx, q)
@@ -154,7 +169,7 @@ func (b *Biller) expire(ctx context.Context, now time.Time) error {
 			return err
 		}
 		for _, l := range lines {
-			l, notices := b.outcome(l, late, now)
+			l, notices := b.outcome(l, errLate, now)
 			if err := b.store.SettleUsage(ctx, l, notices); err != nil {
 				return err
 			}

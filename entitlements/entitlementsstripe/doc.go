@@ -33,7 +33,7 @@
 //
 //	trialing            the plan, with the allowances of a trial
 //	active              the plan
-//	past_due            the plan until Options.Grace after the invoice that is not paid
+//	past_due            the plan until Options.Grace after the first invoice that is not paid
 //	incomplete          nothing
 //	incomplete_expired  nothing
 //	unpaid              nothing
@@ -53,6 +53,9 @@
 // quantity says; so is the add-on of Price.Seats. Add-ons without a price stay as the host set them. A tenant keeps the
 // version of its plan.
 //
+// A tenant has one trial and one subscription that lives: orders of a tenant go one after another, and a new order closes
+// the pages on which an earlier one could still be paid.
+//
 // # Failure
 //
 // A webhook that is forged, cut, replayed, from the future, too long or of another mode or account is answered 400 and
@@ -61,8 +64,9 @@
 // [Biller.Reconcile] repairs what no webhook told of. It is to be called once a day, and after an outage.
 //
 // When Stripe is away, rights stay as they are. Calls of a Biller give an error of the class tenon.ErrUnavailable, whose
-// outcome is unknown; the same call may be made again, since its idempotency key follows from what it does, or since it
-// first looks whether it is done. Stripe knows keys for a day.
+// outcome is unknown; the same call may be made again. A call that makes something has an idempotency key that follows
+// from what it makes; one that changes something first looks whether it is done. Stripe knows keys for a day, those of
+// refusals too: a refusal that Stripe repeats is not believed, and the call is made under a new key.
 //
 // When a process dies with a lease, the customer's other events wait for Options.LeaseTTL.
 //
@@ -74,6 +78,11 @@
 // line. One that has become less takes lines back by adjustments while Stripe takes them (a day, and before the invoice
 // is final), and is a negative difference in the present window after that. Every line is sent or dead within 24 hours,
 // and people are told of a dead one. Without Run nothing is reported.
+//
+// # Erasure
+//
+// A webhook about a subscription that names a tenant stores the tenant's customer again. So a tenant is erased here once
+// its subscription has ended and the webhook of that has come.
 //
 // # What stripe-go v76 has that Stripe has not
 //

@@ -91,3 +91,9 @@ func isDuplicate(err error) bool {
 	return errors.As(err, &e) &&
 		(e.Code == "duplicate_meter_event" || e.Status == http.StatusBadRequest && strings.Contains(e.Message, "already exists with identifier"))
 }
+
+// isTakenBack says whether Stripe has taken a meter event back before.
+func isTakenBack(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusBadRequest && strings.Contains(e.Message, "already been cancel")
+}

@@ -85,7 +85,7 @@ type Options struct {
 	// Grace is how long a past due subscription allows, counted from its unpaid invoice, and how long any goes on
 	// allowing after the period of which Stripe has last told; 0 means 72 hours, negative none.
 	Grace time.Duration
-	// LeaseTTL bounds the work on one event; 0 means 30 seconds. LeaseWait is how long an event waits for another of the
+	// LeaseTTL bounds the work on one event or order; 0 means 30 seconds. LeaseWait is how long an event waits for another of the
 	// same customer; 0 means 10 seconds.
 	LeaseTTL, LeaseWait time.Duration
 	// Attempts is how often an event may fail before it is dead; 0 means 8.

@@ -56,7 +56,11 @@ func (r *reconciliation) subscriptions(ctx context.Context) error {
 		return err
 	}
 	for _, customer := range slices.Sorted(maps.Keys(byCustomer)) {
-		if err := r.compare(ctx, customer, leading(byCustomer[customer])); err != nil {
+		held, err := r.biller.counting(ctx, byCustomer[customer])
+		if err != nil {
+			return err
+		}
+		if err := r.compare(ctx, customer, held); err != nil {
 			return err
 		}
 	}

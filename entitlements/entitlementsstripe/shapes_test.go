@@ -64,13 +64,16 @@ func (m *mirror) show(r *http.Request, body []byte) string {
 // every is the calls that the adapter makes, all of which the walk below makes it make.
 var every = []string{
 	"DELETE /v1/subscriptions/{id}",
+	"GET /v1/checkout/sessions",
 	"GET /v1/customers/{id}",
 	"GET /v1/events",
+	"GET /v1/invoices",
 	"GET /v1/subscriptions",
 	"POST /v1/billing/meter_event_adjustments",
 	"POST /v1/billing/meter_events",
 	"POST /v1/billing_portal/sessions",
 	"POST /v1/checkout/sessions",
+	"POST /v1/checkout/sessions/{id}/expire",
 	"POST /v1/customers",
 	"POST /v1/subscription_schedules",
 	"POST /v1/subscription_schedules/{id}",
@@ -109,10 +112,14 @@ func (s *shop) walk(x till, store keeper) {
 	require.NoError(t, err)
 	made := s.fake.Payload(s.fake.Events()[len(s.fake.Events())-1].ID, entitlementstest.StripeVersion)
 	require.Equal(t, http.StatusOK, deliver(t, s.open(s.memory()).Handler(), made), "at a service that has not heard of it")
-	began, err := x.Start(ctx, entitlements.Order{
-		Tenant: "acme", Plan: "starter", Trial: 14 * day, AddOns: map[string]int64{"pack": 2},
+	order := entitlements.Order{
+		Tenant: "acme", Plan: "pro", Trial: 14 * day, AddOns: map[string]int64{"pack": 2},
 		SuccessURL: "https://example.com/ok", CancelURL: "https://example.com/no",
-	})
+	}
+	_, err = x.Start(ctx, order)
+	require.NoError(t, err)
+	order.Plan = "starter"
+	began, err := x.Start(ctx, order)
 	require.NoError(t, err)
 	require.True(t, s.fake.PayCheckout(began.URL[strings.LastIndexByte(began.URL, '/')+1:], true))
 	require.NoError(t, x.Sync(ctx, "acme"))
@@ -133,6 +140,9 @@ func (s *shop) walk(x till, store keeper) {
 	require.NoError(t, err)
 	_, err = x.Reconcile(ctx, false)
 	require.NoError(t, err)
+	s.fake.SetCard(customer, false)
+	s.fake.Advance(8 * day)
+	require.NoError(t, x.Sync(ctx, "acme"), "with a payment that is due")
 }
 
 // report tells Stripe of usage, and takes some of it back.

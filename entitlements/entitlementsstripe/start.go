@@ -27,21 +27,37 @@ func (b *Biller) Start(ctx context.Context, o entitlements.Order) (entitlements.
 	if err != nil {
 		return entitlements.Started{}, err
 	}
-	known, err := b.store.LeaseCustomer(ctx, entitlements.LeaseRequest{Customer: customer})
-	if err != nil {
-		return entitlements.Started{}, err
+	var started entitlements.Started
+	err = b.alone(ctx, customer, func(ctx context.Context, known entitlements.Lease) error {
+		started, err = b.begin(ctx, o, known, wanted)
+		return err
+	})
+	if started.Subscription != "" {
+		b.followSoon(ctx, customer)
 	}
+	return started, err
+}
+
+// begin does what an order says while nobody else is at work on the customer.
+func (b *Biller) begin(ctx context.Context, o entitlements.Order, known entitlements.Lease, all []wanted) (entitlements.Started, error) {
 	if err := b.mayStart(ctx, o, known); err != nil {
 		return entitlements.Started{}, err
 	}
-	key := idempotencyKey("start", o, customer, revision(known))
+	key := idempotencyKey("start", o, known.Customer, revision(known))
 	if o.Key != "" {
 		key = idempotencyKey("start", o.Tenant, o.Key)
 	}
 	if o.SuccessURL != "" {
-		return b.checkout(ctx, o, customer, key, wanted)
+		return b.checkout(ctx, o, known.Customer, key, all)
 	}
-	return b.subscribe(ctx, o, customer, key, wanted)
+	pages, err := b.openPages(ctx, known.Customer)
+	if err != nil {
+		return entitlements.Started{}, err
+	}
+	if err := b.closePages(ctx, pages, ""); err != nil {
+		return entitlements.Started{}, err
+	}
+	return b.subscribe(ctx, o, known.Customer, key, all)
 }
 
 // revision tells orders apart that are alike and made one after the other: what comes of an order changes the rights.
@@ -99,16 +115,20 @@ func (b *Biller) wanted(plan string, yearly bool, seats int64, addOns map[string
 	return all, nil
 }
 
-// mayStart refuses a second trial, and a second subscription while one lives: Stripe is asked, since its webhook may be
-// under way.
+// mayStart refuses a second trial, and a second subscription while one lives: Stripe is asked, since its webhooks may be
+// under way or lost.
 func (b *Biller) mayStart(ctx context.Context, o entitlements.Order, known entitlements.Lease) error {
 	if e := entitlementOf(known); e != nil && e.TrialUsed && o.Trial > 0 && !o.ForceTrial {
 		return entitlements.ErrTrialUsed
 	}
-	held, err := b.fetch(ctx, known.Customer)
+	all, err := b.list(ctx, known.Customer)
 	if err != nil {
 		return err
 	}
+	if o.Trial > 0 && !o.ForceTrial && slices.ContainsFunc(all, func(s *stripe.Subscription) bool { return s.TrialEnd != 0 }) {
+		return entitlements.ErrTrialUsed
+	}
+	held := leading(all)
 	if lives(held) && held.Status != stripe.SubscriptionStatusIncomplete {
 		return entitlements.ErrSubscribed
 	}
@@ -120,28 +140,6 @@ func entitlementOf(known entitlements.Lease) *entitlements.Entitlement {
 		return nil
 	}
 	return known.Rights.Entitlement
-}
-
-func (b *Biller) checkout(ctx context.Context, o entitlements.Order, customer, key string, all []wanted) (entitlements.Started, error) {
-	p := &stripe.CheckoutSessionParams{
-		Mode: stripe.String("subscription"), Customer: &customer, ClientReferenceID: &o.Tenant,
-		SuccessURL: &o.SuccessURL, CancelURL: &o.CancelURL,
-		SubscriptionData: &stripe.CheckoutSessionSubscriptionDataParams{Metadata: map[string]string{tenantKey: o.Tenant}},
-	}
-	if len(o.Tenant) > 200 { // what Stripe takes there; the metadata says it too
-		p.ClientReferenceID = nil
-	}
-	for _, w := range all {
-		p.LineItems = append(p.LineItems, &stripe.CheckoutSessionLineItemParams{Price: &w.price.ID, Quantity: &w.quantity})
-	}
-	if o.Trial > 0 {
-		p.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(o.Trial / day))
-	}
-	var s stripe.CheckoutSession
-	if err := b.call(ctx, "POST", "/v1/checkout/sessions", key, p, &s); err != nil {
-		return entitlements.Started{}, err
-	}
-	return entitlements.Started{URL: s.URL}, nil
 }
 
 func (b *Biller) subscribe(ctx context.Context, o entitlements.Order, customer, key string, all []wanted) (entitlements.Started, error) {
@@ -161,7 +159,6 @@ func (b *Biller) subscribe(ctx context.Context, o entitlements.Order, customer, 
 	if err := b.call(ctx, "POST", "/v1/subscriptions", key, p, &s); err != nil {
 		return entitlements.Started{}, err
 	}
-	b.followSoon(ctx, customer)
 	return entitlements.Started{Subscription: s.ID}, nil
 }
 

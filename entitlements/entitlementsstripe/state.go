@@ -3,6 +3,7 @@ package entitlementsstripe
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -120,13 +121,16 @@ func (b *Biller) access(r *entitlements.Rights, v *entitlements.Versions, held *
 		return have, nil
 	}
 	if held == nil { // the subscription that we know of is gone, as after a purge of test data
-		gone := *r.Entitlement
-		gone.Status, gone.AccessUntil, gone.GraceUntil, gone.Next = entitlements.Canceled, time.Time{}, time.Time{}, nil
-		return access{&gone, b.withoutSold(r.AddOns)}, nil
+		return b.gone(r), nil
 	}
 	plan, err := b.plan(held)
-	if err != nil {
+	switch {
+	case err != nil && r.Entitlement != nil && !lives(held): // what is over is over, whatever it was
+		return b.gone(r), nil
+	case err != nil:
 		return have, err
+	case lives(held) && held.CurrentPeriodEnd == 0:
+		return have, errNoPeriod
 	}
 	version, err := versionOf(r.Entitlement, v, plan.Plan)
 	if err != nil {
@@ -141,6 +145,16 @@ func (b *Biller) access(r *entitlements.Rights, v *entitlements.Versions, held *
 		return b.ended(r, v, held, e)
 	}
 	return access{&e, b.addOns(r, v, held, plan, now)}, nil
+}
+
+// errNoPeriod says that an answer cannot be read: access would have no bound.
+var errNoPeriod = fmt.Errorf("entitlementsstripe: the subscription has no period: %w", tenon.ErrConflict)
+
+// gone is what is left of a subscription of which nothing is known but that it is over.
+func (b *Biller) gone(r *entitlements.Rights) access {
+	e := *r.Entitlement
+	e.Status, e.AccessUntil, e.GraceUntil, e.Next = entitlements.Canceled, time.Time{}, time.Time{}, nil
+	return access{&e, b.withoutSold(r.AddOns)}
 }
 
 // foreign says whether a subscription has no say in what the tenant has: there is none, or it never gave or no longer

@@ -121,6 +121,15 @@ func (b *Biller) decide(ctx context.Context, c *entitlements.Conclusion, held *s
 
 // fetch returns the subscription that counts of those that a customer has or had; nil when there is none.
 func (b *Biller) fetch(ctx context.Context, customer string) (*stripe.Subscription, error) {
+	all, err := b.list(ctx, customer)
+	if err != nil {
+		return nil, err
+	}
+	return b.counting(ctx, all)
+}
+
+// list returns the subscriptions that a customer has or had, the newest first.
+func (b *Biller) list(ctx context.Context, customer string) ([]*stripe.Subscription, error) {
 	p := &stripe.SubscriptionListParams{Customer: &customer, Status: stripe.String("all")}
 	p.Limit = stripe.Int64(100)
 	p.AddExpand("data.latest_invoice")
@@ -129,7 +138,42 @@ func (b *Biller) fetch(ctx context.Context, customer string) (*stripe.Subscripti
 	if err := b.call(ctx, "GET", "/v1/subscriptions", "", p, &list); err != nil {
 		return nil, err
 	}
-	return leading(list.Data), nil
+	return list.Data, nil
+}
+
+// counting returns the subscription that counts of a customer's, with its invoice that is to be paid; nil when there is
+// none.
+func (b *Biller) counting(ctx context.Context, all []*stripe.Subscription) (*stripe.Subscription, error) {
+	held := leading(all)
+	if held == nil || b.status(held) != entitlements.PastDue {
+		return held, nil
+	}
+	p := &stripe.InvoiceListParams{Subscription: &held.ID}
+	p.Limit = stripe.Int64(100)
+	var list stripe.InvoiceList
+	if err := b.call(ctx, "GET", "/v1/invoices", "", p, &list); err != nil {
+		return nil, err
+	}
+	if i := firstUnpaid(list.Data); i != nil {
+		held.LatestInvoice = i
+	}
+	return held, nil
+}
+
+// firstUnpaid returns the invoice since which nothing was paid, of all, the newest first: grace does not begin again with
+// every period that is not paid.
+func firstUnpaid(all []*stripe.Invoice) (first *stripe.Invoice) {
+	for _, i := range all {
+		switch i.Status {
+		case stripe.InvoiceStatusPaid:
+			if i.AmountPaid > 0 {
+				return first
+			}
+		case stripe.InvoiceStatusOpen, stripe.InvoiceStatusUncollectible:
+			first = i
+		}
+	}
+	return first
 }
 
 // knowTenant finds out whose customer it is when that is not stored: the subscription says so, or the customer. Stripe
@@ -186,12 +230,22 @@ func (b *Biller) failed(ctx context.Context, e entitlements.BillingEvent, holder
 		c.Customer = e.Customer
 	}
 	if e.ID != "" {
+		c.Event.Attempts = max(e.Attempts, b.attempts(ctx, e.ID))
 		b.fail(&c, cause, now)
 	}
 	if _, err := b.store.Conclude(ctx, c); err != nil {
 		b.options.Logger.Warn("a failed event is not stored", "event", e.ID, "err", b.scrub(err.Error()))
 	}
 	return cause
+}
+
+// attempts returns how often an event has failed: its lease, which says it too, may be what could not be had.
+func (b *Biller) attempts(ctx context.Context, id string) int {
+	found, err := b.store.BillingEvents(ctx, entitlements.EventQuery{ID: id, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return 0
+	}
+	return found[0].Attempts
 }
 
 // fail says in c that the event failed once more: it is tried again later and later, and in the end by nobody.
