@@ -2,6 +2,7 @@ package ratelimit_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,33 @@ func TestAShortLeaseOverASlowNetworkKeepsTheWindow(t *testing.T) {
 	})
 }
 
+func TestNobodyWaitsForASlotThatWasHandedOn(t *testing.T) {
+	t.Parallel()
+	for _, l := range []ratelimit.Limit{ratelimit.PerHour(9), ratelimit.Bucket(0.001, 9)} {
+		lim := must(ratelimit.NewLimiter(&ratelimit.Options{MaxKeys: 2}, l))
+		take(t, lim, 1)
+		release := lim.Hold()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = lim.Take(context.Background(), key, 1)
+		}()
+		for range 100_000 { // most likely it has found its slot by then, and waits
+			runtime.Gosched()
+		}
+		lim.HandOn()
+		require.Eventually(t, func() bool {
+			select {
+			case <-done:
+				return true
+			default:
+				return false
+			}
+		}, 30*time.Second, time.Millisecond)
+		release()
+	}
+}
+
 // Keys under two limits come and go in a table that is full, so that slots change hands while others wait for them.
 func TestCallsUnderSeveralLimitsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
@@ -68,7 +96,7 @@ func TestCallsUnderSeveralLimitsDoNotWaitForEachOther(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range 16 {
 		wg.Go(func() {
-			for i := range soak(3000, 300_000) {
+			for i := range soak(1000, 300_000) {
 				_, _ = lim.Take(context.Background(), named((g+i)%8), 1)
 			}
 		})
