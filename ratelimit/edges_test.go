@@ -37,6 +37,23 @@ func TestAKeyThatComesBackWhenTheCellsNumberIsTheSameBeginsAnew(t *testing.T) {
 	})
 }
 
+func TestARefusalThatIsRememberedSaysWhenItEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lim := overStore(t, newSlowStore(time.Millisecond), ratelimit.Options{}, ratelimit.PerMinute(5))
+		take(t, lim, 5)
+		first := take(t, lim, 1)
+		require.Greater(t, first.RetryAfter, time.Minute)
+		time.Sleep(500 * time.Millisecond)
+		d := take(t, lim, 1)
+		require.Equal(t, int64(1), lim.Stats().Remembered)
+		require.Equal(t, first.RetryAfter-500*time.Millisecond, d.RetryAfter)
+		require.Equal(t, first.ResetAfter-500*time.Millisecond, d.ResetAfter)
+		time.Sleep(d.RetryAfter)
+		require.True(t, take(t, lim, 1).Allowed)
+	})
+}
+
 // Who asks for a lease uses the first of its units when the answer is there, which may be later than a short lease
 // lapses.
 func TestAShortLeaseOverASlowNetworkKeepsTheWindow(t *testing.T) {
