@@ -54,6 +54,23 @@ func TestARefusalThatIsRememberedSaysWhenItEnds(t *testing.T) {
 	})
 }
 
+func TestALeaseOutlivesTheAnswerOfLimitsOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limit := ratelimit.PerHour(100)
+		limit.Lease = 10
+		lim := overStore(t, newSlowStore(time.Millisecond), ratelimit.Options{
+			LeaseFor: time.Minute, LimitsFor: time.Second,
+			LimitsOf: func(context.Context, ratelimit.Key) ([]ratelimit.Limit, error) { return []ratelimit.Limit{limit}, nil },
+		}, ratelimit.PerHour(1))
+		for range 10 {
+			require.True(t, take(t, lim, 1).Allowed)
+			time.Sleep(2 * time.Second)
+		}
+		require.Equal(t, int64(9), lim.Stats().Leased)
+	})
+}
+
 // Who asks for a lease uses the first of its units when the answer is there, which may be later than a short lease
 // lapses.
 func TestAShortLeaseOverASlowNetworkKeepsTheWindow(t *testing.T) {
