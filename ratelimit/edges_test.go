@@ -2,6 +2,8 @@ package ratelimit_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -213,6 +215,40 @@ func TestEachInstantLiesInItsHour(t *testing.T) {
 			require.False(t, at.Before(b[1]) || !at.Before(b[2]), "%s is not within %s and %s", at, b[1], b[2])
 			require.Equal(t, b[1], limit.Bounds(b[0])[2])
 			require.Equal(t, b[3], limit.Bounds(b[2])[2])
+		}
+	}
+}
+
+// Holders come, give back, or are forgotten: at no instant more than Max live, in process and by a store, and a cell
+// after all have gone there is room for as many again.
+func TestNoInstantSeesMoreInFlightThanTheLimit(t *testing.T) {
+	t.Parallel()
+	const most, lifetime = 5, 23 * time.Second
+	for kind, newLimiter := range makers() {
+		for seed := range soak(4, 500) {
+			t.Run(fmt.Sprintf("%s/%d", kind, seed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					lim, r := newLimiter(ratelimit.InFlight(most, lifetime)), rand.New(rand.NewPCG(uint64(seed), 3))
+					holders := map[time.Time]ratelimit.Decision{}
+					for range 500 {
+						time.Sleep(1 + time.Duration(r.Int64N(int64(3*time.Second))))
+						for since, d := range holders {
+							if time.Since(since) >= lifetime {
+								delete(holders, since)
+							} else if r.IntN(8) == 0 {
+								require.NoError(t, lim.Release(t.Context(), key, d))
+								delete(holders, since)
+							}
+						}
+						if d := take(t, lim, 1); d.Allowed {
+							holders[time.Now()] = d
+						}
+						require.LessOrEqual(t, len(holders), most)
+					}
+					time.Sleep(lifetime + time.Second)
+					require.True(t, take(t, lim, most).Allowed)
+				})
+			})
 		}
 	}
 }
