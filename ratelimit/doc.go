@@ -35,15 +35,18 @@
 // With Options.Store (ratelimitredis, ratelimitpg) the store decides, by its own clock. Calls that wait at the same
 // time travel together. Refusals are remembered for as long as they hold, at most a second. Under a large limit a
 // process takes units ahead, in leases; they count as taken when they lapse, so that the bound stays what it is, and
-// what leases keep from being used is at most one for each process and key.
+// what leases keep from being used is at most one for each process and key. A [Strict] limit holds as its users see it,
+// however late an answer is; the bound of a [TokenBucket] is that of the store's clock, and who is answered late, within
+// Options.Timeout, comes so much later.
 //
 // # Failure
 //
 // A call waits for the store no longer than Options.Timeout. When there is no answer, each limit's [Away] policy
-// decides: deny, allow, or let this process have its share of the limit; the Decision says so (ReasonAway). A call
-// that was sent is never sent again, since it may have counted: it may then have taken units that nobody used. After
-// 5 failures in a row the store is left alone for Options.Pause; then one call tries. What was let through by policy
-// is not counted afterwards: across the store's absence a window may see as much of the policy's, and of the store's.
+// decides: deny, allow, or let this process have its share of the limit; the Decision says so (ReasonAway). A call that
+// was sent is never sent again, since it may have counted: it may then have taken units that nobody used; what it took
+// of a [Concurrency] limit is given back when the answer comes after all. After 5 failures in a row the store is left
+// alone for Options.Pause; then one call tries. What was let through by policy is not counted afterwards: across the
+// store's absence a window may see as much of the policy's, and of the store's.
 //
 // Without a store a process that ends forgets what was taken.
 package ratelimit

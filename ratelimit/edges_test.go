@@ -2,6 +2,9 @@ package ratelimit_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,6 +39,40 @@ func TestAKeyThatComesBackWhenTheCellsNumberIsTheSameBeginsAnew(t *testing.T) {
 	})
 }
 
+func TestARefusalThatIsRememberedSaysWhenItEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lim := overStore(t, newSlowStore(time.Millisecond), ratelimit.Options{}, ratelimit.PerMinute(5))
+		take(t, lim, 5)
+		first := take(t, lim, 1)
+		require.Greater(t, first.RetryAfter, time.Minute)
+		time.Sleep(500 * time.Millisecond)
+		d := take(t, lim, 1)
+		require.Equal(t, int64(1), lim.Stats().Remembered)
+		require.Equal(t, first.RetryAfter-500*time.Millisecond, d.RetryAfter)
+		require.Equal(t, first.ResetAfter-500*time.Millisecond, d.ResetAfter)
+		time.Sleep(d.RetryAfter)
+		require.True(t, take(t, lim, 1).Allowed)
+	})
+}
+
+func TestALeaseOutlivesTheAnswerOfLimitsOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limit := ratelimit.PerHour(100)
+		limit.Lease = 10
+		lim := overStore(t, newSlowStore(time.Millisecond), ratelimit.Options{
+			LeaseFor: time.Minute, LimitsFor: time.Second,
+			LimitsOf: func(context.Context, ratelimit.Key) ([]ratelimit.Limit, error) { return []ratelimit.Limit{limit}, nil },
+		}, ratelimit.PerHour(1))
+		for range 10 {
+			require.True(t, take(t, lim, 1).Allowed)
+			time.Sleep(2 * time.Second)
+		}
+		require.Equal(t, int64(9), lim.Stats().Leased)
+	})
+}
+
 // Who asks for a lease uses the first of its units when the answer is there, which may be later than a short lease
 // lapses.
 func TestAShortLeaseOverASlowNetworkKeepsTheWindow(t *testing.T) {
@@ -60,6 +97,33 @@ func TestAShortLeaseOverASlowNetworkKeepsTheWindow(t *testing.T) {
 	})
 }
 
+func TestNobodyWaitsForASlotThatWasHandedOn(t *testing.T) {
+	t.Parallel()
+	for _, l := range []ratelimit.Limit{ratelimit.PerHour(9), ratelimit.Bucket(0.001, 9)} {
+		lim := must(ratelimit.NewLimiter(&ratelimit.Options{MaxKeys: 2}, l))
+		take(t, lim, 1)
+		release := lim.Hold()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = lim.Take(context.Background(), key, 1)
+		}()
+		for range 100_000 { // most likely it has found its slot by then, and waits
+			runtime.Gosched()
+		}
+		lim.HandOn()
+		require.Eventually(t, func() bool {
+			select {
+			case <-done:
+				return true
+			default:
+				return false
+			}
+		}, 30*time.Second, time.Millisecond)
+		release()
+	}
+}
+
 // Keys under two limits come and go in a table that is full, so that slots change hands while others wait for them.
 func TestCallsUnderSeveralLimitsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
@@ -68,7 +132,7 @@ func TestCallsUnderSeveralLimitsDoNotWaitForEachOther(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range 16 {
 		wg.Go(func() {
-			for i := range soak(3000, 300_000) {
+			for i := range soak(1000, 300_000) {
 				_, _ = lim.Take(context.Background(), named((g+i)%8), 1)
 			}
 		})
@@ -151,6 +215,40 @@ func TestEachInstantLiesInItsHour(t *testing.T) {
 			require.False(t, at.Before(b[1]) || !at.Before(b[2]), "%s is not within %s and %s", at, b[1], b[2])
 			require.Equal(t, b[1], limit.Bounds(b[0])[2])
 			require.Equal(t, b[3], limit.Bounds(b[2])[2])
+		}
+	}
+}
+
+// Holders come, give back, or are forgotten: at no instant more than Max live, in process and by a store, and a cell
+// after all have gone there is room for as many again.
+func TestNoInstantSeesMoreInFlightThanTheLimit(t *testing.T) {
+	t.Parallel()
+	const most, lifetime = 5, 23 * time.Second
+	for kind, newLimiter := range makers() {
+		for seed := range soak(4, 500) {
+			t.Run(fmt.Sprintf("%s/%d", kind, seed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					lim, r := newLimiter(ratelimit.InFlight(most, lifetime)), rand.New(rand.NewPCG(uint64(seed), 3))
+					holders := map[time.Time]ratelimit.Decision{}
+					for range 500 {
+						time.Sleep(1 + time.Duration(r.Int64N(int64(3*time.Second))))
+						for since, d := range holders {
+							if time.Since(since) >= lifetime {
+								delete(holders, since)
+							} else if r.IntN(8) == 0 {
+								require.NoError(t, lim.Release(t.Context(), key, d))
+								delete(holders, since)
+							}
+						}
+						if d := take(t, lim, 1); d.Allowed {
+							holders[time.Now()] = d
+						}
+						require.LessOrEqual(t, len(holders), most)
+					}
+					time.Sleep(lifetime + time.Second)
+					require.True(t, take(t, lim, most).Allowed)
+				})
+			})
 		}
 	}
 }

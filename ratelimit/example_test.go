@@ -126,7 +126,7 @@ func ExampleOptions() {
 func ExampleStore() {
 	store := ratelimit.NewMemoryStore(nil)
 	for range 2 {
-		lim, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store}, ratelimit.PerHour(10))
+		lim, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store, Timeout: time.Minute}, ratelimit.PerHour(10))
 		if err != nil {
 			panic(err)
 		}

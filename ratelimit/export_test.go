@@ -28,3 +28,18 @@ func (l *Limiter) HandOn() {
 		}
 	}
 }
+
+// Hold locks the slots of all keys until the returned function is called.
+func (l *Limiter) Hold() (release func()) {
+	words := map[*slot]uint64{}
+	for _, t := range l.local.tables() {
+		for i := range t.slots {
+			words[&t.slots[i]] = t.slots[i].lock()
+		}
+	}
+	return func() {
+		for s, w := range words {
+			s.unlock(w)
+		}
+	}
+}

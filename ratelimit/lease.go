@@ -32,8 +32,8 @@ type standing struct {
 	asking bool  // somebody asks for a lease
 
 	refused int64 // so many units and more are refused
-	since   int64 // from then
-	retry   int64 // until then
+	since   int64 // as it stood then
+	retry   int64 // until then the store is not asked
 	d       Decision
 }
 
@@ -93,8 +93,9 @@ func (s *standing) giveOut(q *question) Decision {
 // refuse repeats the refusal, as it stands by now.
 func (s *standing) refuse(q *question) Decision {
 	d := s.d
-	d.Cost, d.RetryAfter = q.n, time.Duration(s.retry-q.asked)
-	d.ResetAfter = max(d.ResetAfter-time.Duration(q.asked-s.since), d.RetryAfter)
+	past := time.Duration(max(q.asked-s.since, 0))
+	d.Cost, d.RetryAfter = q.n, max(d.RetryAfter-past, 1)
+	d.ResetAfter = max(d.ResetAfter-past, d.RetryAfter)
 	return d
 }
 
@@ -116,14 +117,14 @@ func (k *known) leased(q *question, units int64, lapse time.Duration, d Decision
 	shard.mu.Unlock()
 }
 
-// refused remembers d. Another call may need fewer units, or come when the limits are others.
-func (k *known) refused(q *question, d Decision) {
+// refused remembers d, which was answered now. Another call may need fewer units, or come when the limits are others.
+func (k *known) refused(q *question, d Decision, now int64) {
 	if d.RetryAfter == 0 {
 		return
 	}
 	shard, _ := k.lock(q)
 	s := shard.put(q)
-	s.refused, s.retry, s.since, s.d = q.n, q.asked+int64(min(d.RetryAfter, rememberFor)), q.asked, d
+	s.refused, s.retry, s.since, s.d = q.n, q.asked+int64(min(d.RetryAfter, rememberFor)), now, d
 	s.units, s.until = 0, 0
 	shard.mu.Unlock()
 }

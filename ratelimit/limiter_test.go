@@ -60,7 +60,7 @@ func TestWrongCallsAreRefusedByField(t *testing.T) {
 	for name, lim := range map[string]*ratelimit.Limiter{
 		"in_process": must(ratelimit.NewLimiter(nil, ratelimit.PerMinute(5))),
 		"several":    must(ratelimit.NewLimiter(nil, ratelimit.PerMinute(5), ratelimit.PerDay(9, nil))),
-		"store":      must(ratelimit.NewLimiter(&ratelimit.Options{Store: ratelimit.NewMemoryStore(nil)}, ratelimit.PerMinute(5))),
+		"store":      overStore(t, ratelimit.NewMemoryStore(nil), patient, ratelimit.PerMinute(5)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -297,7 +297,7 @@ func TestErasingReachesTheStoreAlone(t *testing.T) {
 	erased, err := lim.Erase(t.Context(), tenon.Subject{Tenant: "acme"})
 	require.NoError(t, err)
 	require.Empty(t, erased)
-	lim = must(ratelimit.NewLimiter(&ratelimit.Options{Store: ratelimit.NewMemoryStore(nil)}, ratelimit.PerMinute(3)))
+	lim = overStore(t, ratelimit.NewMemoryStore(nil), patient, ratelimit.PerHour(3))
 	take(t, lim, 3)
 	require.False(t, take(t, lim, 1).Allowed)
 	erased, err = lim.Erase(t.Context(), tenon.Subject{Tenant: "acme"})

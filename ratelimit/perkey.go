@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 )
 
@@ -55,6 +56,8 @@ func (p *perKey) rules(ctx context.Context, key Key) []*rule {
 			return l.rules // asked again next time
 		}
 		fresh.rules = known.rules
+	case known != nil && slices.EqualFunc(known.rules, limits, func(r *rule, l Limit) bool { return r.Limit == l }):
+		fresh.rules = known.rules // with what is known of them: leases, refusals
 	case len(limits) > 0:
 		fresh.rules = l.compile(limits)
 	}

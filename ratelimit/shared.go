@@ -141,7 +141,7 @@ func (s *shared) take(q *question, o Outcome) Decision {
 	if !o.Granted {
 		d.Reason = ReasonLimit
 		if q.kind == OpTake {
-			s.known.refused(q, d)
+			s.known.refused(q, d, s.now())
 		}
 		return d
 	}

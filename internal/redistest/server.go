@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // Options of [Start]. The zero value is a server that keeps nothing, reachable by its unix socket alone.
@@ -59,7 +60,12 @@ func Start(ctx context.Context, opts *Options) (*Server, error) {
 	return s, nil
 }
 
+// quiet ends what go-redis writes to standard error about connections that tests break on purpose. It has one logger
+// for all clients of a process.
+var quiet = sync.OnceFunc(logging.Disable)
+
 func (s *Server) start(ctx context.Context) (err error) {
+	quiet()
 	if s.program, err = Locate(); err != nil {
 		return err
 	}

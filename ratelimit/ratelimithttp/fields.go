@@ -86,7 +86,8 @@ func quote(s string) string {
 	return string(append(b, '"'))
 }
 
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+// decimal writes a whole number; those of structured fields have at most 15 digits.
+func decimal(n int64) string { return strconv.FormatInt(min(n, 1e15-1), 10) }
 
 // seconds rounds up.
 func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

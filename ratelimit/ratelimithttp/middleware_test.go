@@ -212,3 +212,12 @@ func TestWithoutALimiterOrAKeyThereIsNoMiddleware(t *testing.T) {
 	require.Panics(t, func() { ratelimithttp.Middleware(nil, byHeader, nil) })
 	require.Panics(t, func() { ratelimithttp.Middleware(newLimiter(t, ratelimit.PerHour(1)), nil, nil) })
 }
+
+// Whole numbers of structured fields have at most 15 digits (RFC 9651, 3.3.1).
+func TestFieldsOfLargeLimitsAreWellFormed(t *testing.T) {
+	t.Parallel()
+	h := ratelimithttp.Middleware(newLimiter(t, ratelimit.PerDay(ratelimit.MaxUnits, nil)), byHeader, nil)(http.HandlerFunc(ok))
+	w := serve(h, "a")
+	require.Equal(t, `"9007199254740992/day";q=999999999999999;w=86400`, w.Header().Get("RateLimit-Policy"))
+	require.Contains(t, w.Header().Get("RateLimit"), `;r=999999999999999;t=`)
+}

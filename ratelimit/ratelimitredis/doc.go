@@ -28,6 +28,10 @@
 // A caller of a Limiter never waits longer than ratelimit.Options.Timeout. For the connection behind it to be given up as
 // soon, set ContextTimeoutEnabled; otherwise it is held until the client's ReadTimeout.
 //
+// go-redis reports connections that it cannot make through a logger that all clients of a process share, which writes to
+// standard error. That is the host's to change: redis.SetLogger, or logging.Disable of go-redis. What it reports comes
+// back as an error here as well.
+//
 // What Redis forgets is taken anew: after FLUSHALL, after a restart without persistence, and after a failover to a
 // replica that had not seen the last writes, every window begins from nothing, so that one which spans that instant may
 // see up to twice its limit; from then on the limit holds again. A maxmemory-policy that evicts keys does the same to
