@@ -95,6 +95,21 @@ func TestAWrongDefinitionIsRefusedWithThePathOfTheFault(t *testing.T) {
 	}
 }
 
+func TestANameInCapitalsIsUnknown(t *testing.T) {
+	t.Parallel()
+	for text, path := range map[string]string{
+		`{"key":"f","type":"bool","disabled":true,"Disabled":false}`:                                    "Disabled",
+		`{"key":"f","type":"bool","rules":[{"if":{"attr":"a","OP":"exists"},"serve":"on"}]}`:            "rules[0].if.OP",
+		`{"key":"f","type":"bool","rollout":{"percent":1,"serve":[{"variant":"on","Weight":1}]}}`:       "rollout.serve[0].Weight",
+		`{"key":"f","type":"bool","rollout":{"percent":1,"ramp":{"stages":[{"percent":1,"AT":null}]}}}`: "rollout.ramp.stages[0].AT",
+	} {
+		_, err := flags.ParseDefinition(strings.NewReader(text))
+		var field *tenon.FieldError
+		require.True(t, errors.As(err, &field), text)
+		require.Equal(t, path, field.Field)
+	}
+}
+
 func TestWhatIsRefusedLeavesWhatIsLive(t *testing.T) {
 	t.Parallel()
 	set := load(t, `{"key":"f","type":"bool","default":"on"}`)
