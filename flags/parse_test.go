@@ -39,6 +39,8 @@ var wrong = []struct{ name, text, path string }{
 	{"a_variant_twice", `{"key":"f","type":"int","default":"a","variants":[{"name":"a","value":1},{"name":"a","value":2}]}`, "variants[1].name"},
 	{"a_value_of_another_type", `{"key":"f","type":"int","default":"a","variants":[{"name":"a","value":1.5}]}`, "variants[0].value"},
 	{"a_null_value", `{"key":"f","type":"string","default":"a","variants":[{"name":"a","value":null}]}`, "variants[0].value"},
+	{"a_value_that_is_no_UTF-8", "{\"key\":\"f\",\"type\":\"string\",\"default\":\"a\",\"variants\":[{\"name\":\"a\",\"value\":\"\xff\"}]}", "variants[0].value"},
+	{"metadata_that_is_no_UTF-8", "{\"key\":\"f\",\"type\":\"bool\",\"metadata\":{\"m\":\"\xff\"}}", "metadata.m"},
 	{"no_value", `{"key":"f","type":"json","default":"a","variants":[{"name":"a"}]}`, "variants[0].value"},
 	{"an_unknown_default", `{"key":"f","type":"bool","default":"maybe"}`, "default"},
 	{"an_unknown_variant_of_a_tenant", `{"key":"f","type":"bool","tenants":{"a corp":"maybe"}}`, `tenants["a corp"]`},
