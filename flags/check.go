@@ -66,8 +66,8 @@ func (d *Definition) checkMetadata() error {
 		if err := checkName(path, name); err != nil {
 			return err
 		}
-		if scalarOf(d.Metadata[name]) == nil {
-			return tenon.Invalid(path, "must be text, a number, true or false")
+		if !utf8.Valid(d.Metadata[name]) || scalarOf(d.Metadata[name]) == nil {
+			return tenon.Invalid(path, "must be UTF-8 text, a number, true or false")
 		}
 	}
 	return nil
@@ -137,6 +137,9 @@ func (d *Definition) checkVariants() error {
 func checkValue(path string, t Type, raw json.RawMessage) error {
 	if len(raw) == 0 {
 		return tenon.Invalid(path, "missing")
+	}
+	if !utf8.Valid(raw) {
+		return tenon.Invalid(path, "must be UTF-8")
 	}
 	var err error
 	switch t {

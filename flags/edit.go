@@ -114,6 +114,15 @@ func (st *state) same(key string, body json.RawMessage) bool {
 	return err == nil && bytes.Equal(have, body)
 }
 
+// sameSegment says whether the stored body means the same.
+func (e *entry) sameSegment(body json.RawMessage) bool {
+	if e.segment == nil || e.fault != nil {
+		return false
+	}
+	have, err := json.Marshal(e.segment)
+	return err == nil && bytes.Equal(have, body)
+}
+
 // write stores the records that choose makes of the present state, in one transaction with the audit trail. Choose is
 // called again when another writer got in between; no record means that there is nothing to do.
 func (s *Set) write(ctx context.Context, a action, choose func(st *state) ([]Record, error)) error {

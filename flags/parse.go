@@ -45,7 +45,10 @@ func parse(r io.Reader, into any) error {
 	if err != nil {
 		return fmt.Errorf("flags: %w", err)
 	}
-	return parseBytes(b, into)
+	if err := parseBytes(b, into); err != nil {
+		return err
+	}
+	return mismatch("", b, reflect.TypeOf(into).Elem(), 0) // package json takes names in capitals for known ones
 }
 
 // parseBytes reads b fast, and looks for the place of a fault only when there is one.

@@ -39,6 +39,8 @@ var wrong = []struct{ name, text, path string }{
 	{"a_variant_twice", `{"key":"f","type":"int","default":"a","variants":[{"name":"a","value":1},{"name":"a","value":2}]}`, "variants[1].name"},
 	{"a_value_of_another_type", `{"key":"f","type":"int","default":"a","variants":[{"name":"a","value":1.5}]}`, "variants[0].value"},
 	{"a_null_value", `{"key":"f","type":"string","default":"a","variants":[{"name":"a","value":null}]}`, "variants[0].value"},
+	{"a_value_that_is_no_UTF-8", "{\"key\":\"f\",\"type\":\"string\",\"default\":\"a\",\"variants\":[{\"name\":\"a\",\"value\":\"\xff\"}]}", "variants[0].value"},
+	{"metadata_that_is_no_UTF-8", "{\"key\":\"f\",\"type\":\"bool\",\"metadata\":{\"m\":\"\xff\"}}", "metadata.m"},
 	{"no_value", `{"key":"f","type":"json","default":"a","variants":[{"name":"a"}]}`, "variants[0].value"},
 	{"an_unknown_default", `{"key":"f","type":"bool","default":"maybe"}`, "default"},
 	{"an_unknown_variant_of_a_tenant", `{"key":"f","type":"bool","tenants":{"a corp":"maybe"}}`, `tenants["a corp"]`},
@@ -92,6 +94,21 @@ func TestAWrongDefinitionIsRefusedWithThePathOfTheFault(t *testing.T) {
 			require.Equal(t, c.path, field.Field, "%v", err)
 			require.True(t, strings.HasPrefix(err.Error(), "flags: "), err)
 		})
+	}
+}
+
+func TestANameInCapitalsIsUnknown(t *testing.T) {
+	t.Parallel()
+	for text, path := range map[string]string{
+		`{"key":"f","type":"bool","disabled":true,"Disabled":false}`:                                    "Disabled",
+		`{"key":"f","type":"bool","rules":[{"if":{"attr":"a","OP":"exists"},"serve":"on"}]}`:            "rules[0].if.OP",
+		`{"key":"f","type":"bool","rollout":{"percent":1,"serve":[{"variant":"on","Weight":1}]}}`:       "rollout.serve[0].Weight",
+		`{"key":"f","type":"bool","rollout":{"percent":1,"ramp":{"stages":[{"percent":1,"AT":null}]}}}`: "rollout.ramp.stages[0].AT",
+	} {
+		_, err := flags.ParseDefinition(strings.NewReader(text))
+		var field *tenon.FieldError
+		require.True(t, errors.As(err, &field), text)
+		require.Equal(t, path, field.Field)
 	}
 }
 

@@ -129,6 +129,16 @@ func TestAWriteThatWasDoneMayBeSentAgain(t *testing.T) {
 	require.ErrorIs(t, set.Delete(t.Context(), "g", 1, ""), flags.ErrUnknownFlag)
 	_, err = set.Revert(t.Context(), "f", 9, "")
 	require.ErrorIs(t, err, flags.ErrUnknownVersion)
+
+	north := flags.Segment{Key: "north", If: flags.Condition{Attr: "country", Op: flags.OpEqual, Value: "CA"}}
+	for range 3 {
+		s, err := set.PutSegment(t.Context(), north, "")
+		require.NoError(t, err)
+		require.EqualValues(t, 1, s.Version)
+	}
+	north.Description = "of the border"
+	_, err = set.PutSegment(t.Context(), north, "")
+	require.ErrorIs(t, err, flags.ErrConflict)
 }
 
 func TestStaleFlagsAreListed(t *testing.T) {

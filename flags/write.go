@@ -110,18 +110,21 @@ func (s *Set) PutSegment(ctx context.Context, seg Segment, reason string) (Segme
 		if err != nil && !errors.Is(err, tenon.ErrNotFound) {
 			return nil, err
 		}
-		var have int64
-		if e != nil {
-			have = e.record.Version
-		}
-		if have != seg.Version {
-			return nil, ErrConflict
-		}
 		body, err := canonical(seg)
 		if err != nil {
 			return nil, err
 		}
 		stored = seg.clone()
+		var have int64
+		if e != nil {
+			have = e.record.Version
+			if stored.Version = have; e.sameSegment(body) {
+				return nil, nil
+			}
+		}
+		if have != seg.Version {
+			return nil, ErrConflict
+		}
 		stored.Version = st.next(KindSegment, seg.Key)
 		return []Record{{Kind: KindSegment, Key: seg.Key, Body: body}}, nil
 	})

@@ -218,7 +218,7 @@ func TestAdminKeepsSegments(t *testing.T) {
 	require.Equal(t, http.StatusCreated, w.Code, w.Body)
 	require.Equal(t, `"1"`, g.do("GET", "/segments/early", "").Header().Get("Etag"))
 	require.Len(t, decode(t, g.do("GET", "/segments", ""))["segments"], 1)
-	p := requireProblem(t, g.do("PUT", "/segments/early", body, "If-Match", `"4"`), http.StatusPreconditionFailed, "changed")
+	p := requireProblem(t, g.do("PUT", "/segments/early", strings.Replace(body, "acme", "zenith", 1), "If-Match", `"4"`), http.StatusPreconditionFailed, "changed")
 	require.EqualValues(t, 1, p.Version)
 	bad := `{"segment": {"if": {"attr": "tenant", "op": "matches", "value": "("}}, "reason": "r"}`
 	p = requireProblem(t, g.do("PUT", "/segments/early", bad, "If-Match", `"1"`), http.StatusBadRequest, "invalid")

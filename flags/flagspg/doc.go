@@ -28,7 +28,8 @@
 // app role reads flags and marks them; writing them, and reading who wrote which version, is for the worker role,
 // which pages for the staff use. What a flag says of a company is found by [Store.Export] and taken out by
 // [Store.Erase]. They look at the lists of tenants and at conditions that compare the tenant with its whole id; a
-// pattern, a description, or an attribute of the host's that names a company or a person is for the host to change.
+// pattern, a description, a reason or an attribute of the host's that names a company or a person is for the host to
+// change.
 //
 // # Failure
 //

@@ -188,6 +188,15 @@ func TestWhatPostgresCannotKeepIsInvalid(t *testing.T) {
 	_, err := s.Write(t.Context(), flags.Write{})
 	require.ErrorIs(t, err, tenon.ErrInvalid)
 	require.Equal(t, before, dump(t, pool))
+
+	tx := begin(t, pool)
+	for _, body := range []string{`{`, "\"\xff\""} {
+		_, err := flagspg.New(tx, nil).Write(t.Context(), flags.Write{Records: []flags.Record{
+			{Kind: flags.KindFlag, Key: "beta", Version: 1, Body: []byte(body), At: now()},
+		}})
+		require.ErrorIs(t, err, tenon.ErrInvalid)
+	}
+	require.Equal(t, before, dump(t, tx), "the caller's transaction goes on")
 }
 
 func TestAPoisonedRowKeepsItsLastGoodVersionAndStopsNoOther(t *testing.T) {

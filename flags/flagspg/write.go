@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -61,8 +62,8 @@ func check(records []flags.Record) error {
 		return tenon.Invalid("records", "are none")
 	}
 	for i, r := range records {
-		if r.Body != nil && !json.Valid(r.Body) {
-			return tenon.Invalid("records["+strconv.Itoa(i)+"].body", "is not JSON")
+		if r.Body != nil && (!json.Valid(r.Body) || !utf8.Valid(r.Body)) {
+			return tenon.Invalid("records["+strconv.Itoa(i)+"].body", "is not JSON in UTF-8")
 		}
 	}
 	return nil
