@@ -39,6 +39,11 @@ func (s *Store) Fold(ctx context.Context, now time.Time) error {
 			oldest = at
 		}
 	}
+	if len(errs) == 0 {
+		s.stats.folded.Store(&now)
+	} else if last := s.stats.folded.Load(); last != nil && (oldest.IsZero() || last.Before(oldest)) {
+		oldest = *last // a table that cannot be counted must not look as if it kept up
+	}
 	if !oldest.IsZero() {
 		s.stats.lag.Store(int64(max(now.Sub(oldest), 0)))
 	}
