@@ -63,9 +63,13 @@ func (s *Store) foldSource(ctx context.Context, one source, now time.Time) (at t
 	}
 }
 
+// addSourceSQL adds nothing for an objective that is gone, so that a tenant that is erased meanwhile stays erased.
 const addSourceSQL = `
 insert into tenon.slo_sources (tenant_id, objective, measure, from_at, folded_at)
-values ($1, $2, $3, $4, $4)
+select t.tenant_id, t.name, $3, $4, $4
+from tenon.slo_targets t
+where t.tenant_id = $1
+  and t.name = $2
 on conflict do nothing`
 
 const lockSourceSQL = `
