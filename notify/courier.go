@@ -54,6 +54,8 @@ func (c *courier) claim(ctx, work context.Context) (more bool, err error) {
 	if free <= 0 {
 		return false, nil
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	now, err := c.now(ctx)
 	if err != nil {
 		return false, err
@@ -107,6 +109,8 @@ func (c *courier) settle(ctx context.Context) error {
 	if len(c.ended) == 0 {
 		return nil
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	now, err := c.now(ctx)
 	if err == nil {
 		results := make([]Result, len(c.ended))

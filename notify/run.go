@@ -10,11 +10,12 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// lookEvery is how often Run counts for Stats, and pruneEvery how often it removes what is old.
+// lookEvery is how often Run counts for Stats, and pruneEvery how often it removes what is old, pruneBatch at a time.
 const (
 	lookEvery  = 15 * time.Second
 	pruneEvery = time.Hour
 	pruneBatch = 1000
+	patience   = 30 * time.Second // of Run with one call of the store
 )
 
 // Run delivers, counts and prunes until ctx is done; then it waits for what is under way, within Options.Drain, and
@@ -54,7 +55,9 @@ func (o *Outbox) start(ctx context.Context) error {
 		return nil
 	}
 	for {
-		err := s.Start(ctx)
+		asking, cancel := bounded(ctx)
+		err := s.Start(asking)
+		cancel()
 		if err == nil || errors.Is(err, tenon.ErrDenied) {
 			return err
 		}
@@ -82,8 +85,15 @@ func (o *Outbox) keepHouse(ctx context.Context) {
 	}
 }
 
+// bounded bounds work on the store: a connection that is dead and does not know it must not stop deliveries.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, patience)
+}
+
 // look counts what the store holds.
 func (o *Outbox) look(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	now, err := o.now(ctx)
 	if err != nil {
 		return err
@@ -114,16 +124,25 @@ func (o *Outbox) look(ctx context.Context) error {
 }
 
 func (o *Outbox) prune(ctx context.Context) error {
-	now, err := o.now(ctx)
-	for err == nil {
-		var n int
-		n, err = o.store.Prune(ctx, now.Add(-o.options.Keep), pruneBatch)
-		o.pruned.Add(int64(n))
-		if n < pruneBatch {
-			break
+	for n := pruneBatch; n == pruneBatch; {
+		var err error
+		if n, err = o.pruneSome(ctx); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
+}
+
+func (o *Outbox) pruneSome(ctx context.Context) (int, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	now, err := o.now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := o.store.Prune(ctx, now.Add(-o.options.Keep), pruneBatch)
+	o.pruned.Add(int64(n))
+	return n, err
 }
 
 // trouble tells of an error of the store, unless it is the end of the context.

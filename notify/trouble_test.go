@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,6 +77,71 @@ func TestAStoreThatComesAndGoes(t *testing.T) {
 				list, err := s.List(t.Context(), notify.Query{State: notify.Delivered})
 				require.NoError(t, err)
 				require.Len(t, list, 1)
+			})
+		})
+	}
+}
+
+// mute is a store of which the first call of a method does not answer.
+type mute struct {
+	*unstable
+}
+
+func (s mute) hang(ctx context.Context, method string) error {
+	if s.err(method) == nil {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s mute) Start(ctx context.Context) error { return s.hang(ctx, "start") }
+
+func (s mute) Clock(ctx context.Context) (time.Time, error) {
+	return time.Now(), s.hang(ctx, "clock")
+}
+
+func (s mute) Claim(ctx context.Context, c notify.Claim) ([]notify.Entry, error) {
+	if err := s.hang(ctx, "claim"); err != nil {
+		return nil, err
+	}
+	return s.MemoryStore.Claim(ctx, c)
+}
+
+func (s mute) Settle(ctx context.Context, r []notify.Result) error {
+	if err := s.hang(ctx, "settle"); err != nil {
+		return err
+	}
+	return s.MemoryStore.Settle(ctx, r)
+}
+
+func (s mute) Tally(ctx context.Context) ([]notify.Tally, error) {
+	if err := s.hang(ctx, "tally"); err != nil {
+		return nil, err
+	}
+	return s.MemoryStore.Tally(ctx)
+}
+
+func TestAStoreThatDoesNotAnswerOnceStopsNothingForLong(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"start", "clock", "claim", "settle", "tally"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := mute{&unstable{MemoryStore: notify.NewMemoryStore(), fails: map[string]int{method: 1}}}
+				to := &notifytest.Notifier{}
+				o := notify.NewOutbox(s, map[string]tenon.Notifier{"hook": to}, nil)
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error)
+				go func() { ended <- o.Run(ctx) }()
+				require.NoError(t, o.Notify(ctx, notifytest.Notification("acme", "1")))
+				time.Sleep(40 * time.Second)
+				require.NoError(t, o.Notify(ctx, notifytest.Notification("acme", "2")))
+				time.Sleep(40 * time.Second)
+				require.Equal(t, []string{"1", "2"}, slices.Compact(to.Keys()))
+				require.False(t, o.Stats().LastLook.IsZero())
+				cancel()
+				require.NoError(t, <-ended)
 			})
 		})
 	}

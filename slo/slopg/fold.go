@@ -39,6 +39,11 @@ func (s *Store) Fold(ctx context.Context, now time.Time) error {
 			oldest = at
 		}
 	}
+	if len(errs) == 0 {
+		s.stats.folded.Store(&now)
+	} else if last := s.stats.folded.Load(); last != nil && (oldest.IsZero() || last.Before(oldest)) {
+		oldest = *last // a table that cannot be counted must not look as if it kept up
+	}
 	if !oldest.IsZero() {
 		s.stats.lag.Store(int64(max(now.Sub(oldest), 0)))
 	}
@@ -58,9 +63,13 @@ func (s *Store) foldSource(ctx context.Context, one source, now time.Time) (at t
 	}
 }
 
+// addSourceSQL adds nothing for an objective that is gone, so that a tenant that is erased meanwhile stays erased.
 const addSourceSQL = `
 insert into tenon.slo_sources (tenant_id, objective, measure, from_at, folded_at)
-values ($1, $2, $3, $4, $4)
+select t.tenant_id, t.name, $3, $4, $4
+from tenon.slo_targets t
+where t.tenant_id = $1
+  and t.name = $2
 on conflict do nothing`
 
 const lockSourceSQL = `

@@ -87,6 +87,38 @@ func TestTheWorkerDecidesAndTheAppSeesItsTenantAlone(t *testing.T) {
 	require.Error(t, err, "the app may not change objectives")
 }
 
+// meanwhile is a database in which something happens before the first transaction begins.
+type meanwhile struct {
+	slopg.DB
+	first func()
+}
+
+func (m *meanwhile) Begin(ctx context.Context) (pgx.Tx, error) {
+	if f := m.first; f != nil {
+		m.first = nil
+		f()
+	}
+	return m.DB.Begin(ctx)
+}
+
+func TestATenantThatIsErasedWhileItIsCountedStaysErased(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	options := &slopg.Options{Tables: tables}
+	acme := uptime()
+	acme.Tenant = "acme"
+	define(t, slopg.New(pool, options), acme)
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	insert(t, pool, event{at: now.Add(-time.Minute), status: 200, company: "acme"})
+	erase := func() {
+		_, err := slopg.New(pool, nil).Erase(t.Context(), tenon.Subject{Tenant: "acme"})
+		require.NoError(t, err)
+	}
+	require.NoError(t, slopg.New(&meanwhile{pool, erase}, options).Fold(t.Context(), now))
+	require.Zero(t, one[int64](t, pool, "select count(*) from tenon.slo_rollups"))
+	require.Zero(t, one[int64](t, pool, "select count(*) from tenon.slo_sources"))
+}
+
 func TestATenantIsExportedAndErased(t *testing.T) {
 	t.Parallel()
 	store := slopg.New(database(t), nil)

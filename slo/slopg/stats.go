@@ -20,6 +20,7 @@ type Stats struct {
 type counts struct {
 	recorded, folds, counted, lag, retries, pruned atomic.Int64
 
+	folded    atomic.Pointer[time.Time] // when all tables were, last
 	lastRun   atomic.Pointer[time.Time]
 	lastPrune atomic.Pointer[time.Time]
 	lastFail  atomic.Pointer[string]

@@ -196,6 +196,20 @@ func TestRowsThatGoAndAClockThatRunsBackwards(t *testing.T) {
 	require.Equal(t, slo.Count{Good: 17, Valid: 17}, count(t, store, uptime(), now.Add(-time.Hour), now.Add(time.Hour)))
 }
 
+func TestATableThatCannotBeCountedShowsInTheLag(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables})
+	define(t, store, uptime(), success())
+	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+	require.NoError(t, store.Fold(t.Context(), now))
+	require.Zero(t, store.Stats().Lag)
+	mustExec(t, pool, "drop table public.agent_tasks")
+	require.Error(t, store.Fold(t.Context(), now.Add(10*time.Minute)))
+	require.Equal(t, 10*time.Minute, store.Stats().Lag)
+	require.Equal(t, now.Add(10*time.Minute), one[time.Time](t, pool, "select max(folded_at) from tenon.slo_sources").UTC(), "the other goes on")
+}
+
 func TestALongerWindowIsCountedBackToItsBeginning(t *testing.T) {
 	t.Parallel()
 	pool := hosted(t)
