@@ -16,8 +16,8 @@ type Store interface {
 	// Settle carries out ops and returns an outcome for each, in order. Operations of one tenant and feature are
 	// decided in their order, none of them before the subscription ([Op.NotBefore]). What was accepted is durable when
 	// Settle returns; if the store is bound to a caller's transaction, when that commits. An operation that is refused
-	// or fails has written nothing, and fails no other. An error means that nothing is known of any operation that has no outcome; all may be sent again, since every
-	// operation that writes has a key.
+	// or fails has written nothing, and fails no other. An error means that nothing is known of any operation that has
+	// no outcome; all may be sent again, since every operation that writes has a key.
 	Settle(ctx context.Context, ops []Op) ([]Outcome, error)
 
 	// Load returns the standing of each of tenants at now, in their order, from one consistent view. A tenant that

@@ -221,6 +221,9 @@ func connOf(ctx context.Context, h Handle) (conn *pgx.Conn, release func(), err 
 // cutThen loses the connection and runs the statement, for the error that pgx gives in that case.
 func cutThen(conn *pgx.Conn, run func() error) error {
 	cut(conn)
+	defer func() { // pgx has not found out where the statement's context ended first, and a pool would lend it again
+		_ = conn.Close(context.Background())
+	}()
 	if err := run(); err != nil {
 		return err
 	}

@@ -215,3 +215,26 @@ func TestFaultyOnlyCountsWithoutAStep(t *testing.T) {
 	require.Equal(t, 7, f.Steps())
 	require.False(t, f.Fired())
 }
+
+// late is a pool whose callers' contexts end once they have a connection.
+type late struct{ *pgxpool.Pool }
+
+func (l late) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	return l.Pool.Acquire(context.WithoutCancel(ctx))
+}
+
+func TestAConnectionThatWasCutIsNotLentAgainWhenTheContextEndedFirst(t *testing.T) {
+	t.Parallel()
+	config, err := pgxpool.ParseConfig(pgtest.Database(t))
+	require.NoError(t, err)
+	config.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = pgtest.NewFaulty(late{pool}, 1, pgtest.CutBefore).Exec(gone, "select 1")
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = pool.Exec(t.Context(), "select 1")
+	require.NoError(t, err)
+}
