@@ -3,16 +3,18 @@ package ratelimit
 import "time"
 
 // take decides in this process. It allocates nothing.
-func (l *local) take(key uint64, rules []*rule, n int64) Decision {
-	var d Decision
-	if len(rules) == 1 && l.takeFast(key, rules[0], n, l.clock.now(), &d) {
-		return d
+func (l *local) take(key uint64, rules []*rule, n int64) (d Decision) {
+	if len(rules) != 1 || !l.takeFast(key, rules[0], n, l.clock.now(), &d) {
+		l.takeSlow(key, rules, n, &d)
 	}
-	return l.takeSlow(key, rules, n)
+	return d
 }
 
-func (l *local) takeSlow(key uint64, rules []*rule, n int64) Decision {
-	return l.decide(&visit{local: l, key: key}, rules, n)
+// takeSlow is in a function of its own so that who needs it not, needs not its stack.
+//
+//go:noinline
+func (l *local) takeSlow(key uint64, rules []*rule, n int64, d *Decision) {
+	*d = l.decide(&visit{local: l, key: key}, rules, n)
 }
 
 // takeFast answers false when the other path has to be taken. What it decides is decided as of now, a moment ago: a

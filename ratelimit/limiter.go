@@ -59,27 +59,33 @@ func (l *Limiter) compile(limits []Limit) []*rule {
 // store no call waits, and the only error is [tenon.ErrInvalid]; with one, what the limits' Away policies decide is
 // no error either, and the errors are [tenon.ErrInvalid] and the context's own.
 func (l *Limiter) Take(ctx context.Context, key Key, n int64) (d Decision, err error) {
-	r := l.only
-	if r == nil || uint64(n-1) >= MaxUnits || uint(len(key.Tenant)+len(key.Name)-1) >= MaxKeyBytes {
-		return l.take(ctx, key, n)
-	}
-	now := l.local.clock.now() // first, so that the processor hashes and looks while it waits for the clock
-	h := key.hash(l.local.seed)
-	if !l.local.takeFast(h, r, n, now, &d) {
-		d = l.local.takeSlow(h, l.rules, n)
-	}
-	l.stats.count(d.Allowed)
-	return d, nil
+	err = l.take(ctx, key, n, &d)
+	return d, err
 }
 
-func (l *Limiter) take(ctx context.Context, key Key, n int64) (Decision, error) {
-	d, err := l.decide(ctx, OpTake, key, n)
-	if err != nil {
-		l.stats.errors.Add(1)
-		return d, err
+// take is Take. It fills in the caller's own decision: Take is inlined there, and a decision is too large to be
+// returned for nothing.
+func (l *Limiter) take(ctx context.Context, key Key, n int64, d *Decision) error {
+	r := l.only
+	if r == nil || uint64(n-1) >= MaxUnits || uint(len(key.Tenant)+len(key.Name)-1) >= MaxKeyBytes {
+		return l.takeAny(ctx, key, n, d)
+	}
+	h := key.hash(l.local.seed)
+	if !l.local.takeFast(h, r, n, l.local.clock.now(), d) {
+		l.local.takeSlow(h, l.rules, n, d)
 	}
 	l.stats.count(d.Allowed)
-	return d, nil
+	return nil
+}
+
+// takeAny is take for every key, rule and n.
+func (l *Limiter) takeAny(ctx context.Context, key Key, n int64, d *Decision) (err error) {
+	if *d, err = l.decide(ctx, OpTake, key, n); err != nil {
+		l.stats.errors.Add(1)
+		return err
+	}
+	l.stats.count(d.Allowed)
+	return nil
 }
 
 // Peek answers as Take would, and takes nothing. With a store it asks the store, leases aside.
