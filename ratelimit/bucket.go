@@ -65,9 +65,12 @@ func (t *table) takeBucket(h uint64, r *rule, n, now int64, d *Decision) bool {
 		return false
 	}
 	s := &t.slots[i]
-	for {
+	for held := 0; ; {
 		w := s.word.Load()
 		if w&wordLock != 0 {
+			if held++; held < patience {
+				continue
+			}
 			return false
 		}
 		b := r.bucketAt(w, now)

@@ -227,8 +227,12 @@ func (t *table) takeCells(h uint64, r *rule, n, now int64, d *Decision) bool {
 		return false
 	}
 	s, cell := &t.slots[i], r.cell(now)
-	for {
+	for held := 0; ; {
 		w := s.word.Load()
+		if w&wordLock != 0 && held < patience {
+			held++
+			continue
+		}
 		if w&(wordLock|wordTag|wordCell) != r.mark(cell) {
 			return false
 		}

@@ -38,6 +38,10 @@ const (
 	line   = 4 // slots in a cache line of 64 bytes; a home is the beginning of one
 
 	wordLock = 1 << 63
+
+	// patience is how often a fast path looks at a locked slot before it goes for the lock itself: who holds it needs
+	// a moment, and as long as one waits for the lock all others would have to.
+	patience = 200
 )
 
 // newTable sets memory aside for keys: 32 bytes a key, or 116 with rows.
