@@ -103,6 +103,9 @@ func (s *Store) leaseAll(ctx context.Context, requests []entitlements.LeaseReque
 		}
 	}
 	b := &pgx.Batch{}
+	if !s.bound {
+		b.Queue(plannedOnceSQL)
+	}
 	b.Queue(leaseSQL, customers, holders, ttls, events).Query(func(rows pgx.Rows) error {
 		for i := 0; rows.Next(); i++ {
 			if err := rows.Scan(append([]any{&leases[i].Held}, eventTargets(&leases[i].Event)...)...); err != nil {
@@ -271,8 +274,28 @@ func concludeKeys(c entitlements.Conclusion) (keys []string) {
 	return keys
 }
 
-// concludeAll concludes work on different customers and events.
+// concludeTogether concludes work on different customers and events, in a transaction of its own.
+func (s *Store) concludeTogether(ctx context.Context, all []entitlements.Conclusion) (done []concluded, err error) {
+	b := &pgx.Batch{}
+	b.Queue(plannedOnceSQL)
+	b.Queue(concludeSQL, concludeArgs(all)...).Query(func(rows pgx.Rows) error {
+		done, err = pgx.CollectRows(rows, scanConcluded)
+		return err
+	})
+	return done, s.db.SendBatch(ctx, b).Close()
+}
+
+// concludeAll does so in the transaction of db.
 func concludeAll(ctx context.Context, db querier, all []entitlements.Conclusion) ([]concluded, error) {
+	rows, err := db.Query(ctx, concludeSQL, concludeArgs(all)...)
+	return collect(rows, err, scanConcluded)
+}
+
+func scanConcluded(row pgx.CollectableRow) (c concluded, err error) {
+	return c, row.Scan(&c.held, &c.written)
+}
+
+func concludeArgs(all []entitlements.Conclusion) []any {
 	n := len(all)
 	leased, ids, kinds, customers, states, texts := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	holders, attempts := make([]*string, n), make([]int, n)
@@ -285,8 +308,7 @@ func concludeAll(ctx context.Context, db querier, all []entitlements.Conclusion)
 			holders[i] = &c.Holder
 		}
 	}
-	rows, err := db.Query(ctx, concludeSQL, leased, holders, ids, kinds, customers, states, attempts, texts, received, next)
-	return collect(rows, err, func(row pgx.CollectableRow) (c concluded, err error) { return c, row.Scan(&c.held, &c.written) })
+	return []any{leased, holders, ids, kinds, customers, states, attempts, texts, received, next}
 }
 
 // tell hands notices to the host's notifier in tx.

@@ -124,10 +124,7 @@ func New(db DB, opts *Options) *Store {
 			run: s.leaseAll, keys: leaseKeys, most: s.options.Batch, timeout: s.options.Timeout,
 		}
 		s.conclusions = &convoy[entitlements.Conclusion, concluded]{
-			run: func(ctx context.Context, all []entitlements.Conclusion) ([]concluded, error) {
-				return concludeAll(ctx, s.db, all)
-			},
-			keys: concludeKeys, most: s.options.Batch, timeout: s.options.Timeout,
+			run: s.concludeTogether, keys: concludeKeys, most: s.options.Batch, timeout: s.options.Timeout,
 		}
 	}
 	return s
