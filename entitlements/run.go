@@ -3,8 +3,11 @@ package entitlements
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 // Run keeps the views that are in use fresh, follows the store's clock and catalogue, and counts spooled use, until
@@ -30,7 +33,18 @@ func (g *Gate) Run(ctx context.Context) error {
 func (g *Gate) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.options.Drain)
 	defer cancel()
-	return g.replay(ctx)
+	for {
+		err := g.replay(ctx)
+		left := g.spool.left()
+		if err != nil || left == 0 {
+			return err
+		}
+		select { // somebody else has the file for a moment: who replays it too, or a child that is just being started
+		case <-ctx.Done():
+			return fmt.Errorf("%d spooled uses are left: %w", left, tenon.ErrUnavailable)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // round brings everything up to date once.
