@@ -16,7 +16,7 @@ type Watch struct {
 	Remedy   string
 }
 
-// Watches returns the alerts that docs/operating.md asks for. They look at Stats under these names of [NewStats]:
+// Watches returns the alerts on tenon that every operator wants. They look at Stats under these names of [NewStats]:
 // "notify" (notify.Outbox), "entitlements_store" (entitlementspg.Store), "entitlements_gate"
 // (entitlements.Gate), "flags" (flags.Set) and "billing" (entitlementsstripe.Biller). What a host does not export never
 // fires.
