@@ -15,16 +15,26 @@ var files embed.FS
 var (
 	// Core is what the others stand on: the schema and its partitions.
 	Core = embedded("core")
+	// Audit is what package audit/auditpg needs.
+	Audit = embedded("audit")
+	// Directory is what package directory/directorypg needs.
+	Directory = embedded("directory")
 	// Entitlements is what package entitlements/entitlementspg needs.
 	Entitlements = embedded("entitlements")
 	// Flags is what package flags/flagspg needs.
 	Flags = embedded("flags")
+	// GDPR is what package gdpr/gdprpg needs.
+	GDPR = embedded("gdpr")
+	// KPI is what package kpi/kpipg needs.
+	KPI = embedded("kpi")
 	// Notify is what package notify/notifypg needs.
 	Notify = embedded("notify")
 	// Ratelimit is what package ratelimit/ratelimitpg needs.
 	Ratelimit = embedded("ratelimit")
 	// SLO is what package slo/slopg needs.
 	SLO = embedded("slo")
+	// Support is what package support/supportpg needs.
+	Support = embedded("support")
 )
 
 // Set is the migrations of one package. The zero Set is not valid; see [NewSet].
