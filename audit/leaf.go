@@ -90,7 +90,7 @@ func (e *Entry) parts() ([]part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: record %s: %w", ErrTampered, e.ID, err)
 	}
-	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.path, b.path) })
+	sortParts(parts)
 	return parts, failed
 }
 
@@ -136,4 +136,8 @@ func (s scalar) digest(salt []byte) Hash {
 	var buffer [512]byte
 	b := appendText(append(buffer[:0], salt...), s.path)
 	return sha256.Sum256(append(append(b, s.kind), s.value...))
+}
+
+func sortParts(parts []part) {
+	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.path, b.path) })
 }

@@ -15,7 +15,7 @@ import (
 func entry(payload string) *audit.Entry {
 	return &audit.Entry{
 		Record: audit.Record{
-			ID: "01938a00-0000-7000-8000-000000000001", Tenant: "acme", At: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC),
+			ID: "019ca945-0a7b-7000-8000-000000000001", Tenant: "acme", At: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC),
 			Actor: "anna@example.com", OnBehalfOf: "bert", Action: "quote.accepted",
 			Targets: []audit.Target{{Type: "quote", ID: "q1"}, {Type: "lane", ID: "l7"}}, Outcome: audit.Succeeded,
 			Payload: json.RawMessage(payload), IP: "192.0.2.7", UserAgent: "curl/8", RequestID: "r1", TraceID: "t1", Key: "k1",
