@@ -9,9 +9,9 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// retainEvery is how often Run looks for months to drop; patience bounds one call of the store.
+// houseEvery is how often Run maintains the store and looks for months to drop; patience bounds one round.
 const (
-	retainEvery = time.Hour
+	houseEvery = time.Hour
 	patience    = 5 * time.Minute
 )
 
@@ -96,10 +96,10 @@ func (l *Log) keepHouse(ctx context.Context) {
 
 // house is what keepHouse remembers.
 type house struct {
-	log             *Log
-	holder          string
-	signed, dropped time.Time
-	again           bool // there may be more to tell at once
+	log          *Log
+	holder       string
+	signed, kept time.Time
+	again        bool // there may be more to tell at once
 }
 
 func (h *house) round(ctx context.Context) error {
@@ -107,11 +107,22 @@ func (h *house) round(ctx context.Context) error {
 	defer cancel()
 	l := h.log
 	err := l.replay(ctx)
-	if _, ok := l.store.(Sealer); !ok {
-		return err
+	if _, ok := l.store.(Sealer); ok {
+		err = errors.Join(err, h.seal(ctx), l.look(ctx))
 	}
-	_, sealed := l.Seal(ctx)
-	err = errors.Join(err, sealed)
+	if time.Since(h.kept) >= houseEvery {
+		kept := h.keep(ctx)
+		if err = errors.Join(err, kept); kept == nil {
+			h.kept = time.Now()
+		}
+	}
+	return err
+}
+
+// seal seals, signs and tells.
+func (h *house) seal(ctx context.Context) error {
+	l := h.log
+	_, err := l.Seal(ctx)
 	if l.options.Signer != nil && time.Since(h.signed) >= l.options.CheckpointEvery {
 		_, signed := l.Checkpoint(ctx)
 		if err = errors.Join(err, signed); signed == nil {
@@ -120,12 +131,19 @@ func (h *house) round(ctx context.Context) error {
 	}
 	more, told := l.tell(ctx, h.holder)
 	h.again = more && told == nil
-	err = errors.Join(err, told, l.look(ctx))
-	if l.options.Keep > 0 && time.Since(h.dropped) >= retainEvery {
+	return errors.Join(err, told)
+}
+
+// keep keeps the store in order and lets go of what is old.
+func (h *house) keep(ctx context.Context) error {
+	l := h.log
+	var err error
+	if m, ok := l.store.(Maintainer); ok {
+		err = m.Maintain(ctx, time.Now())
+	}
+	if l.options.Keep > 0 {
 		_, dropped := l.Retain(ctx)
-		if err = errors.Join(err, dropped); dropped == nil {
-			h.dropped = time.Now()
-		}
+		err = errors.Join(err, dropped)
 	}
 	return err
 }

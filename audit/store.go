@@ -98,6 +98,12 @@ type Starter interface {
 	Start(ctx context.Context) error
 }
 
+// Maintainer is a store that has to be kept in order: partitions ahead, keys that are too old. Run calls it every hour,
+// and at its start.
+type Maintainer interface {
+	Maintain(ctx context.Context, now time.Time) error
+}
+
 // Ref names a record.
 type Ref struct {
 	Tenant string `json:"tenant"`
