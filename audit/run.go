@@ -12,7 +12,7 @@ import (
 // houseEvery is how often Run maintains the store and looks for months to drop; patience bounds one round.
 const (
 	houseEvery = time.Hour
-	patience    = 5 * time.Minute
+	patience   = 5 * time.Minute
 )
 
 // Run stores what is queued and spooled, seals, signs and anchors checkpoints, tells sinks and drops what is old, until

@@ -24,7 +24,7 @@ select s.epoch,
   case when l.epoch = s.epoch then l.id else '00000000-0000-0000-0000-000000000000' end,
   s.mixed,
   s.system <> (select system_identifier::text from pg_control_system())
-    or (l.epoch = s.epoch and l.xid >= pg_snapshot_xmax(pg_current_snapshot()))
+    or coalesce(l.epoch = s.epoch and l.xid >= pg_snapshot_xmax(pg_current_snapshot()), false)
 from tenon.audit_state s
 left join (
   select leaf_index, epoch, xid, id
