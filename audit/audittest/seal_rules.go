@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/transbotai/tenon/audit"
 )
@@ -16,10 +17,28 @@ var sealRules = []rule{
 	{"sealed_entries_of_a_query_are_in_order", sealedInOrder},
 }
 
-// plain seals with the first byte of the id as all there is to a leaf, and no nodes.
+// plain seals without nodes.
 func plain(_ int64, entries []audit.Entry, _ audit.Hashes) (audit.Sealing, error) {
 	leaves, err := audit.Leaves(entries)
 	return audit.Sealing{Leaves: leaves}, err
+}
+
+// patience bounds how long a rule waits for sealing: transactions of others, in other databases even, hold it up.
+const patience = 30 * time.Second
+
+// sealAll seals, some at a time, until n entries have leaves.
+func sealAll(t *testing.T, s audit.Sealer, n int64, add func(int64, []audit.Entry, audit.Hashes) (audit.Sealing, error)) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); ; <-tick.C {
+		some := got(s.Seal(t.Context(), 10, add))(t)
+		check(t, some <= 10, "sealed %d, at most 10 were asked for", some)
+		if head := got(s.Head(t.Context()))(t); head.Size >= n {
+			return
+		}
+		check(t, time.Now().Before(end), "not sealed within %v", patience)
+	}
 }
 
 func sealsOnce(t *testing.T, s audit.Store) {
@@ -33,21 +52,19 @@ func sealsOnce(t *testing.T, s audit.Store) {
 	head := got(sealer.Head(t.Context()))(t)
 	check(t, head.Size == 0 && head.Waiting == 25 && head.Oldest.Equal(base()), "%+v", head)
 	seen := map[string]int{}
-	for _, want := range []int{10, 10, 5, 0} {
-		n := got(sealer.Seal(t.Context(), 10, func(size int64, es []audit.Entry, read audit.Hashes) (audit.Sealing, error) {
-			check(t, size == int64(len(seen)), "size %d after %d", size, len(seen))
-			for _, e := range es {
-				seen[e.ID]++
-			}
-			return plain(size, es, read)
-		}))(t)
-		check(t, n == want, "sealed %d, want %d", n, want)
-	}
+	sealAll(t, sealer, 25, func(size int64, es []audit.Entry, read audit.Hashes) (audit.Sealing, error) {
+		check(t, size == int64(len(seen)), "size %d after %d", size, len(seen))
+		for _, e := range es {
+			seen[e.ID]++
+		}
+		return plain(size, es, read)
+	})
+	check(t, got(sealer.Seal(t.Context(), 10, plain))(t) == 0, "sealed some twice")
 	for id, times := range seen {
 		check(t, times == 1, "%s was sealed %d times", id, times)
 	}
 	head = got(sealer.Head(t.Context()))(t)
-	check(t, head.Size == 25 && head.Waiting == 0 && head.Oldest.IsZero() && head.Blocker == 0, "%+v", head)
+	check(t, head.Size == 25 && head.Waiting == 0 && head.Oldest.IsZero(), "%+v", head)
 }
 
 func sealingFails(t *testing.T, s audit.Store) {
@@ -57,8 +74,16 @@ func sealingFails(t *testing.T, s audit.Store) {
 	}
 	add(t, s, Entries("acme", 5)...)
 	broken := errors.New("broken")
-	_, err := sealer.Seal(t.Context(), 10, func(int64, []audit.Entry, audit.Hashes) (audit.Sealing, error) { return audit.Sealing{}, broken })
-	refused(t, err, broken)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); ; <-tick.C {
+		_, err := sealer.Seal(t.Context(), 10, func(int64, []audit.Entry, audit.Hashes) (audit.Sealing, error) { return audit.Sealing{}, broken })
+		if err != nil {
+			refused(t, err, broken)
+			break
+		}
+		check(t, time.Now().Before(end), "not sealed within %v", patience)
+	}
 	head := got(sealer.Head(t.Context()))(t)
 	check(t, head.Size == 0 && head.Waiting == 5, "%+v", head)
 }
@@ -69,9 +94,13 @@ func nodesBack(t *testing.T, s audit.Store) {
 		return
 	}
 	add(t, s, Entries("acme", 600)...)
-	log := audit.NewLog(s, nil)
-	n := got(log.Seal(t.Context()))(t)
-	check(t, n == 600, "sealed %d", n)
+	sealAll(t, sealer, 600, func(size int64, es []audit.Entry, read audit.Hashes) (audit.Sealing, error) {
+		sealing, err := plain(size, es, read)
+		if err == nil {
+			sealing.Nodes, err = audit.Grow(t.Context(), size, sealing.Leaves, read)
+		}
+		return sealing, err
+	})
 	leaves := got(sealer.Hashes(t.Context(), 0, 0, 600))(t)
 	check(t, len(leaves) == 600, "%d leaves", len(leaves))
 	nodes := got(audit.Grow(t.Context(), 0, leaves, func(context.Context, int, int64, int64) ([]audit.Hash, error) { return nil, nil }))(t)
@@ -93,7 +122,7 @@ func whereRecordIs(t *testing.T, s audit.Store) {
 	add(t, s, Entry("other", 0), e)
 	_, err = sealer.Index(t.Context(), ref)
 	refused(t, err, audit.ErrNotSealed)
-	got(sealer.Seal(t.Context(), 10, plain))(t)
+	sealAll(t, sealer, 2, plain)
 	index := got(sealer.Index(t.Context(), ref))(t)
 	found := got(sealer.Sealed(t.Context(), audit.Query{AllTenants: true}, audit.Span{From: index, To: index + 1}, 10))(t)
 	check(t, len(found) == 1 && found[0].Ref == ref && found[0].Index == index && found[0].Entry != nil, "%+v", found)
@@ -114,7 +143,7 @@ func sealedInOrder(t *testing.T, s audit.Store) {
 		}
 		add(t, s, e)
 	}
-	got(sealer.Seal(t.Context(), 100, plain))(t)
+	sealAll(t, sealer, 60, plain)
 	for _, c := range []struct {
 		q    audit.Query
 		want int
