@@ -165,7 +165,7 @@ func TestPayloadsThatNobodyCouldStoreAreRefused(t *testing.T) {
 		`{"a":1e999999}`:               "payload.a",
 		`{"a":1e99999999999999999999}`: "payload.a",
 		"\"\xff\"":                     "payload",
-		`{"a":}`:                       "payload",
+		`{"a":}`:                       "payload.a",
 		``:                             "payload",
 		strings.Repeat("[", 100) + strings.Repeat("]", 100): "payload" + strings.Repeat("[0]", 65),
 	} {

@@ -3,6 +3,8 @@ package audit
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/transbotai/tenon"
 )
@@ -74,15 +76,19 @@ func sameJSON(a, b json.RawMessage) bool {
 
 // meaning returns a text that is the same for all JSON that means the same.
 func meaning(text json.RawMessage) (string, error) {
-	var parts []part
-	err := flatten(text, "", func(s scalar) { parts = append(parts, part{s.path, s.digest(nil)}) })
+	type meant struct {
+		path, value string
+		kind        byte
+	}
+	var parts []meant
+	err := flatten(text, "", func(s scalar) { parts = append(parts, meant{string(s.path), string(s.value), s.kind}) })
 	if err != nil {
 		return "", err
 	}
-	sortParts(parts)
+	slices.SortFunc(parts, func(a, b meant) int { return strings.Compare(a.path, b.path) })
 	var b []byte
 	for _, p := range parts {
-		b = append(append(b, p.digest[:]...), p.path...)
+		b = append(appendText(appendText(b, p.path), p.value), p.kind)
 	}
 	return string(b), nil
 }

@@ -97,7 +97,8 @@ func (q *Query) inText(e *Entry) bool {
 	needle := lower(q.Text)
 	found := false
 	_ = e.scalars(func(s scalar) { // what cannot be read has no texts
-		readable := s.path == "actor" || s.path == "on_behalf_of" || strings.HasPrefix(s.path, "targets[") || inPayload(s.path)
+		path := string(s.path)
+		readable := path == "actor" || path == "on_behalf_of" || strings.HasPrefix(path, "targets[") || inPayload(path)
 		found = found || readable && s.kind == kindString && strings.Contains(lower(string(s.value)), needle)
 	})
 	return found
