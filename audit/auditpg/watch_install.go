@@ -106,32 +106,32 @@ const deleteWatch = `
 delete from tenon.audit_watches
 where table_name = $1`
 
+// installed is a watch as it was written down.
+type installed struct {
+	Table    string
+	Function string
+	There    bool // the table is
+}
+
 // remove takes away what install made. The table may be gone by now.
 func remove(ctx context.Context, tx pgx.Tx, table string) error {
-	var name, function string
-	var there bool
 	rows, err := tx.Query(ctx, selectWatch, table)
 	if err != nil {
 		return err
 	}
-	var statements []string
-	var names []string
-	_, err = pgx.ForEachRow(rows, []any{&name, &function, &there}, func() error {
-		if there {
-			statements = append(statements, dropTriggers(name)...)
-		}
-		statements = append(statements, "drop function if exists tenon."+function+"()")
-		names = append(names, name)
-		return nil
-	})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[installed])
 	if err != nil {
 		return err
 	}
-	if err := execAll(ctx, tx, statements); err != nil {
-		return err
-	}
-	for _, name := range names {
-		if _, err := tx.Exec(ctx, deleteWatch, name); err != nil {
+	for _, w := range found {
+		var statements []string
+		if w.There {
+			statements = dropTriggers(w.Table)
+		}
+		if err := execAll(ctx, tx, append(statements, "drop function if exists tenon."+w.Function+"()")); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, deleteWatch, w.Table); err != nil {
 			return err
 		}
 	}
