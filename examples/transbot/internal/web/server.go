@@ -15,6 +15,7 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
+	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
@@ -25,7 +26,9 @@ import (
 // Config is what a [Server] works with. All of it is required but for what says otherwise.
 type Config struct {
 	Pool     *pgxpool.Pool
+	App      *pgxpool.Pool         // sees the company that its transaction names, and Pool every one
 	Store    *entitlementspg.Store // on Pool
+	Evidence *evidence.Desk        // who did what, and that companies are apart
 	Gate     *entitlements.Gate    // over Store
 	Flags    *flags.Set            // says what is switched on for whom
 	AdminKey string                // opens the staff's pages; empty: nobody can
@@ -51,7 +54,7 @@ type Server struct {
 // New returns a Server.
 func New(c Config) *Server {
 	return &Server{
-		Config: c, companies: freight.NewStore(c.Pool), desk: quoting.NewDesk(c.Pool, c.Gate, c.Logger),
+		Config: c, companies: freight.NewStore(c.Pool), desk: quoting.NewDesk(c.Pool, c.App, c.Gate, c.Logger),
 		adminHash: sha256.Sum256([]byte(c.AdminKey)),
 	}
 }
