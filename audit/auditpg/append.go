@@ -90,30 +90,57 @@ func idsOf(entries []audit.Entry) []string {
 	return ids
 }
 
-// copy appends entries by one COPY, which is all or none. When some are there already, which is rare, it goes the slow
-// way.
+// featureNotSupported is the SQLSTATE of a COPY into a table under row level security.
+const featureNotSupported = "0A000"
+
+// copy appends entries by one COPY, which is all or none. Where row level security forbids it, or some are there already,
+// which is rare, they go by an insert.
 func (s *Store) copy(ctx context.Context, entries []audit.Entry, rows [][]any) ([]string, error) {
-	_, err := s.db.CopyFrom(ctx, pgx.Identifier{"tenon", "audit_log"}, columnNames, pgx.CopyFromRows(rows))
-	if pgerr.Is(err, pgerr.UniqueViolation) {
-		err = s.inTx(ctx, func(tx pgx.Tx) error {
-			_, err := appendAll(ctx, tx, entries, rows)
-			return err
-		})
+	if !s.noCopy.Load() {
+		_, err := s.db.CopyFrom(ctx, pgx.Identifier{"tenon", "audit_log"}, columnNames, pgx.CopyFromRows(rows))
+		if !pgerr.Is(err, pgerr.UniqueViolation, featureNotSupported) {
+			return idsOf(entries), err
+		}
+		if pgerr.Is(err, featureNotSupported) {
+			s.noCopy.Store(true)
+		}
 	}
+	_, err := s.db.Exec(ctx, appendManySQL, columnsOf(rows)...)
 	return idsOf(entries), err
 }
 
-// appendAll appends entries one after the other: those without a key at once, in one round trip.
+const appendManySQL = `
+insert into tenon.audit_log (` + columns + `)
+select *
+from unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+  $9::jsonb[], $10::text[], $11::jsonb[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+  $17::bytea[], $18::jsonb[], $19::jsonb[], $20::uuid[])
+on conflict (tenant_id, id) do nothing`
+
+// columnsOf turns rows into columns.
+func columnsOf(rows [][]any) []any {
+	turned := make([]any, len(columnNames))
+	for i := range turned {
+		column := make([]any, len(rows))
+		for j, row := range rows {
+			column[j] = row[i]
+		}
+		turned[i] = column
+	}
+	return turned
+}
+
+// appendAll appends those without a key at once, and then the others one by one.
 func appendAll(ctx context.Context, tx pgx.Tx, entries []audit.Entry, rows [][]any) ([]string, error) {
 	ids := idsOf(entries)
-	b := &pgx.Batch{}
+	var plain [][]any
 	for i := range entries {
 		if entries[i].Key == "" {
-			b.Queue(appendSQL, rows[i]...)
+			plain = append(plain, rows[i])
 		}
 	}
-	if b.Len() > 0 {
-		if err := tx.SendBatch(ctx, b).Close(); err != nil {
+	if len(plain) > 0 {
+		if _, err := tx.Exec(ctx, appendManySQL, columnsOf(plain)...); err != nil {
 			return nil, err
 		}
 	}

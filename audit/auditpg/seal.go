@@ -147,29 +147,43 @@ func waiting(ctx context.Context, tx pgx.Tx, p place, limit int) ([]audit.Entry,
 	return entries, xids, rows.Err()
 }
 
+// Leaves and nodes go by arrays, since a COPY is not for a role under row level security.
+const (
+	putLeavesSQL = `
+insert into tenon.audit_leaves (tenant_id, id, leaf_index, leaf, epoch, xid)
+select u.tenant_id, u.id, $1::bigint + u.place - 1, u.leaf, $2, u.xid
+from unnest($3::text[], $4::uuid[], $5::bytea[], $6::xid8[]) with ordinality as u (tenant_id, id, leaf, xid, place)`
+
+	putNodesSQL = `
+insert into tenon.audit_nodes (level, node_index, hash)
+select *
+from unnest($1::int[], $2::bigint[], $3::bytea[])`
+)
+
 // store appends leaves and nodes.
 func store(ctx context.Context, tx pgx.Tx, p place, entries []audit.Entry, xids []uint64, sealing audit.Sealing) error {
-	leaves := make([][]any, len(entries))
+	n := len(entries)
+	tenants, ids, leaves := make([]string, n), make([][16]byte, n), make([][]byte, n)
 	for i := range entries {
-		id, err := parseID(entries[i].ID)
-		if err != nil {
+		var err error
+		if ids[i], err = parseID(entries[i].ID); err != nil {
 			return err
 		}
-		leaves[i] = []any{entries[i].Tenant, id, p.size + int64(i), sealing.Leaves[i][:], p.epoch, xids[i]}
+		tenants[i], leaves[i] = entries[i].Tenant, sealing.Leaves[i][:]
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"tenon", "audit_leaves"},
-		[]string{"tenant_id", "id", "leaf_index", "leaf", "epoch", "xid"}, pgx.CopyFromRows(leaves))
+	_, err := tx.Exec(ctx, putLeavesSQL, p.size, p.epoch, tenants, ids, leaves, xids)
 	if pgerr.Is(err, pgerr.UniqueViolation) {
 		return fmt.Errorf("%w: a record would be sealed twice: %w", audit.ErrTampered, err)
 	}
 	if err != nil || len(sealing.Nodes) == 0 {
 		return err
 	}
-	nodes := make([][]any, len(sealing.Nodes))
-	for i, n := range sealing.Nodes {
-		nodes[i] = []any{int32(n.Level), n.Index, n.Hash[:]}
+	n = len(sealing.Nodes)
+	levels, indexes, nodes := make([]int32, n), make([]int64, n), make([][]byte, n)
+	for i := range sealing.Nodes {
+		levels[i], indexes[i], nodes[i] = int32(sealing.Nodes[i].Level), sealing.Nodes[i].Index, sealing.Nodes[i].Hash[:]
 	}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"tenon", "audit_nodes"}, []string{"level", "node_index", "hash"}, pgx.CopyFromRows(nodes))
+	_, err = tx.Exec(ctx, putNodesSQL, levels, indexes, nodes)
 	return err
 }
 

@@ -2,6 +2,7 @@ package auditpg
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,6 +38,7 @@ type Store struct {
 	db      DB
 	bound   bool // to a transaction of the caller's
 	options Options
+	noCopy  atomic.Bool // the role is under row level security, which knows no COPY
 }
 
 var (
@@ -52,7 +54,7 @@ var (
 )
 
 // New returns a store on db. On a pgx.Tx every call is part of that transaction, and what was recorded holds when the
-// caller commits. New does no I/O and starts nothing; a Store keeps nothing in memory.
+// caller commits. New does no I/O and starts nothing.
 func New(db DB, opts *Options) *Store {
 	s := &Store{db: db}
 	if opts != nil {

@@ -126,3 +126,11 @@ func (w *world) exec(sql string, args ...any) {
 	_, err := w.pool.Exec(w.t.Context(), sql, args...)
 	require.NoError(w.t, err, sql)
 }
+
+func connect(t *testing.T, config *pgxpool.Config) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
