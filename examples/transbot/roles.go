@@ -107,7 +107,7 @@ func guard(ctx context.Context, conn *pgx.Conn, tables []string) error {
 // is enough.
 var watches = map[string]auditpg.WatchOptions{
 	"public.companies": {Tenant: "id"},
-	"public.quotes":    {Tenant: "company_id", BulkOver: 500},
+	"public.quotes":    {Tenant: "company_id", BulkOver: 100},
 }
 
 const selectWatched = `
