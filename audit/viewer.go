@@ -104,28 +104,46 @@ func (r *Reader) limit(q Query) Query {
 	return q
 }
 
+// errNoTenant refuses a viewer that nobody issued, and another tenant's export.
+var errNoTenant = fmt.Errorf("audit: not the viewer's tenant: %w", tenon.ErrDenied)
+
 // List is [Log.List] of the tenant's records; the tenant of q is not looked at.
 func (r *Reader) List(ctx context.Context, q Query) ([]Entry, error) {
+	if r.viewer.Tenant == "" {
+		return nil, errNoTenant
+	}
 	return r.log.List(ctx, r.limit(q))
 }
 
 // All is [Log.All] of the tenant's records.
 func (r *Reader) All(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+	if r.viewer.Tenant == "" {
+		return func(yield func(Entry, error) bool) { yield(Entry{}, errNoTenant) }
+	}
 	return r.log.All(ctx, r.limit(q))
 }
 
 // Get is [Log.Get]: another tenant's record is [ErrUnknownRecord].
 func (r *Reader) Get(ctx context.Context, id string) (Entry, error) {
+	if r.viewer.Tenant == "" {
+		return Entry{}, errNoTenant
+	}
 	return r.log.Get(ctx, Ref{Tenant: r.viewer.Tenant, ID: id})
 }
 
 // ProveInclusion is [Log.ProveInclusion] of the tenant's record.
 func (r *Reader) ProveInclusion(ctx context.Context, id string) (Proof, error) {
+	if r.viewer.Tenant == "" {
+		return Proof{}, errNoTenant
+	}
 	return r.log.ProveInclusion(ctx, Ref{Tenant: r.viewer.Tenant, ID: id})
 }
 
 // Export is [Log.Export] of the tenant's records. The record that tells of it has the viewer's name as its actor.
 func (r *Reader) Export(ctx context.Context, w io.Writer, o ExportOptions) (Summary, error) {
+	if r.viewer.Tenant == "" || o.Resume != nil && (o.Resume.Query.AllTenants || o.Resume.Query.Tenant != r.viewer.Tenant) {
+		return Summary{}, errNoTenant
+	}
 	caller, _ := tenon.CallerFrom(ctx)
 	caller.Actor = "viewer:" + r.viewer.Name
 	o.Query = r.limit(o.Query)
