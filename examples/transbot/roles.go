@@ -28,19 +28,24 @@ func acting(settings *pgxpool.Config, role string) *pgxpool.Config {
 	return c
 }
 
+// A role that is there already, made by somebody who may do so, is taken as it is.
 const createRoles = `
 do $$
+declare
+  name text;
 begin
-  create role transbot_app nologin;
-exception when duplicate_object or unique_violation then
-  null; -- roles belong to the server; another database has made it
-end
-$$;
-do $$
-begin
-  create role transbot_worker nologin;
-exception when duplicate_object or unique_violation then
-  null;
+  foreach name in array array['transbot_app', 'transbot_worker'] loop
+    begin
+      if not exists (select from pg_roles where rolname = name) then
+        execute format('create role %I nologin', name);
+      end if;
+    exception when duplicate_object or unique_violation then
+      null; -- roles belong to the server; another of its databases was faster
+    end;
+    if not pg_has_role(current_user, name, 'member') then
+      execute format('grant %I to current_user', name);
+    end if;
+  end loop;
 end
 $$`
 
