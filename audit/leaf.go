@@ -26,7 +26,13 @@ type Entry struct {
 	Redacted map[string]Hash `json:"redacted,omitempty"`
 	// RedactedBy is the record that says by whom, when and why.
 	RedactedBy string `json:"redacted_by,omitempty"`
+
+	fresh bool
 }
+
+// Fresh says that the id was made for the entry just now, so that a store need not look for it. It may be there all the
+// same when the entry is appended again after an error.
+func (e *Entry) Fresh() bool { return e.fresh }
 
 // SeedSize is the length of a seed and of a salt, in bytes.
 const SeedSize = 16

@@ -174,6 +174,7 @@ func (l *Log) RecordChange(ctx context.Context, c tenon.Change) error {
 
 // entry completes a record and checks it.
 func (l *Log) entry(ctx context.Context, r Record) (Entry, error) {
+	fresh := r.ID == ""
 	fill(ctx, &r)
 	if err := l.fields.apply(&r); err != nil {
 		return Entry{}, err
@@ -181,7 +182,9 @@ func (l *Log) entry(ctx context.Context, r Record) (Entry, error) {
 	if err := r.Check(); err != nil {
 		return Entry{}, err
 	}
-	return newEntry(r), nil
+	e := Entry{Record: r, Seed: make([]byte, SeedSize), fresh: fresh}
+	rand.Read(e.Seed) // never fails
+	return e, nil
 }
 
 func fill(ctx context.Context, r *Record) {
@@ -216,10 +219,4 @@ func complete(r *Record) {
 	if r.Outcome == "" {
 		r.Outcome = Succeeded
 	}
-}
-
-func newEntry(r Record) Entry {
-	e := Entry{Record: r, Seed: make([]byte, SeedSize)}
-	rand.Read(e.Seed) // never fails
-	return e
 }

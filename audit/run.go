@@ -9,9 +9,11 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// houseEvery is how often Run maintains the store and looks for months to drop; patience bounds one round.
+// houseEvery is how often Run maintains the store and looks for months to drop, lookEvery how often it looks how far
+// sealing has come; patience bounds one round.
 const (
 	houseEvery = time.Hour
+	lookEvery  = time.Second
 	patience   = 5 * time.Minute
 )
 
@@ -96,10 +98,10 @@ func (l *Log) keepHouse(ctx context.Context) {
 
 // house is what keepHouse remembers.
 type house struct {
-	log          *Log
-	holder       string
-	signed, kept time.Time
-	again        bool // there may be more to tell at once
+	log                  *Log
+	holder               string
+	signed, looked, kept time.Time
+	again                bool // there may be more to tell at once
 }
 
 func (h *house) round(ctx context.Context) error {
@@ -108,7 +110,11 @@ func (h *house) round(ctx context.Context) error {
 	l := h.log
 	err := l.replay(ctx)
 	if _, ok := l.store.(Sealer); ok {
-		err = errors.Join(err, h.seal(ctx), l.look(ctx))
+		err = errors.Join(err, h.seal(ctx))
+		if time.Since(h.looked) >= lookEvery {
+			err = errors.Join(err, l.look(ctx))
+			h.looked = time.Now()
+		}
 	}
 	if time.Since(h.kept) >= houseEvery {
 		kept := h.keep(ctx)

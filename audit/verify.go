@@ -51,7 +51,7 @@ func (f Fault) String() string {
 
 const (
 	maxFaults  = 1000 // after which Verify looks no further
-	verifyPage = 16 * tileWidth
+	verifyPage = 8 * tileWidth
 )
 
 // Verify computes every leaf anew from its record and the whole tree from the leaves, and compares both with what is
@@ -59,7 +59,7 @@ const (
 // anything against whoever owns the database. It says what is at fault as closely as can be said: which record, or
 // between which two checkpoints. The error is one of reading; tampering is in the report.
 //
-// It reads everything once, in pages, and holds no lock.
+// It reads everything once, in pages, several at a time, each over a connection of the store, and holds no lock.
 func (l *Log) Verify(ctx context.Context, anchored ...Checkpoint) (Report, error) {
 	s, ok := l.store.(Sealer)
 	if !ok {
@@ -111,7 +111,7 @@ func (v *verification) run(ctx context.Context, anchored []Checkpoint) error {
 	return v.strays(ctx)
 }
 
-// page is what the reader hands to the checker.
+// page is a part of the leaves, read and computed.
 type page struct {
 	span   Span
 	sealed []Sealed
@@ -120,33 +120,32 @@ type page struct {
 	err    error
 }
 
-// walk reads pages ahead, in a goroutine, of what it checks.
+// walk checks page after page. As many are read and computed at a time as there are processors, and those to come wait
+// until they are checked.
 func (v *verification) walk(ctx context.Context, size int64) error {
 	ctx, cancel := context.WithCancel(ctx)
-	pages := make(chan page, 2)
+	readers := runtime.GOMAXPROCS(0)
+	pages := make(chan chan page, readers)
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	defer cancel()
 	wait.Go(func() {
 		defer close(pages)
-		for from := int64(0); from < size; from += verifyPage {
-			p := page{span: Span{from, min(from+verifyPage, size)}}
-			p.sealed, p.err = v.store.Sealed(ctx, Query{AllTenants: true}, p.span, verifyPage)
+		for from := int64(0); from < size && ctx.Err() == nil; from += verifyPage {
+			next := make(chan page, 1)
 			select {
-			case pages <- p:
+			case pages <- next:
 			case <-ctx.Done():
 				return
 			}
-			if p.err != nil {
-				return
-			}
+			wait.Go(func() { next <- v.read(ctx, Span{from, min(from+verifyPage, size)}) })
 		}
 	})
-	for p := range pages {
+	for next := range pages {
+		p := <-next
 		if p.err != nil {
 			return p.err
 		}
-		p.compute()
 		if err := v.check(ctx, p); err != nil {
 			return err
 		}
@@ -157,21 +156,17 @@ func (v *verification) walk(ctx context.Context, size int64) error {
 	return ctx.Err()
 }
 
-// compute computes the leaves, on every processor.
-func (p *page) compute() {
+// read reads a page and computes its leaves.
+func (v *verification) read(ctx context.Context, span Span) page {
+	p := page{span: span}
+	p.sealed, p.err = v.store.Sealed(ctx, Query{AllTenants: true}, span, verifyPage)
 	p.leaves, p.errs = make([]Hash, len(p.sealed)), make([]error, len(p.sealed))
-	var wait sync.WaitGroup
-	chunk := len(p.sealed)/runtime.GOMAXPROCS(0) + 1
-	for from := 0; from < len(p.sealed); from += chunk {
-		wait.Go(func() {
-			for i := from; i < min(from+chunk, len(p.sealed)); i++ {
-				if e := p.sealed[i].Entry; e != nil {
-					p.leaves[i], p.errs[i] = e.Leaf()
-				}
-			}
-		})
+	for i := range p.sealed {
+		if e := p.sealed[i].Entry; e != nil {
+			p.leaves[i], p.errs[i] = e.Leaf()
+		}
 	}
-	wait.Wait()
+	return p
 }
 
 func (v *verification) check(ctx context.Context, p page) error {

@@ -164,6 +164,7 @@ func (s *Store) list(ctx context.Context, q audit.Query) ([]audit.Entry, error) 
 	if err != nil {
 		return nil, err
 	}
+	defer s.take()()
 	found, err := collect(ctx, s.db, sql, args...)
 	return found, translate(err)
 }

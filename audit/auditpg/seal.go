@@ -204,6 +204,7 @@ order by node_index`
 
 // Hashes implements [audit.Sealer].
 func (s *Store) Hashes(ctx context.Context, level int, from, to int64) ([]audit.Hash, error) {
+	defer s.take()()
 	found, err := hashes(ctx, s.db, level, from, to)
 	return found, translate(err)
 }

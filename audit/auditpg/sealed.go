@@ -37,6 +37,7 @@ const leafWindow = 4096
 
 // Sealed implements [audit.Sealer].
 func (s *Store) Sealed(ctx context.Context, q audit.Query, span audit.Span, limit int) ([]audit.Sealed, error) {
+	defer s.take()()
 	var found []audit.Sealed
 	for len(found) < limit && span.From < span.To {
 		window := leafWindow

@@ -2,6 +2,7 @@ package auditpg
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,7 @@ type Store struct {
 	bound   bool // to a transaction of the caller's
 	options Options
 	noCopy  atomic.Bool // the role is under row level security, which knows no COPY
+	turn    sync.Mutex  // a transaction's connection is for one reader at a time
 }
 
 var (
@@ -73,6 +75,15 @@ func (s *Store) Start(ctx context.Context) error {
 		return tenon.Invalid("db", "a store bound to a transaction does not run")
 	}
 	return translate(migrations.CheckNotFiltered(ctx, s.db))
+}
+
+// take waits until no other reader has the connection of a caller's transaction, and returns what gives it back.
+func (s *Store) take() func() {
+	if !s.bound {
+		return func() {}
+	}
+	s.turn.Lock()
+	return s.turn.Unlock
 }
 
 const auditLog = "tenon.audit_log"
