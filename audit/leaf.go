@@ -70,7 +70,6 @@ type composition struct {
 	parts   []part
 	arena   []byte // paths, and values that the flattener will overwrite
 	buffer  []byte
-	failed  error
 	collect func(scalar)
 }
 

@@ -54,7 +54,7 @@ type examiner struct {
 func (x *examiner) read(r io.Reader) error {
 	b := bufio.NewReaderSize(r, 64<<10)
 	first, err := b.Peek(1)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	var d decoder = &lineDecoder{r: b}
@@ -64,7 +64,7 @@ func (x *examiner) read(r io.Reader) error {
 	}
 	for n := 1; ; n++ {
 		p, err := d.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

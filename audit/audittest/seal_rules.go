@@ -148,8 +148,11 @@ func sealedInOrder(t *testing.T, s audit.Store) {
 		q    audit.Query
 		want int
 	}{
-		{audit.Query{AllTenants: true}, 60}, {audit.Query{Tenant: "acme"}, 20}, {audit.Query{}, 20},
-		{audit.Query{AllTenants: true, Action: "even"}, 30}, {audit.Query{Tenant: "other", Action: "even"}, 10},
+		{audit.Query{AllTenants: true}, 60},
+		{audit.Query{Tenant: "acme"}, 20},
+		{audit.Query{}, 20},
+		{audit.Query{AllTenants: true, Action: "even"}, 30},
+		{audit.Query{Tenant: "other", Action: "even"}, 10},
 	} {
 		var all []audit.Sealed
 		for from := int64(0); ; {

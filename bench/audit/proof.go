@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -109,6 +110,7 @@ func (w *world) readRate(ctx context.Context, n int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer rows.Close()
 	found := 0
 	var r stored
 	_, err = pgx.ForEachRow(rows, []any{
@@ -119,7 +121,7 @@ func (w *world) readRate(ctx context.Context, n int) (float64, error) {
 		return nil
 	})
 	took := time.Since(start)
-	if err == nil && found != n {
+	if err = errors.Join(err, rows.Err()); err == nil && found != n {
 		err = fmt.Errorf("read %d of %d", found, n)
 	}
 	return float64(n) / took.Seconds(), err
