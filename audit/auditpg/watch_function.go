@@ -2,14 +2,14 @@ package auditpg
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/transbotai/tenon/audit"
 )
 
-// body returns the text of the triggers' function. Columns are compared by their names, one after the other, which costs
-// a third of what turning both rows into jsonb and comparing that does.
+// body returns the text of the triggers' function.
 func (w *watched) body() string {
 	var b strings.Builder
 	b.WriteString(declarations)
@@ -34,8 +34,8 @@ declare
   v_op text := tg_op;
   v_erasure text := current_setting('tenon.erasure_id', true);
   v_tenant text;
-  v_before jsonb;
-  v_after jsonb;
+  v_before text;
+  v_after text;
   v_payload jsonb;
   v_pair record;
   v_rows bigint;
@@ -64,63 +64,68 @@ func (w *watched) digests() bool {
 	return false
 }
 
-const truncated = `  if v_op = 'TRUNCATE' then
+var truncated = `  if v_op = 'TRUNCATE' then
     for v_tenant, v_rows in select coalesce(t.$tenant::text, ''), count(*) from $table t group by 1 loop
 ` + appendSummary + `    end loop;
     return null;
   end if;
 `
 
-const truncatedShared = `  if v_op = 'TRUNCATE' then
+var truncatedShared = `  if v_op = 'TRUNCATE' then
     v_tenant := '';
     select count(*) into v_rows from $table;
 ` + appendSummary + `    return null;
   end if;
 `
 
-const appendSummary = `      v_payload := jsonb_build_object('rows', v_rows, 'summary', true);
-` + appendRecord
+var appendSummary = `      v_payload := jsonb_build_object('rows', v_rows, 'summary', true);
+` + appendTo("v_tenant", "v_op") + "'', v_payload" + fromSettings
 
-// newID is what tenon.audit_id(v_at) is. Calling that costs more than all of this.
+// newID is what tenon.audit_id(v_at) is. A function with a search_path of its own inlines no other.
 const newID = `encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
         placing substring(int8send(floor(extract(epoch from v_at) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid`
 
-// appendRecord ends with the record's target id, which is a row's or none.
-const (
-	appendRecord = appendTo + `'', v_payload` + fromSettings
-	appendTo     = `      insert into tenon.audit_log (tenant_id, id, ts, action, target, target_id, payload, actor, on_behalf_of,
+// appendTo begins the insert of a record, up to the target's id.
+func appendTo(tenant, op string) string {
+	return `      insert into tenon.audit_log (tenant_id, id, ts, action, target, target_id, payload, actor, on_behalf_of,
         ip_address, user_agent, request_id, trace_id)
-      values (v_tenant, ` + newID + `, v_at, v_op, $target, `
-	fromSettings = `,
+      values (` + tenant + ", " + newID + ", v_at, " + op + ", $target, "
+}
+
+const fromSettings = `,
         coalesce(current_setting('tenon.actor', true), ''), coalesce(current_setting('tenon.on_behalf_of', true), ''),
         coalesce(current_setting('tenon.ip_address', true), ''), coalesce(current_setting('tenon.user_agent', true), ''),
         coalesce(current_setting('tenon.request_id', true), ''), coalesce(current_setting('tenon.trace_id', true), ''));
 `
-)
 
-// row returns what is done for one row, as new and old have it.
+// row returns what is done for one row, as new and old have it. An expression costs much less than a statement, so there
+// are few statements.
 func (w *watched) row() string {
 	var b strings.Builder
-	b.WriteString("  <<one>>\n  begin\n")
-	b.WriteString("    if v_op = 'UPDATE' then\n" + w.differences())
-	b.WriteString("    end if;\n")
+	b.WriteString("  <<one>>\n  begin\n    if v_op = 'UPDATE' then\n")
 	if w.Tenant != "" { // a row that moved leaves one tenant and enters another
 		t := w.quoted(w.Tenant)
-		b.WriteString("    if v_op = 'UPDATE' and new." + t + "::text is distinct from old." + t + "::text then\n      v_op := 'DELETE';\n" +
-			w.record("old", "v_before", "", w.all("old")) + "      v_op := 'INSERT';\n" +
-			w.record("new", "", "v_after", w.all("new")) + "      v_op := 'UPDATE';\n      exit one;\n    end if;\n")
+		b.WriteString("      if new." + t + " is distinct from old." + t + " then\n" +
+			w.record("DELETE", "old", "before") + w.record("INSERT", "new", "after") + "        exit one;\n      end if;\n")
 	}
-	b.WriteString("    if v_op = 'UPDATE' then\n" + w.record("new", "v_before", "v_after", "") +
-		"    elsif v_op = 'INSERT' then\n" + w.record("new", "", "v_after", w.all("new")) +
-		"    else\n" + w.record("old", "v_before", "", w.all("old")) +
-		"    end if;\n  end one;\n")
+	b.WriteString("      v_before := " + w.differences("old") + ";\n      if v_before = '' then\n        exit one;\n      end if;\n")
+	b.WriteString("      v_after := " + w.differences("new") + ";\n")
+	b.WriteString("      if v_erasure <> '' then\n        v_payload := " + keysOnly + ";\n      else\n" +
+		"        v_payload := ('{\"before\": {' || substr(v_before, 2) || '}, \"after\": {' || substr(v_after, 2) || '}}')::jsonb;\n" +
+		"        if octet_length(v_before) + octet_length(v_after) > 100000 then\n" + tooLarge + "        end if;\n      end if;\n")
+	b.WriteString(w.insert("UPDATE", "new"))
+	b.WriteString("    elsif v_op = 'INSERT' then\n" + w.record("INSERT", "new", "after") +
+		"    else\n" + w.record("DELETE", "old", "before") + "    end if;\n  end one;\n")
 	return b.String()
 }
 
-// differences returns what compares the columns, and leaves when none differs.
-func (w *watched) differences() string {
-	var b strings.Builder
-	b.WriteString("      v_before := '{}';\n      v_after := '{}';\n")
+// keysOnly is the payload while an erasure runs.
+const keysOnly = "jsonb_build_object('erasure_id', v_erasure)"
+
+// differences returns an expression of what the row has in columns that differ, as members of a JSON object, each after
+// a comma. It costs a third of what turning both rows into jsonb and comparing that does.
+func (w *watched) differences(row string) string {
+	var parts []string
 	for _, c := range w.columns {
 		if w.Columns[c.Name] == audit.Ignore {
 			continue
@@ -129,12 +134,19 @@ func (w *watched) differences() string {
 		if c.Simple {
 			cast = ""
 		}
-		fmt.Fprintf(&b, "      if new.%[1]s%[2]s is distinct from old.%[1]s%[2]s then\n", c.Quoted, cast)
-		fmt.Fprintf(&b, "        v_before := v_before || jsonb_build_object(%[1]s, %[2]s);\n        v_after := v_after || jsonb_build_object(%[1]s, %[3]s);\n      end if;\n",
-			literal(c.Name), w.value("old", c), w.value("new", c))
+		parts = append(parts, fmt.Sprintf("case when new.%[1]s%[2]s is distinct from old.%[1]s%[2]s then %[3]s || coalesce(to_jsonb(%[4]s)::text, 'null') else '' end",
+			c.Quoted, cast, literal(","+memberName(c.Name)), w.value(row, c)))
 	}
-	b.WriteString("      if v_before = '{}' then\n        exit one;\n      end if;\n")
-	return b.String()
+	if len(parts) == 0 {
+		return "''"
+	}
+	return strings.Join(parts, "\n        || ")
+}
+
+// memberName returns a column's name as JSON has it, with the colon.
+func memberName(name string) string {
+	text, _ := json.Marshal(name) // a string has one
+	return string(text) + ": "
 }
 
 // all returns an expression of the row's columns as jsonb. A function takes 100 arguments, hence the pieces.
@@ -180,34 +192,24 @@ func (w *watched) value(row string, c column) string {
 	return v
 }
 
-// record returns what appends the record of a row. While an erasure runs, keys alone are kept.
-func (w *watched) record(row, before, after, whole string) string {
-	var b strings.Builder
-	b.WriteString("      if v_erasure <> '' then\n        v_payload := jsonb_build_object('erasure_id', v_erasure);\n      else\n")
-	parts := []string{}
-	for _, p := range []struct{ name, variable string }{{"before", before}, {"after", after}} {
-		if p.variable == "" {
-			continue
-		}
-		value := p.variable
-		if whole != "" {
-			value = whole
-		}
-		parts = append(parts, "'"+p.name+"', "+value)
-	}
-	b.WriteString("        v_payload := jsonb_build_object(" + strings.Join(parts, ", ") + ");\n")
-	b.WriteString(tooLarge + "      end if;\n")
-	b.WriteString("      v_tenant := " + w.tenantOf(row) + ";\n")
-	b.WriteString(appendTo + w.keyOf(row) + ", v_payload" + fromSettings)
-	return b.String()
+// record returns what appends the record of a whole row. While an erasure runs, keys alone are kept.
+func (w *watched) record(op, row, side string) string {
+	return "      if v_erasure <> '' then\n        v_payload := " + keysOnly + ";\n      else\n" +
+		"        v_payload := jsonb_build_object('" + side + "', " + w.all(row) + ");\n" +
+		"        if pg_column_size(v_payload) > 40000 then\n" + tooLarge + "        end if;\n      end if;\n" +
+		w.insert(op, row)
 }
 
-// tooLarge leaves the names of the columns of what a record cannot hold. What jsonb takes of memory bounds its text from
-// above only after the escapes are counted, of six bytes for one.
-const tooLarge = `        if pg_column_size(v_payload) > 40000 and octet_length(v_payload::text) > 262144 then
-          v_payload := jsonb_build_object('too_large', true, 'columns',
-            (select jsonb_agg(k order by k) from jsonb_object_keys(coalesce(v_payload -> 'after', v_payload -> 'before')) k));
-        end if;
+// insert returns what appends the record of a row with the payload.
+func (w *watched) insert(op, row string) string {
+	return appendTo(w.tenantOf(row), "'"+op+"'") + w.keyOf(row) + ", v_payload" + fromSettings
+}
+
+// tooLarge leaves the names of the columns of what a record cannot hold.
+const tooLarge = `          if octet_length(v_payload::text) > 262144 then
+            v_payload := jsonb_build_object('too_large', true, 'columns',
+              (select jsonb_agg(k order by k) from jsonb_object_keys(coalesce(v_payload -> 'after', v_payload -> 'before')) k));
+          end if;
 `
 
 func (w *watched) tenantOf(row string) string {
