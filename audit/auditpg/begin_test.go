@@ -129,7 +129,7 @@ func TestBeginBearsWhateverAClientSends(t *testing.T) {
 		run(t, tx, "insert into quotes (company, id) values ('acme', (select count(*) from quotes))")
 		require.NoError(t, tx.Commit(t.Context()))
 	}
-	list := log(t, pool)
+	list := trail(t, pool)
 	require.Equal(t, `'); drop table quotes; --`, list[0].Actor)
 	require.Equal(t, "ab", list[2].Actor)
 	require.Equal(t, "", list[3].Actor)
@@ -158,5 +158,5 @@ func TestWhatIsUndoneIsNotRecorded(t *testing.T) {
 	require.NoError(t, err)
 	run(t, tx, "insert into quotes (company, id) values ('acme', 1)")
 	require.NoError(t, tx.Rollback(t.Context()))
-	require.Empty(t, log(t, pool))
+	require.Empty(t, trail(t, pool))
 }

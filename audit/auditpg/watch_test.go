@@ -62,8 +62,8 @@ type told struct {
 	Tenant, Actor, Action, Target, ID, Payload string
 }
 
-// log returns the records, oldest first.
-func log(t *testing.T, pool *pgxpool.Pool) []told {
+// trail returns the records, oldest first.
+func trail(t *testing.T, pool *pgxpool.Pool) []told {
 	t.Helper()
 	rows, err := pool.Query(t.Context(), `
 select tenant_id, actor, action, target, target_id, coalesce(payload::text, '')
@@ -77,7 +77,7 @@ order by ts, tenant_id, target_id, action`)
 
 func last(t *testing.T, pool *pgxpool.Pool) told {
 	t.Helper()
-	list := log(t, pool)
+	list := trail(t, pool)
 	require.NotEmpty(t, list)
 	return list[len(list)-1]
 }
@@ -88,7 +88,7 @@ func TestATriggerRecordsEachOperation(t *testing.T) {
 	run(t, pool, "insert into quotes (company, id, price, note) values ('acme', 1, 10.50, 'a')")
 	run(t, pool, "update quotes set price = 11, note = 'b' where id = 1")
 	run(t, pool, "delete from quotes")
-	list := log(t, pool)
+	list := trail(t, pool)
 	require.Len(t, list, 3)
 	for i, action := range []string{"INSERT", "UPDATE", "DELETE"} {
 		require.Equal(t, []string{"acme", "", action, "public.quotes", "1"},
@@ -108,7 +108,7 @@ func TestAnUpdateThatChangesNothingIsNotRecorded(t *testing.T) {
 	run(t, pool, "update quotes set price = 1.000")
 	run(t, pool, "update quotes set seen = now()")
 	run(t, pool, "update quotes set note = 'x' where false")
-	require.Len(t, log(t, pool), 1)
+	require.Len(t, trail(t, pool), 1)
 }
 
 func TestARowThatMovesLeavesOneTenantAndEntersAnother(t *testing.T) {
@@ -116,7 +116,7 @@ func TestARowThatMovesLeavesOneTenantAndEntersAnother(t *testing.T) {
 	pool := watching(t, nil)
 	run(t, pool, "insert into quotes (company, id, note) values ('acme', 1, 'theirs')")
 	run(t, pool, "update quotes set company = 'bolt', note = 'ours'")
-	list := log(t, pool)
+	list := trail(t, pool)
 	require.Len(t, list, 3)
 	require.Equal(t, []string{"acme", "DELETE"}, []string{list[1].Tenant, list[1].Action})
 	require.NotContains(t, list[1].Payload, "ours")
@@ -129,7 +129,7 @@ func TestTruncateIsRecordedForEachTenant(t *testing.T) {
 	pool := watching(t, nil)
 	run(t, pool, "insert into quotes (company, id) values ('acme', 1), ('acme', 2), ('bolt', 1)")
 	run(t, pool, "truncate quotes")
-	list := log(t, pool)[3:]
+	list := trail(t, pool)[3:]
 	require.Equal(t, []told{
 		{"acme", "", "TRUNCATE", "public.quotes", "", `{"rows": 2, "summary": true}`},
 		{"bolt", "", "TRUNCATE", "public.quotes", "", `{"rows": 1, "summary": true}`},
@@ -170,7 +170,7 @@ func TestWhileAnErasureRunsKeysAloneAreRecorded(t *testing.T) {
 	run(t, tx, "update quotes set email = null where id = 1")
 	run(t, tx, "delete from quotes where id = 2")
 	require.NoError(t, tx.Commit(t.Context()))
-	list := log(t, pool)[2:]
+	list := trail(t, pool)[2:]
 	require.Equal(t, []told{
 		{"acme", "", "UPDATE", "public.quotes", "1", `{"erasure_id": "e-1"}`},
 		{"acme", "", "DELETE", "public.quotes", "2", `{"erasure_id": "e-1"}`},
@@ -187,19 +187,19 @@ func TestManyRowsOfOneStatementMayBeSummarised(t *testing.T) {
 	run(t, pool, "update quotes set price = 2 where company = 'acme'")
 	run(t, pool, "update quotes set id = 5 where company = 'bolt'")
 	var actions []string
-	for _, r := range log(t, pool) {
+	for _, r := range trail(t, pool) {
 		actions = append(actions, r.Tenant+" "+r.Action+" "+r.ID)
 	}
 	require.ElementsMatch(t, []string{"acme INSERT 1", "bolt INSERT 1", "acme UPDATE 1", "bolt DELETE 1", "bolt INSERT 5"}, actions)
 	run(t, pool, "insert into quotes (company, id) select 'acme', i from generate_series(10, 12) i")
-	require.Len(t, log(t, pool), 8, "no more than the bound")
+	require.Len(t, trail(t, pool), 8, "no more than the bound")
 	for _, sql := range []string{
 		"insert into quotes (company, id) select c, i from unnest('{acme,bolt}'::text[]) c, generate_series(20, 22) i",
 		"update quotes set price = 3 where id >= 20", "delete from quotes where id >= 20",
 	} {
-		before := len(log(t, pool))
+		before := len(trail(t, pool))
 		run(t, pool, sql)
-		list := log(t, pool)[before:]
+		list := trail(t, pool)[before:]
 		require.Len(t, list, 2, sql)
 		for i, tenant := range []string{"acme", "bolt"} {
 			require.Equal(t, []string{tenant, "", `{"rows": 3, "summary": true}`}, []string{list[i].Tenant, list[i].ID, list[i].Payload}, sql)
@@ -215,7 +215,7 @@ func TestARecordFitsWhateverTheRowHolds(t *testing.T) {
 	run(t, pool, "insert into quotes (company, id, price) values ('acme', 2, 'NaN')")
 	run(t, pool, "insert into quotes (company, id, note) values ('acme', 3, repeat(E'\\u0001', 100000))")
 	require.JSONEq(t, `{"too_large": true, "columns": ["api_key", "company", "email", "extra", "id", "note", "price", "raw", "seen"]}`, last(t, pool).Payload)
-	for _, r := range log(t, pool) {
+	for _, r := range trail(t, pool) {
 		record := audit.Record{ID: tenon.NewID(testTime), At: testTime, Action: "x", Outcome: audit.Succeeded, Payload: json.RawMessage(r.Payload)}
 		require.NoError(t, record.Check())
 	}
@@ -302,7 +302,7 @@ func TestUnwatchLeavesTheTableAsItWas(t *testing.T) {
 	require.NoError(t, auditpg.Unwatch(t.Context(), pool, "quotes"))
 	require.NoError(t, auditpg.Unwatch(t.Context(), pool, "public.quotes"), "again is no error")
 	run(t, pool, "insert into quotes (company, id) values ('acme', 1)")
-	require.Empty(t, log(t, pool))
+	require.Empty(t, trail(t, pool))
 	var left int
 	require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from pg_proc where proname like 'audit_watch_%'").Scan(&left))
 	require.Zero(t, left)
