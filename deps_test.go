@@ -22,6 +22,7 @@ var suffixes = map[string][]string{
 	"redis":       {"github.com/redis/go-redis/v9"},
 	"stripe":      {"github.com/stripe/stripe-go/v76", "golang.org/x/time/rate"},
 	"http":        {},
+	"isolation":   {"github.com/jackc/pgx/v5"},
 	"test":        {},
 	"openfeature": {"github.com/open-feature/go-sdk"},
 	"prom":        {"github.com/prometheus/client_golang"},

@@ -16,4 +16,13 @@ var (
 	ErrNotSealed = fmt.Errorf("audit: record not sealed: %w", tenon.ErrConflict)
 	// ErrKeyReused says that the tenant used the key for a different record.
 	ErrKeyReused = fmt.Errorf("audit: key used for another record: %w", tenon.ErrConflict)
+	// ErrFull says that the queue has no room. The record was not taken.
+	ErrFull = fmt.Errorf("audit: queue full: %w", tenon.ErrUnavailable)
+	// ErrHeld says that a legal hold keeps what was to be redacted.
+	ErrHeld = fmt.Errorf("audit: kept by a legal hold: %w", tenon.ErrConflict)
+	// ErrUnknownHold says that there is no such hold, or that it was released.
+	ErrUnknownHold = fmt.Errorf("audit: hold %w", tenon.ErrNotFound)
+	// ErrUnsupported says that the store cannot do this: it is no [Sealer], no [Notary] or no [Retainer], or the log has
+	// no Signer.
+	ErrUnsupported = fmt.Errorf("audit: not supported by this log: %w", tenon.ErrConflict)
 )

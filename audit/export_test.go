@@ -8,6 +8,6 @@ func NodeHash(left, right Hash) Hash { return nodeHash(left, right) }
 
 func Flatten(text []byte) (map[string]string, error) {
 	found := map[string]string{}
-	err := flatten(text, "payload", func(s scalar) { found[s.path] = string(s.kind) + string(s.value) })
+	err := flatten(text, "payload", func(s scalar) { found[string(s.path)] = string(s.kind) + string(s.value) })
 	return found, err
 }

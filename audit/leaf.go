@@ -1,11 +1,14 @@
 package audit
 
 import (
+	"bytes"
+	"crypto/aes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
+	"sync"
 )
 
 // Entry is a record as it is stored.
@@ -23,117 +26,229 @@ type Entry struct {
 	Redacted map[string]Hash `json:"redacted,omitempty"`
 	// RedactedBy is the record that says by whom, when and why.
 	RedactedBy string `json:"redacted_by,omitempty"`
+
+	fresh bool
 }
+
+// Fresh says that the id was made for the entry just now, so that a store need not look for it. It may be there all the
+// same when the entry is appended again after an error.
+func (e *Entry) Fresh() bool { return e.fresh }
 
 // SeedSize is the length of a seed and of a salt, in bytes.
 const SeedSize = 16
 
-// part is a path and the digest that the leaf holds for it.
+// part is a part of an entry and what the leaf holds of it.
 type part struct {
-	path   string
+	path   []byte
+	kind   byte
+	value  []byte
+	salt   [SeedSize]byte
 	digest Hash
+	gone   bool // redacted: there is a digest alone
 }
 
 // Leaf returns the entry's leaf. It is the same for every text of the payload that means the same.
 //
 //	leaf   = SHA-256(0x00 ‖ "tenon/audit/1" ‖ L(id) ‖ L(tenant) ‖ µs ‖ L(action) ‖ L(outcome) ‖ n ‖ { L(path) ‖ digest } by path)
 //	digest = SHA-256(salt ‖ L(path) ‖ kind ‖ value)
-//	salt   = the first 16 bytes of SHA-256(seed ‖ path)
+//	salt   = AES-128(seed, i), of the i-th part by path, counted from 0: 16 bytes, big-endian
 //
-// L(x) is the length of x as 8 bytes, big-endian, and x. µs are the microseconds since 1970 and n the number of parts, each
-// as 8 bytes, big-endian.
+// L(x) is the length of x as 4 bytes, big-endian, and x. µs are the microseconds since 1970 as 8 bytes and n the number of
+// parts as 4 bytes, both big-endian. Once something was redacted, salts and the digests of redacted parts are stored.
 func (e *Entry) Leaf() (Hash, error) {
-	parts, err := e.parts()
-	if err != nil {
+	c := compositions.Get().(*composition)
+	defer compositions.Put(c)
+	if err := c.read(e); err != nil {
 		return Hash{}, err
 	}
-	b := make([]byte, 0, 256+len(parts)*(sha256.Size+32))
-	b = append(b, leafPrefix)
+	return c.leaf(e), nil
+}
+
+// composition is what an entry is taken apart with. It keeps its buffers from one entry to the next.
+type composition struct {
+	flattener
+	parts   []part
+	arena   []byte // paths, and values that the flattener will overwrite
+	buffer  []byte
+	collect func(scalar)
+}
+
+var compositions = sync.Pool{New: func() any {
+	c := &composition{}
+	c.collect = c.add
+	return c
+}}
+
+// keep copies b to where it stays until the next entry.
+func (c *composition) keep(b []byte) []byte {
+	from := len(c.arena)
+	c.arena = append(c.arena, b...)
+	return c.arena[from:len(c.arena):len(c.arena)]
+}
+
+func (c *composition) add(s scalar) {
+	p := part{path: c.keep(s.path), kind: s.kind, value: s.value}
+	if s.kind == kindNumber {
+		p.value = c.keep(s.value)
+	}
+	c.parts = append(c.parts, p)
+}
+
+// read takes an entry apart, and finds each part's salt and digest.
+func (c *composition) read(e *Entry) error {
+	c.parts, c.arena = c.parts[:0], c.arena[:0]
+	if err := c.scalars(e, c.collect); err != nil {
+		return fmt.Errorf("%w: record %s: %w", ErrTampered, e.ID, err)
+	}
+	if e.Redacted != nil {
+		if err := c.addRedacted(e); err != nil {
+			return err
+		}
+	}
+	sortParts(c.parts)
+	if err := c.salts(e); err != nil {
+		return err
+	}
+	for i := range c.parts {
+		if p := &c.parts[i]; !p.gone {
+			p.digest = c.digest(p)
+		}
+	}
+	return nil
+}
+
+func sortParts(parts []part) {
+	byPath := func(a, b part) int { return bytes.Compare(a.path, b.path) }
+	for i := 1; i < len(parts); i++ { // they mostly are
+		if bytes.Compare(parts[i-1].path, parts[i].path) > 0 {
+			slices.SortFunc(parts, byPath)
+			return
+		}
+	}
+}
+
+// addRedacted puts the digests of redacted parts in the place of the nulls that stand there.
+func (c *composition) addRedacted(e *Entry) error {
+	for _, p := range c.parts {
+		if _, gone := e.Redacted[string(p.path)]; gone && p.kind != kindNull { // or a value would show that nothing vouches for
+			return fmt.Errorf("%w: record %s has a value for %s, which was redacted", ErrTampered, e.ID, p.path)
+		}
+	}
+	c.parts = slices.DeleteFunc(c.parts, func(p part) bool { _, gone := e.Redacted[string(p.path)]; return gone })
+	for path, digest := range e.Redacted {
+		c.parts = append(c.parts, part{path: c.keep([]byte(path)), digest: digest, gone: true})
+	}
+	return nil
+}
+
+// salts finds the salts: from the seed, or those that are stored.
+func (c *composition) salts(e *Entry) error {
+	if e.Seed == nil {
+		for i := range c.parts {
+			p := &c.parts[i]
+			if salt, ok := e.Salts[string(p.path)]; ok && len(salt) == SeedSize {
+				copy(p.salt[:], salt)
+			} else if !p.gone {
+				return fmt.Errorf("%w: record %s has no salt for %s", ErrTampered, e.ID, p.path)
+			}
+		}
+		return nil
+	}
+	if len(e.Seed) != SeedSize || len(e.Redacted) > 0 {
+		return fmt.Errorf("%w: record %s has a seed of %d bytes, or one that its redaction should have erased", ErrTampered, e.ID, len(e.Seed))
+	}
+	block, err := aes.NewCipher(e.Seed)
+	if err != nil {
+		return err
+	}
+	for i := range c.parts {
+		salt := c.parts[i].salt[:]
+		binary.BigEndian.PutUint64(salt[8:], uint64(i))
+		block.Encrypt(salt, salt)
+	}
+	return nil
+}
+
+func (c *composition) digest(p *part) Hash {
+	b := append(c.buffer[:0], p.salt[:]...)
+	b = appendText(b, p.path)
+	b = append(append(b, p.kind), p.value...)
+	c.buffer = b
+	return sha256.Sum256(b)
+}
+
+func (c *composition) leaf(e *Entry) Hash {
+	b := append(c.buffer[:0], leafPrefix)
 	b = append(b, "tenon/audit/1"...)
 	b = appendText(b, e.ID)
 	b = appendText(b, e.Tenant)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.At.UnixMicro()))
 	b = appendText(b, e.Action)
 	b = appendText(b, string(e.Outcome))
-	b = binary.BigEndian.AppendUint64(b, uint64(len(parts)))
-	for _, p := range parts {
-		b = append(appendText(b, p.path), p.digest[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(c.parts)))
+	for i := range c.parts {
+		b = append(appendText(b, c.parts[i].path), c.parts[i].digest[:]...)
 	}
-	return sha256.Sum256(b), nil
+	c.buffer = b
+	return sha256.Sum256(b)
 }
 
 func appendText[T string | []byte](b []byte, text T) []byte {
-	return append(binary.BigEndian.AppendUint64(b, uint64(len(text))), text...)
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
 }
 
-// parts returns the parts by path.
-func (e *Entry) parts() ([]part, error) {
-	parts := make([]part, 0, 16)
-	for path, digest := range e.Redacted {
-		parts = append(parts, part{path, digest})
-	}
-	var failed error
-	err := e.scalars(func(s scalar) {
-		if _, gone := e.Redacted[s.path]; gone {
-			if s.kind != kindNull { // or a value would show that nothing vouches for
-				failed = fmt.Errorf("%w: record %s has a value for %s, which was redacted", ErrTampered, e.ID, s.path)
-			}
-			return
+// scalars calls yield for each part that has a value, by path but for the payload's. A redacted part of the payload stands
+// there as null.
+func (c *composition) scalars(e *Entry, yield func(scalar)) error {
+	c.yield = yield
+	c.text("actor", e.Actor)
+	c.text("ip_address", e.IP)
+	c.text("key", e.Key)
+	c.text("on_behalf_of", e.OnBehalfOf)
+	if e.Payload != nil {
+		if err := c.flatten(e.Payload, "payload"); err != nil {
+			return err
 		}
-		salt, ok := e.salt(s.path)
-		if !ok {
-			failed = fmt.Errorf("%w: record %s has no salt for %s", ErrTampered, e.ID, s.path)
-			return
-		}
-		parts = append(parts, part{s.path, s.digest(salt)})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%w: record %s: %w", ErrTampered, e.ID, err)
 	}
-	slices.SortFunc(parts, func(a, b part) int { return strings.Compare(a.path, b.path) })
-	return parts, failed
+	c.text("request_id", e.RequestID)
+	for i := range e.Targets {
+		c.target(i, ".id", e.Targets[i].ID)
+		c.target(i, ".type", e.Targets[i].Type)
+	}
+	c.text("trace_id", e.TraceID)
+	c.text("user_agent", e.UserAgent)
+	return nil
 }
 
-// scalars calls yield for each part that has a value. A redacted part of the payload stands there as null.
+func (c *composition) text(path, value string) {
+	if value == "" {
+		return
+	}
+	c.path = append(c.path[:0], path...)
+	c.emitText(value)
+}
+
+// emitText emits a text at the present path.
+func (c *composition) emitText(value string) {
+	from := len(c.arena)
+	c.arena = append(c.arena, value...)
+	c.emit(kindString, c.arena[from:len(c.arena):len(c.arena)])
+}
+
+func (c *composition) target(i int, field, value string) {
+	if value == "" {
+		return
+	}
+	c.path = append(c.path[:0], "targets["...)
+	c.path = append(strconv.AppendInt(c.path, int64(i), 10), ']')
+	c.path = append(c.path, field...)
+	c.emitText(value)
+}
+
+// scalars calls yield for each part of e that has a value.
 func (e *Entry) scalars(yield func(scalar)) error {
-	text := func(path, value string) {
-		if value != "" {
-			yield(scalar{path, kindString, []byte(value)})
-		}
-	}
-	text("actor", e.Actor)
-	text("on_behalf_of", e.OnBehalfOf)
-	for i, t := range e.Targets {
-		text(fmt.Sprintf("targets[%d].type", i), t.Type)
-		text(fmt.Sprintf("targets[%d].id", i), t.ID)
-	}
-	text("ip_address", e.IP)
-	text("user_agent", e.UserAgent)
-	text("request_id", e.RequestID)
-	text("trace_id", e.TraceID)
-	text("key", e.Key)
-	if e.Payload == nil {
-		return nil
-	}
-	return flatten(e.Payload, "payload", yield)
-}
-
-func (e *Entry) salt(path string) ([]byte, bool) {
-	if e.Seed == nil {
-		salt, ok := e.Salts[path]
-		return salt, ok && len(salt) == SeedSize
-	}
-	return deriveSalt(e.Seed, path), len(e.Seed) == SeedSize
-}
-
-func deriveSalt(seed []byte, path string) []byte {
-	var buffer [256]byte
-	sum := sha256.Sum256(append(append(buffer[:0], seed...), path...))
-	return sum[:SeedSize]
-}
-
-func (s scalar) digest(salt []byte) Hash {
-	var buffer [512]byte
-	b := appendText(append(buffer[:0], salt...), s.path)
-	return sha256.Sum256(append(append(b, s.kind), s.value...))
+	c := compositions.Get().(*composition)
+	defer compositions.Put(c)
+	c.arena = c.arena[:0]
+	return c.scalars(e, yield)
 }

@@ -15,7 +15,7 @@ import (
 func entry(payload string) *audit.Entry {
 	return &audit.Entry{
 		Record: audit.Record{
-			ID: "01938a00-0000-7000-8000-000000000001", Tenant: "acme", At: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC),
+			ID: "019ca945-0a7b-7000-8000-000000000001", Tenant: "acme", At: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC),
 			Actor: "anna@example.com", OnBehalfOf: "bert", Action: "quote.accepted",
 			Targets: []audit.Target{{Type: "quote", ID: "q1"}, {Type: "lane", ID: "l7"}}, Outcome: audit.Succeeded,
 			Payload: json.RawMessage(payload), IP: "192.0.2.7", UserAgent: "curl/8", RequestID: "r1", TraceID: "t1", Key: "k1",
@@ -165,7 +165,7 @@ func TestPayloadsThatNobodyCouldStoreAreRefused(t *testing.T) {
 		`{"a":1e999999}`:               "payload.a",
 		`{"a":1e99999999999999999999}`: "payload.a",
 		"\"\xff\"":                     "payload",
-		`{"a":}`:                       "payload",
+		`{"a":}`:                       "payload.a",
 		``:                             "payload",
 		strings.Repeat("[", 100) + strings.Repeat("]", 100): "payload" + strings.Repeat("[0]", 65),
 	} {

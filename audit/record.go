@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -33,7 +35,7 @@ type Target struct {
 // Record says who did what to what. Everything but ID, Tenant, At, Action and Outcome can be redacted later without
 // breaking a proof; so put nothing personal into those.
 type Record struct {
-	ID         string          `json:"id"`     // a UUIDv7; made when empty
+	ID         string          `json:"id"`     // the UUIDv7 of At, as tenon.NewID makes it; made when empty
 	Tenant     string          `json:"tenant"` // whose data was acted on, not whose the actor is; empty: the platform's own
 	At         time.Time       `json:"at"`     // in UTC and whole microseconds; zero: now
 	Actor      string          `json:"actor,omitempty"`
@@ -89,7 +91,13 @@ func (r *Record) Check() error {
 	if err := r.checkTexts(); err != nil {
 		return err
 	}
-	return r.checkPayload()
+	if err := r.checkPayload(); err != nil {
+		return err
+	}
+	if ms, err := strconv.ParseInt(r.ID[:8]+r.ID[9:13], 16, 64); err != nil || ms != r.At.UnixMilli() || r.ID[14] != '7' {
+		return tenon.Invalid("id", "not a UUIDv7 of the record's time")
+	}
+	return nil
 }
 
 func (r *Record) checkTexts() error {
@@ -114,14 +122,22 @@ func (r *Record) checkTexts() error {
 			struct{ field, text string }{fmt.Sprintf("targets[%d].id", i), t.ID})
 	}
 	for _, t := range texts {
-		switch {
-		case len(t.text) > maxText:
-			return tenon.Invalid(t.field, "longer than %d bytes", maxText)
-		case !utf8.ValidString(t.text):
-			return tenon.Invalid(t.field, "not valid UTF-8")
-		case slices.Contains([]byte(t.text), 0):
-			return tenon.Invalid(t.field, "the character U+0000")
+		if err := checkText(t.field, t.text); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// checkText refuses a text that no store would keep.
+func checkText(field, text string) error {
+	switch {
+	case len(text) > maxText:
+		return tenon.Invalid(field, "longer than %d bytes", maxText)
+	case !utf8.ValidString(text):
+		return tenon.Invalid(field, "not valid UTF-8")
+	case strings.IndexByte(text, 0) >= 0:
+		return tenon.Invalid(field, "the character U+0000")
 	}
 	return nil
 }

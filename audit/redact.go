@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 )
 
@@ -11,21 +12,25 @@ import (
 // it is. Value is a part's text, or its number in canonical form; by is the record that tells of the redaction. It
 // returns how many parts it erased. Tenant, action, time and outcome stay.
 func (e *Entry) Redact(by string, chosen func(path, value string) bool) (int, error) {
+	c := compositions.Get().(*composition)
+	defer compositions.Put(c)
+	if err := c.read(e); err != nil {
+		return 0, err
+	}
 	digests := map[string]Hash{}
 	salts := map[string][]byte{}
-	err := e.scalars(func(s scalar) {
-		if _, gone := e.Redacted[s.path]; gone {
-			return
+	for i := range c.parts {
+		p := &c.parts[i]
+		switch path := string(p.path); {
+		case p.gone:
+		case p.kind != kindNull && chosen(path, string(p.value)):
+			digests[path] = p.digest
+		default:
+			salts[path] = bytes.Clone(p.salt[:])
 		}
-		salt, _ := e.salt(s.path)
-		if s.kind != kindNull && chosen(s.path, string(s.value)) {
-			digests[s.path] = s.digest(salt)
-		} else {
-			salts[s.path] = salt
-		}
-	})
-	if err != nil || len(digests) == 0 {
-		return 0, err
+	}
+	if len(digests) == 0 {
+		return 0, nil
 	}
 	if err := e.blank(digests); err != nil {
 		return 0, err
@@ -33,9 +38,7 @@ func (e *Entry) Redact(by string, chosen func(path, value string) bool) (int, er
 	if e.Redacted == nil {
 		e.Redacted = map[string]Hash{}
 	}
-	for path, digest := range digests {
-		e.Redacted[path] = digest
-	}
+	maps.Copy(e.Redacted, digests)
 	e.Seed, e.Salts, e.RedactedBy = nil, salts, by
 	return len(digests), nil
 }
@@ -81,7 +84,7 @@ func blanked(v any, path []byte, paths map[string]Hash) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, child := range v {
-			v[name] = blanked(child, appendMember(path, name), paths)
+			v[name] = blanked(child, appendMember(path, []byte(name)), paths)
 		}
 	case []any:
 		for i, child := range v {

@@ -26,6 +26,9 @@ type config struct {
 	adminKey    string // empty: with demo one is made
 	stripe      billing.Account
 
+	auditKey    string // signs the log's checkpoints; see auditSeed
+	auditAnchor string // the file that keeps them outside of the database
+
 	webhook       string // told what on-call must know; empty: the log is
 	webhookSecret string
 }
@@ -33,6 +36,7 @@ type config struct {
 func readConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
 	c := config{
 		databaseURL: getenv("DATABASE_URL"), redisURL: getenv("REDIS_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY"),
+		auditKey: getenv("TRANSBOT_AUDIT_KEY"), auditAnchor: getenv("TRANSBOT_AUDIT_ANCHOR"),
 		stripe: readStripe(getenv), webhook: getenv("TRANSBOT_WEBHOOK_URL"), webhookSecret: getenv("TRANSBOT_WEBHOOK_SECRET"),
 	}
 	f := flag.NewFlagSet("transbot", flag.ContinueOnError)
@@ -50,6 +54,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		fmt.Fprintln(stderr, "without them -demo, or fake as that base, starts a fake one, and otherwise nothing is sold.")
 		fmt.Fprintln(stderr, "TRANSBOT_WEBHOOK_URL is told what on-call must know, signed with TRANSBOT_WEBHOOK_SECRET; without it, the log is.")
 		fmt.Fprintln(stderr, "REDIS_URL names the Redis by which instances share rate limits; without it, each has its own.")
+		fmt.Fprintln(stderr, "TRANSBOT_AUDIT_KEY, 32 bytes in base64, signs the audit log; TRANSBOT_AUDIT_ANCHOR is the file that keeps its checkpoints.")
 		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
 	}
 	if err := f.Parse(args); err != nil {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/transbotai/tenon"
@@ -31,8 +32,8 @@ const maxPopulation = 100_000
 //
 // A ramp may wait for the release policy: it stays where it is while releases are frozen, and goes back when what was
 // released breaks a promise.
-func newFlags(pool *pgxpool.Pool, listener *listenpg.Listener, policy tenon.Guard, logger *slog.Logger) *flags.Set {
-	store := flagspg.New(pool, &flagspg.Options{Listener: listener, Notifier: ops.Tell})
+func newFlags(pool *pgxpool.Pool, listener *listenpg.Listener, policy tenon.Guard, recorder func(pgx.Tx) tenon.Recorder, logger *slog.Logger) *flags.Set {
+	store := flagspg.New(pool, &flagspg.Options{Listener: listener, Notifier: ops.Tell, Recorder: recorder})
 	return flags.NewSet(store, &flags.Options{
 		Every: 5 * time.Second, Logger: logger, Guards: map[string]tenon.Guard{web.ReleaseGuard: policy},
 		Population: func(ctx context.Context) ([]flags.Who, error) {

@@ -16,10 +16,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
+	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
@@ -59,11 +61,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err := migrate(ctx, settings.ConnConfig); err != nil {
 		return err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	pools, err := openPools(ctx, settings)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer closePools(pools)
+	pool := pools.Worker
 	fake, err := fakeStripe(ctx, c, pool)
 	if err != nil {
 		return err
@@ -73,7 +76,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
-	p := newPlatform(pool, fake, oncall, logger)
+	book, err := newBook(pool, c, logger)
+	if err != nil {
+		return err
+	}
+	p := newPlatform(pools, fake, oncall, book, logger)
 	if p.limits, err = newLimits(c.redisURL, p.gate, logger); err != nil {
 		return err
 	}
@@ -105,7 +112,7 @@ func database(ctx context.Context, c config) (url string, stop func() error, err
 func sets() ([]migrations.Set, error) {
 	files, err := fs.Sub(schema, "schema")
 	return []migrations.Set{
-		migrations.Entitlements, migrations.Flags, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files),
+		migrations.Audit, migrations.Entitlements, migrations.Flags, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files),
 	}, err
 }
 
@@ -120,7 +127,11 @@ func migrate(ctx context.Context, settings *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(migrations.Apply(ctx, conn, all...), conn.Close(ctx))
+	err = migrations.Apply(ctx, conn, all...)
+	if err == nil {
+		err = secure(ctx, conn)
+	}
+	return errors.Join(err, conn.Close(ctx))
 }
 
 // platform is the running program.
@@ -136,6 +147,8 @@ type platform struct {
 	adminKey string
 	timed    billing.Store // store, with the clock that rights are decided by
 	billing  *billing.Desk // nil: nothing is sold
+	app      *pgxpool.Pool // of the role that sees one company at a time
+	evidence *evidence.Desk
 	logger   *slog.Logger
 }
 
@@ -147,19 +160,22 @@ func onCall(c config, logger *slog.Logger) (tenon.Notifier, error) {
 	return notifyhttp.New(c.webhook, notifyhttp.NewSecret(c.webhookSecret), nil)
 }
 
-func newPlatform(pool *pgxpool.Pool, fake *billing.Fake, oncall tenon.Notifier, logger *slog.Logger) *platform {
+func newPlatform(pools evidence.Pools, fake *billing.Fake, oncall tenon.Notifier, book *book, logger *slog.Logger) *platform {
+	pool := pools.Worker
 	listener := listenpg.New(pool.Config().ConnConfig, &listenpg.Options{Logger: logger})
-	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Notifier: ops.Tell, Logger: logger})
+	store := entitlementspg.New(pool, &entitlementspg.Options{Listener: listener, Notifier: ops.Tell, Recorder: book.recorder, Logger: logger})
 	timed := billing.NewStore(store, fake)
 	desk := ops.New(pool, oncall, logger)
 	return &platform{
 		pool: pool, store: store, timed: timed, gate: entitlements.NewGate(timed, &entitlements.Options{Logger: logger}),
-		flags: newFlags(pool, listener, desk.Policy, logger), listener: listener, ops: desk, logger: logger,
+		flags: newFlags(pool, listener, desk.Policy, book.recorder, logger), listener: listener, ops: desk, logger: logger,
+		app: pools.App, evidence: evidence.New(book.log, book.signer, book.anchor, pools),
 	}
 }
 
 // prepare loads the catalogue, the flags and, when asked for, the demo.
 func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) error {
+	ctx = audit.Job(ctx, "start")
 	catalog, err := entitlements.ParseCatalog(bytes.NewReader(catalogFile))
 	if err != nil {
 		return err
@@ -182,6 +198,7 @@ func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) erro
 
 // fill makes the demo's data and prints keys for it, as lines for a shell.
 func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
+	ctx = audit.Job(ctx, "demo")
 	now := time.Now().UTC()
 	made, err := demo.Fill(ctx, p.pool, now)
 	if err != nil {
@@ -211,6 +228,7 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
 		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, Ops: p.ops, Drills: p.drills,
+		App: p.app, Evidence: p.evidence,
 		APILimit: p.limits.api, SignInLimit: p.limits.signIn, HTTPS: c.https, Billing: p.billing, Logger: p.logger,
 	})
 }

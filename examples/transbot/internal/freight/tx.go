@@ -12,29 +12,41 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/audit/auditpg"
 )
-
-// Beginner begins transactions: a pool or a connection.
-type Beginner interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
-}
 
 // maxAttempts bounds how often a transaction that lost a race runs again.
 const maxAttempts = 5
 
 // InTx runs f in a transaction, which is kept when f says so and returns no error. One that lost a race for locks is
-// run again from the start, so f has no other effect.
-func InTx(ctx context.Context, db Beginner, f func(tx pgx.Tx) (keep bool, err error)) error {
+// run again from the start, so f has no other effect. Triggers record what it changes as done by the caller in ctx.
+func InTx(ctx context.Context, db auditpg.Beginner, f func(tx pgx.Tx) (keep bool, err error)) error {
+	return inTx(ctx, db, auditpg.TxOptions{}, f)
+}
+
+// InTenant is InTx for one company: where policies bind the role of db, no other company's rows are there.
+func InTenant(ctx context.Context, db auditpg.Beginner, company string, f func(tx pgx.Tx) (keep bool, err error)) error {
+	return inTx(ctx, db, auditpg.TxOptions{Tenant: company}, f)
+}
+
+// Read runs f on what one company's transaction sees.
+func Read(ctx context.Context, db auditpg.Beginner, company string, f func(*Store) error) error {
+	o := auditpg.TxOptions{Tenant: company}
+	o.AccessMode = pgx.ReadOnly
+	return inTx(ctx, db, o, func(tx pgx.Tx) (bool, error) { return false, f(NewStore(tx)) })
+}
+
+func inTx(ctx context.Context, db auditpg.Beginner, opts auditpg.TxOptions, f func(tx pgx.Tx) (keep bool, err error)) error {
 	for attempt := 1; ; attempt++ {
-		err := inTxOnce(ctx, db, f)
+		err := inTxOnce(ctx, db, opts, f)
 		if !lostRace(err) || attempt == maxAttempts {
 			return translate(err)
 		}
 	}
 }
 
-func inTxOnce(ctx context.Context, db Beginner, f func(tx pgx.Tx) (bool, error)) error {
-	tx, err := db.Begin(ctx)
+func inTxOnce(ctx context.Context, db auditpg.Beginner, opts auditpg.TxOptions, f func(tx pgx.Tx) (bool, error)) error {
+	tx, err := auditpg.BeginTx(ctx, db, opts)
 	if err != nil {
 		return err
 	}

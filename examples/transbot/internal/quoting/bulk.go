@@ -110,7 +110,7 @@ func (d *Desk) work(ctx context.Context, r JobRequest, job freight.Job, h holds)
 func (d *Desk) keep(ctx context.Context, r JobRequest, job freight.Job, quotes []freight.Quote, h holds) (JobAnswer, error) {
 	a := JobAnswer{Job: job, Quotes: quotes}
 	var isNew bool
-	err := freight.InTx(ctx, d.pool, func(tx pgx.Tx) (keep bool, err error) {
+	err := freight.InTenant(ctx, d.app, r.Company, func(tx pgx.Tx) (keep bool, err error) {
 		store := freight.NewStore(tx)
 		if isNew, err = store.AddJob(ctx, r.Company, job); err != nil || !isNew {
 			return false, err
@@ -129,15 +129,18 @@ func (d *Desk) keep(ctx context.Context, r JobRequest, job freight.Job, quotes [
 
 // earlierJob answers with the job that was done under the same key; [tenon.ErrNotFound] when there is none.
 func (d *Desk) earlierJob(ctx context.Context, r JobRequest, job freight.Job) (JobAnswer, error) {
-	store := freight.NewStore(d.pool)
-	earlier, err := store.JobByKey(ctx, r.Company, r.Key)
-	if err != nil {
-		return JobAnswer{}, err
-	}
-	if !bytes.Equal(earlier.Digest, job.Digest) {
-		return JobAnswer{}, entitlements.ErrKeyReused
-	}
-	quotes, err := store.JobQuotes(ctx, r.Company, earlier.ID)
+	var earlier freight.Job
+	var quotes []freight.Quote
+	err := freight.Read(ctx, d.app, r.Company, func(store *freight.Store) (err error) {
+		if earlier, err = store.JobByKey(ctx, r.Company, r.Key); err != nil {
+			return err
+		}
+		if !bytes.Equal(earlier.Digest, job.Digest) {
+			return entitlements.ErrKeyReused
+		}
+		quotes, err = store.JobQuotes(ctx, r.Company, earlier.ID)
+		return err
+	})
 	if err != nil {
 		return JobAnswer{}, err
 	}

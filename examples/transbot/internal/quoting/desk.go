@@ -26,14 +26,16 @@ const MaxKey = 200
 
 // Desk answers requests for quotes. Its methods may be called concurrently.
 type Desk struct {
-	pool   *pgxpool.Pool
+	pool   *pgxpool.Pool // sees every company
+	app    *pgxpool.Pool // sees the one that its transaction names
 	gate   *entitlements.Gate
 	logger *slog.Logger
 }
 
-// NewDesk returns a Desk that keeps quotes in pool and counts by gate.
-func NewDesk(pool *pgxpool.Pool, gate *entitlements.Gate, logger *slog.Logger) *Desk {
-	return &Desk{pool: pool, gate: gate, logger: logger}
+// NewDesk returns a Desk that keeps quotes by app, whose role sees one company at a time, and counts by gate, which works
+// with pool.
+func NewDesk(pool, app *pgxpool.Pool, gate *entitlements.Gate, logger *slog.Logger) *Desk {
+	return &Desk{pool: pool, app: app, gate: gate, logger: logger}
 }
 
 // gateIn returns the gate as part of a transaction: what it counts holds when tx commits.

@@ -38,7 +38,7 @@ func (d *Desk) Quote(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, err
 	}
 	var a Answer
-	err = freight.InTx(ctx, d.pool, func(tx pgx.Tx) (keep bool, err error) {
+	err = freight.InTenant(ctx, d.app, r.Company, func(tx pgx.Tx) (keep bool, err error) {
 		a, err = d.quoteIn(ctx, tx, r, rate)
 		return a.Decision.Allowed && !a.Replayed, err
 	})
@@ -74,7 +74,11 @@ func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.R
 
 // earlier answers with the quote that was made under the key before the gate forgot it.
 func (d *Desk) earlier(ctx context.Context, r Request, rate freight.Rate) (Answer, error) {
-	quote, err := freight.NewStore(d.pool).QuoteByKey(ctx, r.Company, r.Key)
+	var quote freight.Quote
+	err := freight.Read(ctx, d.app, r.Company, func(store *freight.Store) (err error) {
+		quote, err = store.QuoteByKey(ctx, r.Company, r.Key)
+		return err
+	})
 	if err == nil && quote.Rate.Lane != rate.Lane {
 		err = entitlements.ErrKeyReused
 	}

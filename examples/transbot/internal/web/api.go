@@ -33,6 +33,7 @@ func (s *Server) api() http.Handler {
 	mux.Handle("/api/entitlements/", answers)
 	mux.Handle("/api/limits/", answers)
 	s.flagsAPI(mux)
+	mux.Handle("/api/audit/", http.StripPrefix("/api/audit", s.auditAPI()))
 	rates, bulk := s.switchedOn(ratesFlag), s.switchedOn(bulkFlag)
 	mux.Handle("GET /api/quotes", rates(s.metered(s.listQuotes)))
 	mux.Handle("GET /api/quotes/{id}", rates(s.metered(s.getQuote)))
@@ -57,7 +58,7 @@ func (s *Server) bearer(next http.Handler) http.Handler {
 		case err != nil:
 			s.fail(w, r, err)
 		default:
-			next.ServeHTTP(w, as(r, holder.CompanyID, "key:"+holder.KeyID))
+			s.recorded(next).ServeHTTP(w, as(r, holder.CompanyID, "key:"+holder.KeyID))
 		}
 	})
 }

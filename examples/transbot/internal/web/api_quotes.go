@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"time"
@@ -78,8 +79,17 @@ func (s *Server) createQuote(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// quotes returns the company's newest quotes, as a transaction sees them that sees no other company.
+func (s *Server) quotes(ctx context.Context, company string, limit int) (list []freight.Quote, err error) {
+	err = freight.Read(ctx, s.App, company, func(store *freight.Store) (err error) {
+		list, err = store.Quotes(ctx, company, limit)
+		return err
+	})
+	return list, err
+}
+
 func (s *Server) listQuotes(w http.ResponseWriter, r *http.Request) {
-	quotes, err := s.companies.Quotes(r.Context(), company(r), maxListed)
+	quotes, err := s.quotes(r.Context(), company(r), maxListed)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -101,7 +111,11 @@ func (s *Server) getQuote(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, tenon.ErrNotFound)
 		return
 	}
-	q, err := s.companies.Quote(r.Context(), company(r), id)
+	var q freight.Quote
+	err := freight.Read(r.Context(), s.App, company(r), func(store *freight.Store) (err error) {
+		q, err = store.Quote(r.Context(), company(r), id)
+		return err
+	})
 	if err != nil {
 		s.fail(w, r, err)
 		return

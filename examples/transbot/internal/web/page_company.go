@@ -82,7 +82,7 @@ func (s *Server) companyView(ctx context.Context, id string) (companyView, error
 	if err != nil {
 		return companyView{}, err
 	}
-	quotes, err := s.companies.Quotes(ctx, id, maxRecent)
+	quotes, err := s.quotes(ctx, id, maxRecent)
 	if err != nil {
 		return companyView{}, err
 	}

@@ -19,7 +19,7 @@ type page func(w http.ResponseWriter, r *http.Request, v visitor)
 func (s *Server) pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /signin", s.signInPage)
-	mux.HandleFunc("POST /signin", s.signIn)
+	mux.Handle("POST /signin", s.recorded(http.HandlerFunc(s.signIn)))
 	mux.HandleFunc("POST /signout", s.form(s.signOut))
 	mux.HandleFunc("GET /{$}", s.signedIn(s.indexPage))
 	mux.HandleFunc("GET /companies/{company}", s.signedIn(s.companyPage))
@@ -31,6 +31,7 @@ func (s *Server) pages() http.Handler {
 	mux.HandleFunc("POST /companies/{company}/overrides/remove", s.form(s.staff(s.removeOverride)))
 	s.addBilling(mux)
 	s.flagPages(mux)
+	s.evidencePages(mux)
 	mux.HandleFunc("GET /slo", s.signedIn(s.staff(s.sloPage)))
 	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
 	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))
@@ -54,7 +55,7 @@ func (s *Server) signedIn(next page) http.HandlerFunc {
 			s.failPage(w, r, tenon.ErrNotFound)
 		default:
 			w.Header().Set("Cache-Control", "no-store")
-			next(w, as(r, v.Company, v.Actor), v)
+			s.recorded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next(w, r, v) })).ServeHTTP(w, as(r, v.Company, v.Actor))
 		}
 	}
 }

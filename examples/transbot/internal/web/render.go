@@ -17,7 +17,7 @@ import (
 //go:embed templates/*.html assets/*
 var files embed.FS
 
-var templates = parse("signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "error")
+var templates = parse("signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "audit", "isolation", "error")
 
 // parse returns each page with what all pages share. The files are part of the program, so a fault in them shows at
 // its first start.
@@ -39,6 +39,7 @@ var funcs = template.FuncMap{
 	"second": func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
 	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"brief":  brief, "percent": percent, "exactly": exactly,
+	"long":    func(n int) int64 { return int64(n) },
 	"hundred": func(f float64) float64 { return f * 100 },
 	"money":   func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
 }

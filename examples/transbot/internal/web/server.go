@@ -12,9 +12,11 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/transbotai/tenon/audit/audithttp"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
+	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
@@ -25,7 +27,9 @@ import (
 // Config is what a [Server] works with. All of it is required but for what says otherwise.
 type Config struct {
 	Pool     *pgxpool.Pool
+	App      *pgxpool.Pool         // sees the company that its transaction names, and Pool every one
 	Store    *entitlementspg.Store // on Pool
+	Evidence *evidence.Desk        // who did what, and that companies are apart
 	Gate     *entitlements.Gate    // over Store
 	Flags    *flags.Set            // says what is switched on for whom
 	AdminKey string                // opens the staff's pages; empty: nobody can
@@ -46,14 +50,17 @@ type Server struct {
 	desk      *quoting.Desk
 	adminHash [sha256.Size]byte
 	stopping  atomic.Bool
+	recorded  func(http.Handler) http.Handler // records what requests change
 }
 
 // New returns a Server.
 func New(c Config) *Server {
-	return &Server{
-		Config: c, companies: freight.NewStore(c.Pool), desk: quoting.NewDesk(c.Pool, c.Gate, c.Logger),
+	s := &Server{
+		Config: c, companies: freight.NewStore(c.Pool), desk: quoting.NewDesk(c.Pool, c.App, c.Gate, c.Logger),
 		adminHash: sha256.Sum256([]byte(c.AdminKey)),
 	}
+	s.recorded = audithttp.Record(c.Evidence.Log, recordOptions(c.Logger))
+	return s
 }
 
 // Handler returns all routes.
@@ -63,7 +70,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /assets/", assets())
 	mux.Handle("/api/", s.api())
-	mux.Handle("/api/stripe/webhook", s.webhook())
+	mux.Handle("/api/stripe/webhook", s.recorded(s.webhook()))
+	mux.HandleFunc("GET /api/isolation", s.isolationAPI)
 	mux.Handle("/", s.pages())
 	return s.careful(mux)
 }

@@ -1,0 +1,158 @@
+package auditpg
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/audit"
+)
+
+// columns are those of an entry, in the order of a row.
+const columns = `tenant_id, id, ts, actor, on_behalf_of, action, target, target_id, more_targets, outcome, payload, ` +
+	`ip_address, user_agent, request_id, trace_id, key, seed, salts, redacted, redacted_by`
+
+var columnNames = []string{
+	"tenant_id", "id", "ts", "actor", "on_behalf_of", "action", "target", "target_id", "more_targets", "outcome", "payload",
+	"ip_address", "user_agent", "request_id", "trace_id", "key", "seed", "salts", "redacted", "redacted_by",
+}
+
+// values returns an entry as a row.
+func values(e *audit.Entry) ([]any, error) {
+	id, err := parseID(e.ID)
+	if err != nil {
+		return nil, err
+	}
+	var first audit.Target
+	if len(e.Targets) > 0 {
+		first = e.Targets[0]
+	}
+	more, err := document(len(e.Targets) > 1, func() any { return e.Targets[1:] })
+	if err != nil {
+		return nil, err
+	}
+	salts, err := document(e.Salts != nil, func() any { return e.Salts })
+	if err != nil {
+		return nil, err
+	}
+	redacted, err := document(e.Redacted != nil, func() any { return e.Redacted })
+	if err != nil {
+		return nil, err
+	}
+	var by *[16]byte
+	if e.RedactedBy != "" {
+		parsed, err := parseID(e.RedactedBy)
+		if err != nil {
+			return nil, err
+		}
+		by = &parsed
+	}
+	return []any{
+		e.Tenant, id, e.At, e.Actor, e.OnBehalfOf, e.Action, first.Type, first.ID, more, string(e.Outcome), e.Payload,
+		e.IP, e.UserAgent, e.RequestID, e.TraceID, e.Key, e.Seed, salts, redacted, by,
+	}, nil
+}
+
+// document returns a value as JSON, or nothing.
+func document(there bool, value func() any) (json.RawMessage, error) {
+	if !there {
+		return nil, nil
+	}
+	return audit.JSON(value())
+}
+
+// parseID reads an id in its usual form.
+func parseID(text string) (id [16]byte, err error) {
+	bad := tenon.Invalid("id", "not a UUID in its usual form")
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return id, bad
+	}
+	var digits [32]byte
+	n := copy(digits[:], text[:8])
+	n += copy(digits[n:], text[9:13])
+	n += copy(digits[n:], text[14:18])
+	n += copy(digits[n:], text[19:23])
+	copy(digits[n:], text[24:])
+	if _, err := hex.Decode(id[:], digits[:]); err != nil {
+		return id, bad
+	}
+	return id, nil
+}
+
+// formatID writes an id in its usual form.
+func formatID(id [16]byte) string {
+	var s [36]byte
+	hex.Encode(s[0:8], id[0:4])
+	hex.Encode(s[9:13], id[4:6])
+	hex.Encode(s[14:18], id[6:8])
+	hex.Encode(s[19:23], id[8:10])
+	hex.Encode(s[24:36], id[10:16])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}
+
+// row is what an entry is read from.
+type row struct {
+	entry                 audit.Entry
+	id                    [16]byte
+	ts                    time.Time
+	target                audit.Target
+	outcome               string
+	more, salts, redacted []byte
+	payload               []byte
+	by                    *[16]byte
+	into                  []any // pointers to all of this, in the order of columns, and to what else is read
+}
+
+func newRow(more ...any) *row {
+	r := &row{}
+	e := &r.entry
+	r.into = append([]any{
+		&e.Tenant, &r.id, &r.ts, &e.Actor, &e.OnBehalfOf, &e.Action, &r.target.Type, &r.target.ID, &r.more, &r.outcome,
+		&r.payload, &e.IP, &e.UserAgent, &e.RequestID, &e.TraceID, &e.Key, &e.Seed, &r.salts, &r.redacted, &r.by,
+	}, more...)
+	return r
+}
+
+// scan reads a row. What it returns shares nothing with the next one.
+func (r *row) scan(rows pgx.Rows) (audit.Entry, error) {
+	r.entry = audit.Entry{}
+	r.more, r.salts, r.redacted, r.payload, r.by = nil, nil, nil, nil, nil
+	if err := rows.Scan(r.into...); err != nil {
+		return audit.Entry{}, err
+	}
+	e := r.entry
+	e.ID, e.At, e.Outcome, e.Payload = formatID(r.id), r.ts.UTC(), audit.Outcome(r.outcome), r.payload
+	if r.target != (audit.Target{}) || r.more != nil {
+		e.Targets = []audit.Target{r.target}
+	}
+	if r.by != nil {
+		e.RedactedBy = formatID(*r.by)
+	}
+	return e, r.documents(&e)
+}
+
+// documents reads the columns that are JSON, and mostly null.
+func (r *row) documents(e *audit.Entry) error {
+	if r.more != nil {
+		var more []audit.Target
+		if err := json.Unmarshal(r.more, &more); err != nil {
+			return unreadable(e, err)
+		}
+		e.Targets = append(e.Targets, more...)
+	}
+	if r.salts != nil {
+		if err := json.Unmarshal(r.salts, &e.Salts); err != nil {
+			return unreadable(e, err)
+		}
+	}
+	if r.redacted != nil {
+		if err := json.Unmarshal(r.redacted, &e.Redacted); err != nil {
+			return unreadable(e, err)
+		}
+	}
+	return nil
+}

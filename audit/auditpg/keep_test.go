@@ -1,0 +1,103 @@
+package auditpg_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/audit"
+	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/migrations"
+)
+
+// monthsAgo returns the middle of a month, n months ago.
+func monthsAgo(n int) time.Time {
+	now := time.Now().UTC()
+	return time.Date(now.Year(), now.Month()-time.Month(n), 15, 0, 0, 0, 0, time.UTC)
+}
+
+// aged returns a world with records of each of the last months, and the log of one who keeps two of them.
+func aged(t *testing.T, months int) (*world, *audit.Log) {
+	t.Helper()
+	w := newWorld(t)
+	require.NoError(t, migrations.EnsurePartitions(t.Context(), w.pool, "audit_log", monthsAgo(months), months))
+	for n := range months {
+		for i := range 5 {
+			_, err := w.log.Record(t.Context(), audit.Record{
+				Tenant: "acme", Action: "a.b", At: monthsAgo(n).Add(time.Duration(i) * time.Second), Payload: []byte(`{"n":1}`),
+			})
+			require.NoError(t, err)
+		}
+	}
+	opts := w.options()
+	opts.Keep = time.Since(monthsAgo(2).AddDate(0, 0, -14)) - time.Hour
+	return w, audit.NewLog(w.store, opts)
+}
+
+func TestRetentionDropsSealedAndAnchoredMonthsAlone(t *testing.T) {
+	t.Parallel()
+	w, log := aged(t, 5)
+	dropped, err := log.Retain(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, dropped, "nothing is sealed")
+	w.sealed()
+	dropped, err = log.Retain(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, dropped, "nothing is anchored")
+	w.checkpoint()
+
+	hold, err := log.Hold(t.Context(), audit.Hold{Tenant: "acme", Reason: "case", From: monthsAgo(3), To: monthsAgo(3).Add(time.Hour)})
+	require.NoError(t, err)
+	dropped, err = log.Retain(t.Context())
+	require.NoError(t, err)
+	require.Len(t, withRecords(dropped), 1, "the month before the held one")
+	require.EqualValues(t, 5, withRecords(dropped)[0].Records)
+	require.NoError(t, log.Release(t.Context(), hold, "closed"))
+	dropped, err = log.Retain(t.Context())
+	require.NoError(t, err)
+	require.Len(t, withRecords(dropped), 1)
+	require.EqualValues(t, 3*5, one[int64](t, w.pool, "select count(*) from tenon.audit_log where action = 'a.b'"))
+
+	w.checkpoint()
+	w.sound()
+	r := w.verify()
+	require.EqualValues(t, 10, r.Dropped)
+	e, err := log.List(t.Context(), audit.Query{Tenant: "acme", Action: "a.b", Limit: 1})
+	require.NoError(t, err)
+	proof, err := log.ProveInclusion(t.Context(), audit.Ref{Tenant: "acme", ID: e[0].ID})
+	require.NoError(t, err)
+	require.NoError(t, proof.Check(&e[0], w.signer.Verifier()))
+}
+
+func withRecords(dropped []audit.Dropped) []audit.Dropped {
+	var some []audit.Dropped
+	for _, d := range dropped {
+		if d.Records > 0 {
+			some = append(some, d)
+		}
+	}
+	return some
+}
+
+func TestARecordOfAMonthWithoutAPartitionIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.log.Record(t.Context(), audit.Record{Action: "a.b", At: time.Now().AddDate(5, 0, 0)})
+	require.ErrorIs(t, err, tenon.ErrUnavailable)
+	require.ErrorContains(t, err, "no partition")
+}
+
+func TestMaintainMakesPartitionsAndForgetsOldKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.record(4)
+	later := time.Now().AddDate(0, 6, 0)
+	require.NoError(t, w.store.Maintain(t.Context(), later))
+	missing, err := migrations.MissingPartitions(t.Context(), w.pool, "audit_log", later, 3)
+	require.NoError(t, err)
+	require.Empty(t, missing)
+	require.Zero(t, one[int64](t, w.pool, "select count(*) from tenon.audit_keys"))
+	require.NoError(t, auditpg.New(w.pool, &auditpg.Options{KeepKeys: -1}).Maintain(t.Context(), later))
+}

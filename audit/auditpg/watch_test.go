@@ -1,0 +1,368 @@
+package auditpg_test
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/audit"
+	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/internal/pgtest"
+	"github.com/transbotai/tenon/migrations"
+)
+
+const quotes = `
+create table public.quotes (
+  company text not null,
+  id int not null,
+  price numeric,
+  note text,
+  email text,
+  api_key text,
+  seen timestamptz,
+  extra jsonb,
+  raw json,
+  primary key (company, id)
+)`
+
+// watching returns a database with a watched table.
+func watching(t *testing.T, opts *auditpg.WatchOptions) *pgxpool.Pool {
+	t.Helper()
+	pool := pgtest.Pool(t, migrations.Audit)
+	run(t, pool, quotes)
+	if opts == nil {
+		opts = &auditpg.WatchOptions{}
+	}
+	opts.Tenant = "company"
+	require.NoError(t, auditpg.Watch(t.Context(), pool, "public.quotes", opts))
+	return pool
+}
+
+type executor interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgTag, error)
+}
+
+func run(t *testing.T, db executor, sql string, args ...any) {
+	t.Helper()
+	_, err := db.Exec(t.Context(), sql, args...)
+	require.NoError(t, err, sql)
+}
+
+// told is a record as a trigger wrote it.
+type told struct {
+	Tenant, Actor, Action, Target, ID, Payload string
+}
+
+// trail returns the records, oldest first.
+func trail(t *testing.T, pool *pgxpool.Pool) []told {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), `
+select tenant_id, actor, action, target, target_id, coalesce(payload::text, '')
+from tenon.audit_log
+order by ts, tenant_id, target_id, action`)
+	require.NoError(t, err)
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[told])
+	require.NoError(t, err)
+	return list
+}
+
+func last(t *testing.T, pool *pgxpool.Pool) told {
+	t.Helper()
+	list := trail(t, pool)
+	require.NotEmpty(t, list)
+	return list[len(list)-1]
+}
+
+func TestATriggerRecordsEachOperation(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	run(t, pool, "insert into quotes (company, id, price, note) values ('acme', 1, 10.50, 'a')")
+	run(t, pool, "update quotes set price = 11, note = 'b' where id = 1")
+	run(t, pool, "delete from quotes")
+	list := trail(t, pool)
+	require.Len(t, list, 3)
+	for i, action := range []string{"INSERT", "UPDATE", "DELETE"} {
+		require.Equal(t, []string{"acme", "", action, "public.quotes", "1"},
+			[]string{list[i].Tenant, list[i].Actor, list[i].Action, list[i].Target, list[i].ID}, "no actor is known")
+	}
+	whole := `{"company": "acme", "id": 1, "price": %s, "note": "%s", "email": null, "api_key": null, "seen": null, "extra": null, "raw": null}`
+	require.JSONEq(t, `{"after": `+strings.NewReplacer("%s", "x").Replace(strings.Replace(strings.Replace(whole, "%s", "10.50", 1), "%s", "a", 1))+`}`, list[0].Payload)
+	require.JSONEq(t, `{"before": {"price": 10.50, "note": "a"}, "after": {"price": 11, "note": "b"}}`, list[1].Payload)
+	require.JSONEq(t, `{"before": `+strings.Replace(strings.Replace(whole, "%s", "11", 1), "%s", "b", 1)+`}`, list[2].Payload)
+}
+
+func TestAnUpdateThatChangesNothingIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, &auditpg.WatchOptions{Columns: map[string]audit.Policy{"seen": audit.Ignore}})
+	run(t, pool, `insert into quotes (company, id, price, raw) values ('acme', 1, 1, '{"a":1}')`)
+	run(t, pool, "update quotes set price = price")
+	run(t, pool, "update quotes set price = 1.000")
+	run(t, pool, "update quotes set seen = now()")
+	run(t, pool, "update quotes set note = 'x' where false")
+	require.Len(t, trail(t, pool), 1)
+}
+
+func TestARowThatMovesLeavesOneTenantAndEntersAnother(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	run(t, pool, "insert into quotes (company, id, note) values ('acme', 1, 'theirs')")
+	run(t, pool, "update quotes set company = 'bolt', note = 'ours'")
+	list := trail(t, pool)
+	require.Len(t, list, 3)
+	require.Equal(t, []string{"acme", "DELETE"}, []string{list[1].Tenant, list[1].Action})
+	require.NotContains(t, list[1].Payload, "ours")
+	require.Equal(t, []string{"bolt", "INSERT"}, []string{list[2].Tenant, list[2].Action})
+	require.NotContains(t, list[2].Payload, "theirs")
+}
+
+func TestTruncateIsRecordedForEachTenant(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	run(t, pool, "insert into quotes (company, id) values ('acme', 1), ('acme', 2), ('bolt', 1)")
+	run(t, pool, "truncate quotes")
+	list := trail(t, pool)[3:]
+	require.Equal(t, []told{
+		{"acme", "", "TRUNCATE", "public.quotes", "", `{"rows": 2, "summary": true}`},
+		{"bolt", "", "TRUNCATE", "public.quotes", "", `{"rows": 1, "summary": true}`},
+	}, list)
+}
+
+func TestPoliciesSayWhatIsStoredOfAColumn(t *testing.T) {
+	t.Parallel()
+	key := []byte("a key of sixteen bytes, or a few more than that")
+	pool := watching(t, &auditpg.WatchOptions{
+		Columns:   map[string]audit.Policy{"note": audit.Redact, "email": audit.Digest, "extra": audit.Ignore},
+		DigestKey: key,
+	})
+	run(t, pool, `insert into quotes (company, id, note, email, api_key, extra) values ('acme', 1, 'private', 'ann@acme.test', 's3cret', '{"x": 1}')`)
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("ann@acme.test"))
+	var payload struct{ After map[string]any }
+	text := last(t, pool).Payload
+	require.NoError(t, json.Unmarshal([]byte(text), &payload))
+	require.Equal(t, "hmac-sha256:"+hex.EncodeToString(mac.Sum(nil)), payload.After["email"], "as audit.Digest has it")
+	require.Equal(t, "[redacted]", payload.After["note"])
+	require.Equal(t, "[redacted]", payload.After["api_key"], "the name speaks of a secret")
+	require.NotContains(t, text, "extra")
+	for _, secret := range []string{"private", "ann@", "s3cret"} {
+		require.NotContains(t, text, secret)
+	}
+	run(t, pool, "update quotes set email = null, note = 'other'")
+	require.JSONEq(t, `{"before": {"email": "hmac-sha256:`+hex.EncodeToString(mac.Sum(nil))+`", "note": "[redacted]"},
+"after": {"email": null, "note": "[redacted]"}}`, last(t, pool).Payload)
+}
+
+func TestWhileAnErasureRunsKeysAloneAreRecorded(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	run(t, pool, "insert into quotes (company, id, email) values ('acme', 1, 'ann@acme.test'), ('acme', 2, 'ann@acme.test')")
+	tx, err := auditpg.BeginTx(t.Context(), pool, auditpg.TxOptions{Erasure: "e-1"})
+	require.NoError(t, err)
+	run(t, tx, "update quotes set email = null where id = 1")
+	run(t, tx, "delete from quotes where id = 2")
+	require.NoError(t, tx.Commit(t.Context()))
+	list := trail(t, pool)[2:]
+	require.Equal(t, []told{
+		{"acme", "", "UPDATE", "public.quotes", "1", `{"erasure_id": "e-1"}`},
+		{"acme", "", "DELETE", "public.quotes", "2", `{"erasure_id": "e-1"}`},
+	}, list)
+	run(t, pool, "update quotes set note = 'after' where id = 1")
+	require.Contains(t, last(t, pool).Payload, "after", "the next transaction is none of the erasure")
+}
+
+func TestManyRowsOfOneStatementMayBeSummarised(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, &auditpg.WatchOptions{BulkOver: 3})
+	run(t, pool, "insert into quotes (company, id, price) values ('acme', 1, 1), ('bolt', 1, 1)")
+	run(t, pool, "update quotes set price = 2 where company = 'acme'")
+	run(t, pool, "update quotes set price = 2 where company = 'acme'")
+	run(t, pool, "update quotes set id = 5 where company = 'bolt'")
+	var actions []string
+	for _, r := range trail(t, pool) {
+		actions = append(actions, r.Tenant+" "+r.Action+" "+r.ID)
+	}
+	require.ElementsMatch(t, []string{"acme INSERT 1", "bolt INSERT 1", "acme UPDATE 1", "bolt DELETE 1", "bolt INSERT 5"}, actions)
+	run(t, pool, "insert into quotes (company, id) select 'acme', i from generate_series(10, 12) i")
+	require.Len(t, trail(t, pool), 8, "no more than the bound")
+	for _, sql := range []string{
+		"insert into quotes (company, id) select c, i from unnest('{acme,bolt}'::text[]) c, generate_series(20, 22) i",
+		"update quotes set price = 3 where id >= 20", "delete from quotes where id >= 20",
+	} {
+		before := len(trail(t, pool))
+		run(t, pool, sql)
+		list := trail(t, pool)[before:]
+		require.Len(t, list, 2, sql)
+		for i, tenant := range []string{"acme", "bolt"} {
+			require.Equal(t, []string{tenant, "", `{"rows": 3, "summary": true}`}, []string{list[i].Tenant, list[i].ID, list[i].Payload}, sql)
+		}
+	}
+}
+
+func TestARecordFitsWhateverTheRowHolds(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	deep := strings.Repeat(`{"a":`, 80) + "1" + strings.Repeat("}", 80)
+	run(t, pool, "insert into quotes (company, id, extra, raw) values ('acme', 1, $1::text::jsonb, '{\"a\":1,\"a\":2,\"b\":\"\\u0000\"}')", deep)
+	run(t, pool, "insert into quotes (company, id, price) values ('acme', 2, 'NaN')")
+	run(t, pool, "insert into quotes (company, id, note) values ('acme', 3, repeat(E'\\u0001', 100000))")
+	require.JSONEq(t, `{"too_large": true, "columns": ["api_key", "company", "email", "extra", "id", "note", "price", "raw", "seen"]}`, last(t, pool).Payload)
+	for _, r := range trail(t, pool) {
+		record := audit.Record{ID: tenon.NewID(testTime), At: testTime, Action: "x", Outcome: audit.Succeeded, Payload: json.RawMessage(r.Payload)}
+		require.NoError(t, record.Check())
+	}
+}
+
+func TestWhoMayWriteToTheTableNeedsNoRightToTheLog(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	app := newRole(t, pool)
+	run(t, pool, "grant select, insert on quotes to "+app)
+	config := pool.Config()
+	config.ConnConfig.User = app
+	theirs, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	defer theirs.Close()
+	run(t, theirs, "set search_path = pg_temp; create temp table audit_log (x int); insert into public.quotes (company, id) values ('acme', 1)")
+	require.Equal(t, "INSERT", last(t, pool).Action)
+	_, err = theirs.Exec(t.Context(), "select tenon."+functionOf(t, pool)+"()")
+	require.Error(t, err)
+}
+
+func TestWatchingAgainTakesInNewColumns(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	require.Empty(t, drifts(t, pool))
+	run(t, pool, `alter table quotes add column "odd ""name'" text`)
+	require.Equal(t, []auditpg.DriftKind{auditpg.ColumnAdded}, kinds(drifts(t, pool)))
+	require.NoError(t, auditpg.Watch(t.Context(), pool, "quotes", &auditpg.WatchOptions{Tenant: "company"}))
+	require.Empty(t, drifts(t, pool))
+	run(t, pool, `insert into quotes (company, id, "odd ""name'") values ('acme', 1, 'v')`)
+	require.Contains(t, last(t, pool).Payload, `"odd \"name'": "v"`)
+}
+
+func TestDriftsSayWhatSomebodyDid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		sql  string
+		kind auditpg.DriftKind
+	}{
+		"a_trigger_dropped":     {"drop trigger tenon_audit on quotes", auditpg.TriggerMissing},
+		"a_trigger_with_a_when": {"create or replace trigger tenon_audit after insert or update or delete on quotes for each row when (false) execute function tenon.$f()", auditpg.TriggerMissing},
+		"a_trigger_for_less":    {"create or replace trigger tenon_audit after insert or update on quotes for each row execute function tenon.$f()", auditpg.TriggerMissing},
+		"truncate_forgotten":    {"drop trigger tenon_audit_truncate on quotes", auditpg.TriggerMissing},
+		"a_trigger_disabled":    {"alter table quotes disable trigger tenon_audit", auditpg.TriggerDisabled},
+		"all_disabled":          {"alter table quotes disable trigger user", auditpg.TriggerDisabled},
+		"a_function_replaced": {
+			"create or replace function tenon.$f() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as 'begin return null; end'",
+			auditpg.FunctionChanged,
+		},
+		"other_rights":     {"alter function tenon.$f() security invoker", auditpg.FunctionChanged},
+		"another_path":     {"alter function tenon.$f() set search_path = public", auditpg.FunctionChanged},
+		"a_column_added":   {"alter table quotes add column x int", auditpg.ColumnAdded},
+		"a_column_dropped": {"alter table quotes drop column note", auditpg.ColumnDropped},
+		"the_table_gone":   {"drop table quotes", auditpg.TableGone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := watching(t, nil)
+			run(t, pool, strings.ReplaceAll(c.sql, "$f", functionOf(t, pool)))
+			found := drifts(t, pool)
+			require.Contains(t, kinds(found), c.kind)
+			require.Equal(t, "public.quotes", found[0].Table)
+			require.NoError(t, auditpg.Unwatch(t.Context(), pool, "public.quotes"))
+			require.Empty(t, drifts(t, pool))
+		})
+	}
+}
+
+func TestAPartitionIsWatchedWithItsTable(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Pool(t, migrations.Audit)
+	run(t, pool, `create table readings (tenant_id text, id int, v int, primary key (tenant_id, id)) partition by range (id);
+create table readings_1 partition of readings for values from (0) to (10)`)
+	require.NoError(t, auditpg.Watch(t.Context(), pool, "public.readings", nil))
+	run(t, pool, "insert into readings_1 values ('acme', 1, 1)")
+	require.Equal(t, "public.readings", last(t, pool).Target)
+	run(t, pool, "alter table readings_1 disable trigger tenon_audit")
+	require.Equal(t, []auditpg.DriftKind{auditpg.TriggerDisabled}, kinds(drifts(t, pool)))
+}
+
+func TestUnwatchLeavesTheTableAsItWas(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	require.NoError(t, auditpg.Unwatch(t.Context(), pool, "quotes"))
+	require.NoError(t, auditpg.Unwatch(t.Context(), pool, "public.quotes"), "again is no error")
+	run(t, pool, "insert into quotes (company, id) values ('acme', 1)")
+	require.Empty(t, trail(t, pool))
+	var left int
+	require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from pg_proc where proname like 'audit_watch_%'").Scan(&left))
+	require.Zero(t, left)
+}
+
+func TestTheSetIsTakenBackWithItsTriggers(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	conn, err := pgx.ConnectConfig(t.Context(), pool.Config().ConnConfig)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	require.NoError(t, migrations.Down(t.Context(), conn, migrations.Audit, 0))
+	run(t, pool, "insert into quotes (company, id) values ('acme', 1)")
+}
+
+func TestWhatCannotBeWatchedIsRefusedAndNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Pool(t, migrations.Audit)
+	run(t, pool, quotes+"; create view seen as select * from quotes")
+	for name, c := range map[string]struct {
+		table string
+		opts  *auditpg.WatchOptions
+		class error
+		text  string
+	}{
+		"an_unknown_table":     {"public.quotse", nil, tenon.ErrNotFound, "audit: watch public.quotse: no such table"},
+		"an_unknown_schema":    {"nowhere.quotes", nil, tenon.ErrNotFound, "no such table"},
+		"a_view":               {"public.seen", nil, tenon.ErrInvalid, "table: is no table of the host's"},
+		"the_log_itself":       {"tenon.audit_log", nil, tenon.ErrInvalid, "table: is no table of the host's"},
+		"no_tenant":            {"public.quotes", nil, tenon.ErrInvalid, `tenant: the table has no column "tenant_id"`},
+		"an_unknown_column":    {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Columns: map[string]audit.Policy{"x": audit.Keep}}, tenon.ErrInvalid, `columns: the table has no column "x"`},
+		"an_unknown_key":       {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Key: []string{"x"}}, tenon.ErrInvalid, `key: the table has no column "x"`},
+		"a_digest_without_key": {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Columns: map[string]audit.Policy{"note": audit.Digest}}, tenon.ErrInvalid, "digest_key: shorter than 16 bytes"},
+	} {
+		err := auditpg.Watch(t.Context(), pool, c.table, c.opts)
+		require.ErrorIs(t, err, c.class, name)
+		require.ErrorContains(t, err, c.text, name)
+	}
+	var left int
+	require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from tenon.audit_watches").Scan(&left))
+	require.Zero(t, left)
+}
+
+func drifts(t *testing.T, pool *pgxpool.Pool) []auditpg.Drift {
+	t.Helper()
+	found, err := auditpg.Drifts(t.Context(), pool)
+	require.NoError(t, err)
+	return found
+}
+
+func kinds(drifts []auditpg.Drift) []auditpg.DriftKind {
+	var found []auditpg.DriftKind
+	for _, d := range drifts {
+		found = append(found, d.Kind)
+	}
+	return found
+}
+
+func functionOf(t *testing.T, pool *pgxpool.Pool) (name string) {
+	t.Helper()
+	require.NoError(t, pool.QueryRow(t.Context(), "select function_name from tenon.audit_watches").Scan(&name))
+	return name
+}

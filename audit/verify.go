@@ -1,0 +1,382 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Report is what verifying a log found.
+type Report struct {
+	Size        int64 // leaves
+	Checked     int64 // records whose leaf was computed anew
+	Redacted    int64 // of those, with erased parts
+	Dropped     int64 // leaves whose records retention let go of
+	Checkpoints int   // checkpoints that the tree agrees with
+	Faults      []Fault
+}
+
+// OK says whether nothing was tampered with.
+func (r *Report) OK() bool { return len(r.Faults) == 0 }
+
+// Err returns an [ErrTampered] that tells of the first fault; nil when there is none.
+func (r *Report) Err() error {
+	if r.OK() {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrTampered, r.Faults[0])
+}
+
+// Fault is something that was tampered with: a record, or the records from index From up to but not including To.
+type Fault struct {
+	From, To int64 // -1 when the record has no index
+	Ref            // of the record; empty for a range
+	What     string
+}
+
+// String says what is wrong with what.
+func (f Fault) String() string {
+	switch {
+	case f.ID != "" && f.From >= 0:
+		return fmt.Sprintf("record %s of %q (index %d): %s", f.ID, f.Tenant, f.From, f.What)
+	case f.ID != "":
+		return fmt.Sprintf("record %s of %q: %s", f.ID, f.Tenant, f.What)
+	}
+	return fmt.Sprintf("records %d to %d: %s", f.From, f.To-1, f.What)
+}
+
+const (
+	maxFaults  = 1000 // after which Verify looks no further
+	verifyPage = 8 * tileWidth
+)
+
+// Verify computes every leaf anew from its record and the whole tree from the leaves, and compares both with what is
+// stored, with the checkpoints in the store and with those that the caller has from an [Anchor]: only these prove
+// anything against whoever owns the database. It says what is at fault as closely as can be said: which record, or
+// between which two checkpoints. The error is one of reading; tampering is in the report.
+//
+// It reads everything once, in pages, several at a time, each over a connection of the store, and holds no lock.
+func (l *Log) Verify(ctx context.Context, anchored ...Checkpoint) (Report, error) {
+	s, ok := l.store.(Sealer)
+	if !ok {
+		return Report{}, ErrUnsupported
+	}
+	v := &verification{log: l, store: s, told: map[Ref]*Entry{}}
+	if err := v.run(ctx, anchored); err != nil {
+		return v.report, fmt.Errorf("audit: verify: %w", err)
+	}
+	return v.report, nil
+}
+
+// verification is one run of Verify.
+type verification struct {
+	log    *Log
+	store  Sealer
+	report Report
+	marks  *marks
+	stored frontier       // the tree of the leaves as they are stored
+	actual frontier       // the tree of the leaves as the records give them
+	good   int64          // the size of the last checkpoint that the tree agrees with
+	broken bool           // the tree disagrees with a checkpoint, or has a gap: later ones say nothing more
+	told   map[Ref]*Entry // records of redactions
+	months []Dropped
+}
+
+func (v *verification) run(ctx context.Context, anchored []Checkpoint) error {
+	head, err := v.store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	v.report.Size = head.Size
+	if v.months, err = v.droppedMonths(ctx); err != nil {
+		return err
+	}
+	v.marks = v.newMarks(anchored)
+	if err := v.mark(ctx, 0); err != nil {
+		return err
+	}
+	if err := v.walk(ctx, head.Size); err != nil {
+		return err
+	}
+	if err := v.beyond(ctx, head.Size); err != nil {
+		return err
+	}
+	if err := v.upperNodes(ctx, head.Size); err != nil {
+		return err
+	}
+	return v.strays(ctx)
+}
+
+// page is a part of the leaves, read and computed.
+type page struct {
+	span   Span
+	sealed []Sealed
+	leaves []Hash
+	errs   []error
+	err    error
+}
+
+// walk checks page after page. As many are read and computed at a time as there are processors, and those to come wait
+// until they are checked.
+func (v *verification) walk(ctx context.Context, size int64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	readers := runtime.GOMAXPROCS(0)
+	pages := make(chan chan page, readers)
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel()
+	wait.Go(func() {
+		defer close(pages)
+		for from := int64(0); from < size && ctx.Err() == nil; from += verifyPage {
+			next := make(chan page, 1)
+			select {
+			case pages <- next:
+			case <-ctx.Done():
+				return
+			}
+			wait.Go(func() { next <- v.read(ctx, Span{from, min(from+verifyPage, size)}) })
+		}
+	})
+	for next := range pages {
+		p := <-next
+		if p.err != nil {
+			return p.err
+		}
+		if err := v.check(ctx, p); err != nil {
+			return err
+		}
+		if len(v.report.Faults) >= maxFaults {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// read reads a page and computes its leaves.
+func (v *verification) read(ctx context.Context, span Span) page {
+	p := page{span: span}
+	p.sealed, p.err = v.store.Sealed(ctx, Query{AllTenants: true}, span, verifyPage)
+	p.leaves, p.errs = make([]Hash, len(p.sealed)), make([]error, len(p.sealed))
+	for i := range p.sealed {
+		if e := p.sealed[i].Entry; e != nil {
+			p.leaves[i], p.errs[i] = e.Leaf()
+		}
+	}
+	return p
+}
+
+func (v *verification) check(ctx context.Context, p page) error {
+	next := p.span.From
+	for i := range p.sealed {
+		s := &p.sealed[i]
+		if s.Index != next {
+			v.gap(next, s.Index)
+		}
+		next = s.Index + 1
+		actual, err := v.checkOne(ctx, s, p.leaves[i], p.errs[i])
+		if err != nil {
+			return err
+		}
+		v.stored.add(s.Leaf)
+		v.actual.add(actual)
+		if err := v.mark(ctx, next); err != nil {
+			return err
+		}
+	}
+	if next != p.span.To {
+		v.gap(next, p.span.To)
+	}
+	return v.nodes(ctx, p)
+}
+
+func (v *verification) fault(f Fault) { v.report.Faults = append(v.report.Faults, f) }
+
+func (v *verification) gap(from, to int64) {
+	v.fault(Fault{From: from, To: to, What: "their leaves are missing"})
+	v.broken = true
+}
+
+// checkOne checks a record and returns the leaf that it gives; the stored one when it gives none.
+func (v *verification) checkOne(ctx context.Context, s *Sealed, leaf Hash, failed error) (Hash, error) {
+	at := Fault{From: s.Index, To: s.Index + 1, Ref: s.Ref}
+	switch {
+	case s.Entry == nil && v.wasDropped(s.Ref):
+		v.report.Dropped++
+		return s.Leaf, nil
+	case s.Entry == nil:
+		at.What = "it is missing"
+		v.fault(at)
+		return s.Leaf, nil
+	case failed != nil:
+		at.What = failed.Error()
+		v.fault(at)
+		return s.Leaf, nil
+	}
+	v.report.Checked++
+	if leaf != s.Leaf {
+		at.What = "it is not what was sealed"
+		v.fault(at)
+	}
+	if len(s.Entry.Redacted) == 0 && s.Entry.RedactedBy == "" {
+		return leaf, nil
+	}
+	v.report.Redacted++
+	err := v.checkRedaction(ctx, s.Entry)
+	if errors.Is(err, ErrTampered) {
+		at.What = err.Error()
+		v.fault(at)
+		err = nil
+	}
+	return leaf, err
+}
+
+// checkRedaction looks for the record that tells of a redaction.
+func (v *verification) checkRedaction(ctx context.Context, e *Entry) error {
+	ref := Ref{Tenant: e.Tenant, ID: e.RedactedBy}
+	record, ok := v.told[ref]
+	if !ok {
+		found, err := v.log.Get(ctx, ref)
+		if errors.Is(err, ErrUnknownRecord) {
+			return fmt.Errorf("%w: record %s was redacted, and no record says so", ErrTampered, e.ID)
+		}
+		if err != nil {
+			return err
+		}
+		if len(v.told) >= 100 {
+			clear(v.told)
+		}
+		record, v.told[ref] = &found, &found
+	}
+	return redactionOf(e, record)
+}
+
+// droppedMonths returns what records say of retention.
+func (v *verification) droppedMonths(ctx context.Context) ([]Dropped, error) {
+	var months []Dropped
+	for e, err := range v.log.All(ctx, Query{Action: ActionDropped, OldestFirst: true}) {
+		if err != nil {
+			return nil, err
+		}
+		if d, ok := parseDropped(&e); ok {
+			months = append(months, d)
+		}
+	}
+	return months, nil
+}
+
+func (v *verification) wasDropped(ref Ref) bool {
+	at := idTime(ref.ID)
+	for _, d := range v.months {
+		if !at.Before(d.From) && at.Before(d.To) {
+			return true
+		}
+	}
+	return false
+}
+
+// strays looks for entries that were put in behind the sealing.
+func (v *verification) strays(ctx context.Context) error {
+	i, ok := v.store.(Inspector)
+	if !ok {
+		return nil
+	}
+	found, err := i.Strays(ctx, maxFaults)
+	for _, ref := range found {
+		v.fault(Fault{From: -1, To: -1, Ref: ref, What: "it was put in behind the sealing"})
+	}
+	return err
+}
+
+// nodes compares the stored roots of 256 leaves with the leaves.
+func (v *verification) nodes(ctx context.Context, p page) error {
+	blocks := (p.span.To - p.span.From) / tileWidth
+	if blocks == 0 || v.broken || int64(len(p.sealed)) != p.span.To-p.span.From {
+		return nil
+	}
+	first := p.span.From / tileWidth
+	stored, err := v.store.Hashes(ctx, TileHeight, first, first+blocks)
+	if err != nil {
+		return err
+	}
+	leaves := make([]Hash, len(p.sealed))
+	for i, s := range p.sealed {
+		leaves[i] = s.Leaf
+	}
+	v.compareNodes(TileHeight, first, stored, leaves)
+	return nil
+}
+
+// compareNodes compares the nodes of a level, from the index first on, with what lies below them.
+func (v *verification) compareNodes(level int, first int64, stored, below []Hash) {
+	for i := range int64(len(below) / tileWidth) {
+		at := (first + i) << level
+		span := Fault{From: at, To: at + 1<<level, What: fmt.Sprintf("the node of level %d above them is not theirs", level)}
+		if i >= int64(len(stored)) || stored[i] != blockHash(below[i*tileWidth:(i+1)*tileWidth]) {
+			v.fault(span)
+		}
+	}
+}
+
+// upperNodes compares the stored nodes of the levels above with those below them.
+func (v *verification) upperNodes(ctx context.Context, size int64) error {
+	for level := 2 * TileHeight; size>>level > 0; level += TileHeight {
+		for i := range size >> level {
+			below, err := v.store.Hashes(ctx, level-TileHeight, i*tileWidth, (i+1)*tileWidth)
+			if err != nil {
+				return err
+			}
+			stored, err := v.store.Hashes(ctx, level, i, i+1)
+			if err != nil {
+				return err
+			}
+			v.compareNodes(level, i, stored, below)
+		}
+	}
+	return nil
+}
+
+// idTime returns the instant that is in a UUIDv7, in milliseconds.
+func idTime(id string) time.Time {
+	var ms int64
+	for _, c := range id[:min(len(id), 13)] {
+		switch {
+		case c >= '0' && c <= '9':
+			ms = ms<<4 | int64(c-'0')
+		case c >= 'a' && c <= 'f':
+			ms = ms<<4 | int64(c-'a'+10)
+		}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// frontier is what has to be kept of a tree to append to it and to know its root: the roots of its complete subtrees,
+// largest first.
+type frontier struct {
+	size  int64
+	roots []Hash
+}
+
+func (f *frontier) add(leaf Hash) {
+	for n := bits.TrailingZeros64(^uint64(f.size)); n > 0; n-- {
+		last := len(f.roots) - 1
+		leaf = nodeHash(f.roots[last], leaf)
+		f.roots = f.roots[:last]
+	}
+	f.roots = append(f.roots, leaf)
+	f.size++
+}
+
+func (f *frontier) root() Hash {
+	if f.size == 0 {
+		return EmptyRoot()
+	}
+	h := f.roots[len(f.roots)-1]
+	for i := len(f.roots) - 2; i >= 0; i-- {
+		h = nodeHash(f.roots[i], h)
+	}
+	return h
+}

@@ -1,0 +1,12 @@
+drop function tenon.audit_drop_partition(text, timestamptz, timestamptz, bigint);
+drop function tenon.audit_new_epoch();
+drop function tenon.audit_id(timestamptz);
+drop table tenon.audit_anchors;
+drop table tenon.audit_cursors;
+drop table tenon.audit_holds;
+drop table tenon.audit_checkpoints;
+drop table tenon.audit_state;
+drop table tenon.audit_nodes;
+drop table tenon.audit_leaves;
+drop table tenon.audit_keys;
+drop table tenon.audit_log;
