@@ -25,7 +25,7 @@ func Read(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &large):
-		return tooLarge
+		return TooLarge
 	}
 	return tenon.Invalid("body", "is not one JSON object of the known fields")
 }

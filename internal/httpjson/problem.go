@@ -42,7 +42,7 @@ var (
 	Internal        = New(http.StatusInternalServerError, "internal", "Something went wrong on our side.")
 	method          = New(http.StatusMethodNotAllowed, "method-not-allowed", "This page does not take that method.")
 	mediaType       = New(http.StatusUnsupportedMediaType, "media-type", "Send application/json.")
-	tooLarge        = New(http.StatusRequestEntityTooLarge, "too-large", "The body is too large.")
+	TooLarge        = New(http.StatusRequestEntityTooLarge, "too-large", "The body is too large.")
 )
 
 // maxReason bounds what a problem says of a fault, in bytes.
