@@ -95,7 +95,7 @@ func (b *Book) change(ctx context.Context, ref Ref, edit func(*Dossier, time.Tim
 	if b.fault != nil {
 		return nil, prefix(b.fault)
 	}
-	if !isUUID(ref.ID) {
+	if !ref.possible() {
 		return nil, ErrUnknownPartner
 	}
 	now, err := b.now(ctx)
@@ -129,7 +129,7 @@ func (b *Book) revise(ctx context.Context, ref Ref, edit func(*Dossier, time.Tim
 
 // Partner returns everything about a partner. One that was removed is an [ErrUnknownPartner].
 func (b *Book) Partner(ctx context.Context, ref Ref) (*Dossier, error) {
-	if !isUUID(ref.ID) {
+	if !ref.possible() {
 		return nil, ErrUnknownPartner
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.options.Timeout)
@@ -147,8 +147,11 @@ func (b *Book) List(ctx context.Context, q ListQuery) ([]*Dossier, error) {
 		q.Limit = 50
 	}
 	q.Limit = min(q.Limit, 500)
-	if q.After.ID != "" && !isUUID(q.After.ID) {
+	if q.After != "" && !isUUID(q.After) {
 		return nil, ErrUnknownPartner
+	}
+	if err := checkText("tenant", q.Tenant, maxName, false); err != nil {
+		return nil, prefix(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.options.Timeout)
 	defer cancel()

@@ -241,7 +241,7 @@ func (b *Book) ExportCSV(ctx context.Context, tenant string, to io.Writer) error
 			if err := w.Write(cells(d)); err != nil {
 				return err
 			}
-			q.After = d.Ref
+			q.After = d.ID
 		}
 		if len(found) < q.Limit {
 			w.Flush()

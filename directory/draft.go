@@ -45,6 +45,9 @@ func checkTenant(tenant string) error {
 	return checkText("tenant", tenant, maxName, false)
 }
 
+// possible says whether a partner may have this name. Text that no tenant has finds nothing in any store.
+func (r Ref) possible() bool { return isUUID(r.ID) && checkTenant(r.Tenant) == nil }
+
 // Save replaces the draft of the version that was read, and makes the next one. What is published stays as it is until
 // the draft is published anew. When somebody saved meanwhile, it is an [ErrVersion].
 func (b *Book) Save(ctx context.Context, ref Ref, version int, p Profile) (*Dossier, error) {

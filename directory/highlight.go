@@ -2,7 +2,6 @@ package directory
 
 import (
 	"html"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,7 +10,7 @@ import (
 func (q *Query) result(e Entry) Result {
 	return Result{
 		ID: e.ID, Name: e.Name, Description: e.Description,
-		Services: slices.Concat([]string{}, e.Services), Regions: slices.Concat([]string{}, e.Regions),
+		Services: append([]string{}, e.Services...), Regions: append([]string{}, e.Regions...),
 		Verified: e.Verified(), FreshAt: e.FreshAt,
 		NameHTML: q.marked(e.Name, e.Language), SnippetHTML: q.snippet(e.Description, e.Language),
 	}

@@ -131,10 +131,13 @@ func (m *MemoryStore) ChangeDue(ctx context.Context, due Due, edit Edit) (int, e
 		if !d.due(due) {
 			continue
 		}
-		next, effects, err := m.edited(d, edit)
+		bare := d.Clone()
+		bare.Log = nil
+		next, effects, err := m.edited(bare, edit)
 		if err != nil {
 			return 0, err
 		}
+		next.Log = d.Log
 		changed[d.Ref] = next
 		all.Changes = append(all.Changes, effects.Changes...)
 		all.Notifications = append(all.Notifications, effects.Notifications...)
@@ -152,18 +155,14 @@ func (d *Dossier) due(due Due) bool {
 	return d.DeletedAt.IsZero() && (d.Policy != due.Policy || !d.NextAt.IsZero() && !d.NextAt.After(due.Now))
 }
 
-// sorted returns the partners in the order of tenants and ids.
+// sorted returns the partners in the order of their ids.
 func (m *MemoryStore) sorted() []*Dossier {
 	var all []*Dossier
 	for _, d := range m.partners {
 		all = append(all, d)
 	}
-	slices.SortFunc(all, func(a, b *Dossier) int { return a.Ref.compare(b.Ref) })
+	slices.SortFunc(all, func(a, b *Dossier) int { return strings.Compare(a.ID, b.ID) })
 	return all
-}
-
-func (r Ref) compare(o Ref) int {
-	return cmp.Or(strings.Compare(r.Tenant, o.Tenant), strings.Compare(r.ID, o.ID))
 }
 
 // List implements [Store].
@@ -189,7 +188,7 @@ func (m *MemoryStore) List(ctx context.Context, q ListQuery) ([]*Dossier, error)
 func (q ListQuery) wants(d *Dossier) bool {
 	switch {
 	case !d.DeletedAt.IsZero(), q.Tenant != "" && q.Tenant != d.Tenant, q.Status != "" && q.Status != d.Status,
-		q.After != Ref{} && q.After.compare(d.Ref) >= 0:
+		q.After >= d.ID:
 		return false
 	}
 	return q.StaleAt.IsZero() || slices.ContainsFunc(d.Papers(q.StaleAt), func(p Paper) bool { return p.Status != Valid })

@@ -86,28 +86,35 @@ type StalePaper struct {
 }
 
 // Stale returns the papers of a tenant, or of all when it is empty, that are missing, expired or expiring soon, of at
-// most limit partners after the one named. Next is where to go on; a zero Ref at the end.
-func (b *Book) Stale(ctx context.Context, tenant string, after Ref, limit int) (papers []StalePaper, next Ref, err error) {
+// most limit partners after the page before.
+func (b *Book) Stale(ctx context.Context, tenant, after string, limit int) (*StalePage, error) {
 	now, err := b.now(ctx)
 	if err != nil {
-		return nil, Ref{}, err
+		return nil, err
 	}
 	if limit <= 0 || limit > 500 {
 		limit = 50
 	}
 	found, err := b.List(ctx, ListQuery{Tenant: tenant, StaleAt: now, After: after, Limit: limit})
 	if err != nil {
-		return nil, Ref{}, err
+		return nil, err
 	}
+	page := &StalePage{Papers: []StalePaper{}}
 	for _, d := range found {
 		for _, p := range d.Papers(now) {
 			if p.Status != Valid {
-				papers = append(papers, StalePaper{d.Ref, d.Draft.Name, p})
+				page.Papers = append(page.Papers, StalePaper{d.Ref, d.Draft.Name, p})
 			}
 		}
 	}
 	if len(found) == limit {
-		next = found[limit-1].Ref
+		page.Next = found[limit-1].ID
 	}
-	return papers, next, nil
+	return page, nil
+}
+
+// StalePage is papers that need attention.
+type StalePage struct {
+	Papers []StalePaper `json:"papers"`
+	Next   string       `json:"next,omitempty"` // what the next page comes after; empty at the end
 }

@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -115,7 +114,7 @@ func (b *Book) Search(ctx context.Context, s Search) (*Page, error) {
 	}
 	page := &Page{Results: []Result{}, Facets: map[Facet][]FacetCount{}}
 	for _, f := range q.Facets {
-		page.Facets[f] = slices.Concat([]FacetCount{}, found.Facets[f])
+		page.Facets[f] = append([]FacetCount{}, found.Facets[f]...)
 	}
 	for i, e := range found.Entries {
 		if i == limit {

@@ -22,12 +22,12 @@ type Store interface {
 	Change(ctx context.Context, ref Ref, edit Edit) (*Dossier, error)
 
 	// ChangeDue does what Change does to partners with a NextAt at due.Now or before, or settled by another policy
-	// than due.Policy, at most due.Limit of them and all in one transaction, and returns how many. Partners that
-	// another call has locked are left out, so that two callers never edit one for the same reason.
+	// than due.Policy, at most due.Limit of them and all in one transaction, and returns how many. Their dossiers come
+	// without logs. Partners that another call has locked are left out, so that two never edit one for the same reason.
 	ChangeDue(ctx context.Context, due Due, edit Edit) (int, error)
 
-	// List returns at most q.Limit partners after q.After in the order of their tenants and ids, each with the newest
-	// version of its documents and without its log. An empty page is not an error.
+	// List returns at most q.Limit partners after q.After in the order of their ids, which is that of their creation,
+	// each with the newest version of its documents and without its log. An empty page is not an error.
 	List(ctx context.Context, q ListQuery) ([]*Dossier, error)
 
 	// Search returns at most q.Limit entries after q.After in the order of q.Sort, and counts the facets that q asks
@@ -51,7 +51,7 @@ type ListQuery struct {
 	Tenant  string
 	Status  Status
 	StaleAt time.Time // only partners with a document in force that is expired or expiring soon at this instant, or missing
-	After   Ref
+	After   string    // the id of the last partner of the page before
 	Limit   int
 }
 
