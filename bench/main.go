@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/transbotai/tenon/bench/directory"
 	"github.com/transbotai/tenon/bench/entitlements"
 	"github.com/transbotai/tenon/bench/flags"
 	"github.com/transbotai/tenon/bench/lab"
@@ -35,6 +36,7 @@ type comparison struct {
 }
 
 var comparisons = []comparison{
+	{"directory", directory.Compare},
 	{"entitlements", entitlements.Compare},
 	{"flags", flags.Compare},
 	{"ratelimit", ratelimit.Compare},
