@@ -2,6 +2,7 @@ package directorypg
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +43,14 @@ func (s *Store) entries(ctx context.Context, q *directory.Query, l *ladder) ([]d
 	case len(q.Words) == 0:
 		return s.page(ctx, rankOrder, q, "", l.all(), "", q.After, q.Limit)
 	}
+	if found, ok, err := s.few(ctx, q, l); ok || err != nil {
+		return found, err
+	}
+	return s.climb(ctx, q, l)
+}
+
+// climb asks level by level until the page is full, which for words that many have is soon.
+func (s *Store) climb(ctx context.Context, q *directory.Query, l *ladder) ([]directory.Entry, error) {
 	var found []directory.Entry
 	for _, level := range l.levels {
 		after := q.After
@@ -58,6 +67,54 @@ func (s *Store) entries(ctx context.Context, q *directory.Query, l *ladder) ([]d
 		}
 	}
 	return found, nil
+}
+
+// atOnce is how many entries may match for them to be put in order together.
+const atOnce = 100
+
+// few returns the page where so few entries match that all are read in one statement, and false where more do. Most
+// misspelt words are rare, and each level would be a statement of its own.
+func (s *Store) few(ctx context.Context, q *directory.Query, l *ladder) ([]directory.Entry, bool, error) {
+	st := planned()
+	st.add("select " + entryColumns + ", e.rank, case")
+	for _, level := range l.levels {
+		st.add("when e.terms @@ @1::text::tsquery then @2::bigint", l.upTo(level), level)
+	}
+	st.add("end from (select e.*")
+	st.matching(q, l.all())
+	st.add("limit @::bigint) e", atOnce+1)
+	rows, err := s.read.Query(ctx, st.sql.String(), st.args...)
+	if err != nil {
+		return nil, false, err
+	}
+	type placed struct {
+		directory.Position
+		directory.Entry
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p placed, err error) {
+		var rank int64
+		var level int
+		p.Entry, err = scanEntry(row, &rank, &level)
+		p.Position = directory.Position{Level: level, Standing: -rank, ID: p.Entry.ID}
+		return p, err
+	})
+	if err != nil || len(all) > atOnce {
+		return nil, false, err
+	}
+	if q.After != nil {
+		all = slices.DeleteFunc(all, func(p placed) bool { return !q.Before(*q.After, p.Position) })
+	}
+	slices.SortFunc(all, func(a, b placed) int {
+		if q.Before(a.Position, b.Position) {
+			return -1
+		}
+		return 1
+	})
+	var found []directory.Entry
+	for _, p := range all[:min(len(all), q.Limit)] {
+		found = append(found, p.Entry)
+	}
+	return found, true, nil
 }
 
 // order is how a page is ordered and where it begins.
@@ -92,7 +149,10 @@ const entryColumns = `e.id::text, e.company_name, e.description, e.services, e.r
 func (s *Store) page(
 	ctx context.Context, o order, q *directory.Query, source, match, unless string, after *directory.Position, limit int,
 ) ([]directory.Entry, error) {
-	st := &statement{args: []any{pgx.QueryExecModeExec}}
+	st := planned()
+	if source == listed1 {
+		st = &statement{} // one plan is best for all, and need not be made again
+	}
 	st.add("select " + entryColumns)
 	if source == listed1 {
 		st.add("from tenon.directory_listings x")
@@ -116,14 +176,15 @@ func (s *Store) page(
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, scanEntry)
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (directory.Entry, error) { return scanEntry(row) })
 }
 
-func scanEntry(row pgx.CollectableRow) (directory.Entry, error) {
+// scanEntry reads an entry, and what stands after it into more.
+func scanEntry(row pgx.CollectableRow, more ...any) (directory.Entry, error) {
 	var e directory.Entry
 	var verified, visible *time.Time
-	err := row.Scan(&e.ID, &e.Name, &e.Description, &e.Services, &e.Regions, &e.Contact, &e.Website, &e.Language,
-		&verified, &e.FreshAt, &visible)
+	err := row.Scan(append([]any{&e.ID, &e.Name, &e.Description, &e.Services, &e.Regions, &e.Contact, &e.Website, &e.Language,
+		&verified, &e.FreshAt, &visible}, more...)...)
 	e.FreshAt, e.VerifiedAt, e.VisibleUntil = directory.Instant(e.FreshAt), instant(verified), instant(visible)
 	e.Services, e.Regions = some(e.Services), some(e.Regions)
 	return e, err
@@ -131,13 +192,17 @@ func scanEntry(row pgx.CollectableRow) (directory.Entry, error) {
 
 // statement is SQL that is put together from constants, with bound values.
 type statement struct {
-	sql  strings.Builder
-	args []any // the mode of execution, then the values
+	sql    strings.Builder
+	args   []any // values, after a mode of execution where there is one
+	values int
 }
+
+// planned returns a statement that is planned for its values each time.
+func planned() *statement { return &statement{args: []any{pgx.QueryExecModeExec}} }
 
 // add adds a line. "@" stands for the one value of a line, "@1", "@2" for several.
 func (st *statement) add(line string, values ...any) {
-	n := len(st.args) // the number of the next value, since the mode comes before the first
+	n := st.values + 1
 	for i := range values {
 		to := "$" + strconv.Itoa(n+i)
 		line = strings.ReplaceAll(line, "@"+strconv.Itoa(i+1), to)
@@ -145,7 +210,7 @@ func (st *statement) add(line string, values ...any) {
 	if len(values) == 1 {
 		line = strings.Replace(line, "@::", "$"+strconv.Itoa(n)+"::", 1)
 	}
-	st.args = append(st.args, values...)
+	st.args, st.values = append(st.args, values...), st.values+len(values)
 	st.sql.WriteString(line + "\n")
 }
 
@@ -164,7 +229,7 @@ func (st *statement) matching(q *directory.Query, match string) {
 // facets counts over everything that matches.
 func (s *Store) facets(ctx context.Context, q *directory.Query, l *ladder, found *directory.Found) error {
 	for _, f := range q.Facets {
-		st := &statement{args: []any{pgx.QueryExecModeExec}}
+		st := planned()
 		switch f {
 		case directory.FacetServices:
 			st.add("select v, count(*) from (select unnest(e.services) as v")
