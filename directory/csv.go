@@ -60,10 +60,13 @@ func (b *Book) ImportCSV(ctx context.Context, tenant string, file io.Reader) (*I
 	res := &ImportReport{}
 	for {
 		cells, err := r.Read()
-		if err == io.EOF { //nolint:errorlint // as csv says
+		if errors.Is(err, io.EOF) {
 			return res, nil
 		}
-		line, _ := r.FieldPos(0)
+		line := 0
+		if err == nil {
+			line, _ = r.FieldPos(0)
+		}
 		if line > maxLines {
 			return res, prefix(tenon.Invalid("file", "has more than %d lines", maxLines))
 		}

@@ -18,6 +18,9 @@ func (q *Query) result(e Entry) Result {
 
 // marked escapes text for HTML and marks what the words of q find in it.
 func (q *Query) marked(text, language string) string {
+	if len(q.Words) == 0 {
+		return html.EscapeString(text)
+	}
 	var b strings.Builder
 	at := 0
 	for _, t := range tokenize(text) {
@@ -33,9 +36,6 @@ func (q *Query) marked(text, language string) string {
 }
 
 func (q *Query) finds(text, language string) bool {
-	if len(q.Words) == 0 {
-		return false
-	}
 	term := Term{Text: text, Stem: stemIn(text, language)}
 	for _, w := range q.Words {
 		if _, ok := w.near(term); ok {
@@ -55,14 +55,7 @@ func (q *Query) snippet(text, language string) string {
 	if len(text) <= snippetLength {
 		return q.marked(text, language)
 	}
-	from := 0
-	for _, t := range tokenize(text) {
-		if q.finds(t.text, language) {
-			from = max(t.from-snippetBefore, 0)
-			break
-		}
-	}
-	from = boundary(text, from)
+	from := boundary(text, max(q.first(text, language)-snippetBefore, 0))
 	to := boundary(text, min(from+snippetLength, len(text)))
 	res := q.marked(text[from:to], language)
 	if from > 0 {
@@ -72,6 +65,19 @@ func (q *Query) snippet(text, language string) string {
 		res += " …"
 	}
 	return res
+}
+
+// first returns where the first word stands that q finds; 0 when there is none.
+func (q *Query) first(text, language string) int {
+	if len(q.Words) == 0 {
+		return 0
+	}
+	for _, t := range tokenize(text) {
+		if q.finds(t.text, language) {
+			return t.from
+		}
+	}
+	return 0
 }
 
 // boundary returns where a word begins or ends, at i or a little later.

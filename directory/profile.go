@@ -91,7 +91,7 @@ func checkText(field, s string, most int, lines bool) error {
 		return tenon.Invalid(field, "has %d characters, at most %d", n, most)
 	}
 	for _, r := range s {
-		if unicode.IsControl(r) && !(lines && (r == '\n' || r == '\r' || r == '\t')) {
+		if breaks := lines && strings.ContainsRune("\n\r\t", r); unicode.IsControl(r) && !breaks {
 			return tenon.Invalid(field, "holds the control character %U", r)
 		}
 		if turns(r) {

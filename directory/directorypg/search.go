@@ -171,7 +171,7 @@ func (s *Store) page(
 		st.add(o.after, o.value(after), after.ID)
 	}
 	st.add("order by " + o.by)
-	st.add("limit @::bigint", limit)
+	st.add("limit " + strconv.Itoa(limit)) // a plan that is made once must know that it is few
 	rows, err := s.read.Query(ctx, st.sql.String(), st.args...)
 	if err != nil {
 		return nil, err
@@ -183,8 +183,10 @@ func (s *Store) page(
 func scanEntry(row pgx.CollectableRow, more ...any) (directory.Entry, error) {
 	var e directory.Entry
 	var verified, visible *time.Time
-	err := row.Scan(append([]any{&e.ID, &e.Name, &e.Description, &e.Services, &e.Regions, &e.Contact, &e.Website, &e.Language,
-		&verified, &e.FreshAt, &visible}, more...)...)
+	err := row.Scan(append([]any{
+		&e.ID, &e.Name, &e.Description, &e.Services, &e.Regions, &e.Contact, &e.Website, &e.Language,
+		&verified, &e.FreshAt, &visible,
+	}, more...)...)
 	e.FreshAt, e.VerifiedAt, e.VisibleUntil = directory.Instant(e.FreshAt), instant(verified), instant(visible)
 	e.Services, e.Regions = some(e.Services), some(e.Regions)
 	return e, err

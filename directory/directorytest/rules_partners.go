@@ -45,8 +45,13 @@ var partnerRules = group{"partners", []rule{
 	{"another_tenants_partner_is_not_there", "a partner is found by its tenant and id together", func(r *rig) {
 		d := r.create("acme", profile("One"))
 		for _, ref := range []directory.Ref{
-			{Tenant: "other", ID: d.ID}, {Tenant: "acme", ID: tenon.NewID(noon)}, {Tenant: "acme", ID: "1"}, {ID: d.ID}, {},
-			{Tenant: "a\x00b", ID: d.ID}, {Tenant: "\xff", ID: d.ID},
+			{Tenant: "other", ID: d.ID},
+			{Tenant: "acme", ID: tenon.NewID(noon)},
+			{Tenant: "acme", ID: "1"},
+			{ID: d.ID},
+			{},
+			{Tenant: "a\x00b", ID: d.ID},
+			{Tenant: "\xff", ID: d.ID},
 		} {
 			_, err := r.book().Partner(r.ctx(), ref)
 			r.fails("load", err, directory.ErrUnknownPartner)
@@ -233,8 +238,11 @@ var partnerRules = group{"partners", []rule{
 			}
 		}
 		equal(r.t, "refused", refused, []directory.Refusal{
-			{Line: 3, Field: "company_name"}, {Line: 4, Field: "website"}, {Line: 5, Field: "services"},
-			{Line: 7, Field: "line"}, {Line: 8, Field: "is_public"},
+			{Line: 3, Field: "company_name"},
+			{Line: 4, Field: "website"},
+			{Line: 5, Field: "services"},
+			{Line: 7, Field: "line"},
+			{Line: 8, Field: "is_public"},
 		})
 		for _, file := range []string{"", "name\nx", "company_name,company_name\n", "services\n"} {
 			_, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(file))

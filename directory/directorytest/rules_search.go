@@ -96,7 +96,10 @@ var searchRules = group{"search", []rule{
 			r.named([]string{"Hauler", "Haulers", "Hauling Hauler", "Haulerson", "Haluer"}[i%5])
 		}
 		for _, s := range []directory.Search{
-			{Text: "hauler", Limit: 2}, {Limit: 2}, {Sort: directory.ByName, Limit: 2}, {Sort: directory.ByFresh, Limit: 2},
+			{Text: "hauler", Limit: 2},
+			{Limit: 2},
+			{Sort: directory.ByName, Limit: 2},
+			{Sort: directory.ByFresh, Limit: 2},
 			{Text: "hauler", Sort: directory.ByName, Limit: 4},
 		} {
 			whole := s
