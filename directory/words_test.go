@@ -46,7 +46,7 @@ func TestWordsAreLettersAndDigitsFolded(t *testing.T) {
 func TestEveryNearWordIsInTheNeighbourhood(t *testing.T) {
 	t.Parallel()
 	word := "transportation"
-	for n := 3; n <= len(word); n++ {
+	for _, n := range []int{3, 5, 6, 8, 10} {
 		w := word[:n]
 		for _, typo := range misspellings(w) {
 			for _, d := range []int{1, 2} {

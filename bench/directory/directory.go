@@ -30,8 +30,5 @@ partners alone. Beside it stand the plain statement over arrays, and pg_trgm's s
 index, ordered and cut to 20 as well. Every page by service and region must be the scan's, row by row; a sample of what
 was loaded in bulk must be what publishing it writes.`
 
-// percent is a share of a hundred.
-const percent report.Unit = "%"
-
 // share is a part of 1.
 const share report.Unit = "of 1"

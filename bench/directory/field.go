@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -244,12 +245,15 @@ func (f *field) recall(ctx context.Context, rng *rand.Rand, n int) (met [2]float
 		}
 		for i, page := range [][]string{got, similar} {
 			if slices.Contains(page, a.id) {
-				met[i] += 1 / float64(n)
+				met[i]++
 			}
 		}
 	}
 	if met[0] == 0 {
 		err = errors.New("nobody was found by a misspelt name")
+	}
+	for i := range met {
+		met[i] = math.Round(1000*met[i]/float64(n)) / 1000
 	}
 	return met, err
 }

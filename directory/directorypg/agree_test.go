@@ -96,7 +96,7 @@ func TestMemoryAndPostgresAgree(t *testing.T) {
 		require.NoError(t, err)
 	}
 	mustExec(t, pool, "analyze tenon.directory_entries, tenon.directory_words, tenon.directory_listings")
-	rounds := 400
+	rounds := 200
 	if soak() {
 		rounds = 20_000
 	}

@@ -30,6 +30,11 @@
 // the partner, then what depends on it; papers that are due lock rows of partners alone and skip those that are locked.
 // What is told of them is written by Options.Notifier in the same transaction.
 //
+// Publishing adds the words that no entry has had yet, in their order, to a table that all tenants share. Whoever adds
+// the same new word waits for the one who came first to commit, so keep transactions short that publish. Several
+// publications in one transaction of the caller's may add words in an order that meets another's: its 40P01 is the
+// caller's to handle, as 40001.
+//
 // # Failure
 //
 // Errors of the connection and of a server that is away are of the class [tenon.ErrUnavailable]; a write may then have

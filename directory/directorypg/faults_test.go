@@ -144,16 +144,23 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 	for i, w := range works {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			for _, fault := range []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter} {
-				for n := 1; ; n++ {
-					got, fired := play(t, i, n, fault)
-					require.Equal(t, want, got, "%s at step %d", fault, n)
-					if !fired {
-						require.Greater(t, n, 1, "no step at all")
-						break
-					}
-					require.Less(t, n, maxSteps)
+			faults := []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
+			for n := 1; ; n++ {
+				tried := faults
+				if !soak() { // each step suffers one, the next step the next
+					tried = faults[(n+i)%len(faults):][:1]
 				}
+				fired := false
+				for _, fault := range tried {
+					var got []string
+					got, fired = play(t, i, n, fault)
+					require.Equal(t, want, got, "%s at step %d", fault, n)
+				}
+				if !fired {
+					require.Greater(t, n, 1, "no step at all")
+					break
+				}
+				require.Less(t, n, maxSteps)
 			}
 		})
 	}

@@ -87,10 +87,6 @@ func (s *Store) few(ctx context.Context, q *directory.Query, l *ladder) ([]direc
 	if err != nil {
 		return nil, false, err
 	}
-	type placed struct {
-		directory.Position
-		directory.Entry
-	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p placed, err error) {
 		var rank int64
 		var level int
@@ -101,6 +97,17 @@ func (s *Store) few(ctx context.Context, q *directory.Query, l *ladder) ([]direc
 	if err != nil || len(all) > atOnce {
 		return nil, false, err
 	}
+	return inOrder(q, all), true, nil
+}
+
+// placed is an entry and where it stands.
+type placed struct {
+	directory.Position
+	directory.Entry
+}
+
+// inOrder returns the page of all that match.
+func inOrder(q *directory.Query, all []placed) []directory.Entry {
 	if q.After != nil {
 		all = slices.DeleteFunc(all, func(p placed) bool { return !q.Before(*q.After, p.Position) })
 	}
@@ -114,7 +121,7 @@ func (s *Store) few(ctx context.Context, q *directory.Query, l *ladder) ([]direc
 	for _, p := range all[:min(len(all), q.Limit)] {
 		found = append(found, p.Entry)
 	}
-	return found, true, nil
+	return found
 }
 
 // order is how a page is ordered and where it begins.
