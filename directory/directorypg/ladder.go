@@ -45,6 +45,7 @@ func lexeme(tag, text string) string { return "'" + tag + text + "'" }
 type rung struct {
 	level  int
 	lexeme string
+	within string // a lexeme that finds whatever this one does, and may stand for it
 }
 
 // ladder is how a search is answered: level by level, best first, where the entries up to a level are those that one
@@ -113,15 +114,24 @@ func (l *ladder) below(level int) string {
 func (l *ladder) upTo(level int) string {
 	parts := slices.Clone(l.filter)
 	for _, rungs := range l.words {
-		var any []string
-		for _, r := range rungs {
-			if r.level <= level {
-				any = append(any, r.lexeme)
-			}
-		}
-		parts = append(parts, "("+strings.Join(any, " | ")+")")
+		parts = append(parts, "("+strings.Join(upTo(rungs, level), " | ")+")")
 	}
 	return strings.Join(parts, " & ")
+}
+
+// upTo returns the lexemes of the rungs up to a level, without those for which another stands.
+func upTo(rungs []rung, level int) []string {
+	there := map[string]bool{}
+	for _, r := range rungs {
+		there[r.lexeme] = r.level <= level
+	}
+	var all []string
+	for _, r := range rungs {
+		if r.level <= level && !there[r.within] {
+			all = append(all, r.lexeme)
+		}
+	}
+	return all
 }
 
 // vocabulary is what the words of entries say about a word of a search.
@@ -170,14 +180,13 @@ func (s *Store) known(ctx context.Context, words []directory.Word) ([]vocabulary
 func rungsOf(w directory.Word, v vocabulary) []rung {
 	var rungs []rung
 	add := func(t directory.Term, name, anywhere string) {
-		for _, where := range []struct {
-			lexeme string
-			inName bool
-		}{{name, true}, {anywhere, false}} {
-			t.Name = where.inName
-			if level, ok := w.Level(t); ok {
-				rungs = append(rungs, rung{level, where.lexeme})
-			}
+		t.Name = true
+		if level, ok := w.Level(t); ok {
+			rungs = append(rungs, rung{level, name, anywhere})
+		}
+		t.Name = false
+		if level, ok := w.Level(t); ok {
+			rungs = append(rungs, rung{level, anywhere, ""})
 		}
 	}
 	if v.word {
