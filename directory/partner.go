@@ -85,7 +85,6 @@ const (
 	Unverified    = "unverified"
 	Confirmed     = "confirmed"
 	Removed       = "removed"
-	Restored      = "restored"
 )
 
 // Dossier is everything about one partner.
@@ -142,9 +141,9 @@ func (d *Dossier) inForce(kind string) int {
 // never is when a document that is missing was in force last.
 var never = time.Unix(0, 0).UTC()
 
-// inForceUntil returns the first instant at which a required document is not in force; zero when there is none.
-func (d *Dossier) inForceUntil() (until time.Time) {
-	for _, kind := range d.Required {
+// inForceUntil returns the first instant at which a document of these kinds is not in force; zero when there is none.
+func (d *Dossier) inForceUntil(kinds []string) (until time.Time) {
+	for _, kind := range kinds {
 		doc, ok := d.InForce(kind)
 		at := doc.ExpiresFrom
 		if !ok {

@@ -97,8 +97,8 @@ func (p Policy) settle(d *Dossier) {
 		}
 	}
 	partner.VisibleUntil = time.Time{}
-	if p.HideExpired {
-		partner.VisibleUntil = d.inForceUntil()
+	if p.HideExpired && partner.Published != nil { // a draft that will need more hides nobody
+		partner.VisibleUntil = d.inForceUntil(p.required(partner.Published.Services))
 	}
 	if !partner.DeletedAt.IsZero() {
 		partner.NextAt = time.Time{}

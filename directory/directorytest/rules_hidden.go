@@ -113,6 +113,16 @@ var hiddenRules = group{"hidden", []rule{
 		r.add(d.Ref, "licence", "2027-03-11", "")
 		r.finds(directory.Search{Text: "marmalade"}, "Zyxwvut Clandestine")
 	}},
+	{"a_draft_that_needs_more_hides_nobody", "what the published version requires decides who is hidden", func(r *rig) {
+		r.opts.Policy = directory.Policy{Required: map[string][]string{"air": {"licence"}}, HideExpired: true}
+		d := r.list("acme", profile("One"))
+		p := profile("One")
+		p.Services = []string{"air"}
+		d, err := r.book().Save(r.ctx(), d.Ref, 1, p)
+		r.must(err)
+		equal(r.t, "required", d.Required, []string{"licence"})
+		r.finds(directory.Search{Text: "one"}, "One")
+	}},
 	{"a_new_policy_reaches_every_partner", "partners that another policy settled are brought in line", func(r *rig) {
 		for range 3 {
 			r.list("acme", secret())

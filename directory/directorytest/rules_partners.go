@@ -194,7 +194,7 @@ var partnerRules = group{"partners", []rule{
 		}
 		late, err := r.book().Invite(r.ctx(), "acme", profile("Late"))
 		r.must(err)
-		r.later(30*24*time.Hour + time.Second)
+		r.later(31 * 24 * time.Hour)
 		_, err = r.book().Accept(r.ctx(), late.Token)
 		r.fails("accept late", err, directory.ErrInvitation)
 	}},
