@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/bench/audit"
+	"github.com/transbotai/tenon/bench/directory"
 	"github.com/transbotai/tenon/bench/entitlements"
 	"github.com/transbotai/tenon/bench/flags"
 	"github.com/transbotai/tenon/bench/lab"
@@ -37,6 +38,7 @@ type comparison struct {
 
 var comparisons = []comparison{
 	{"audit", audit.Compare},
+	{"directory", directory.Compare},
 	{"entitlements", entitlements.Compare},
 	{"flags", flags.Compare},
 	{"ratelimit", ratelimit.Compare},

@@ -24,6 +24,7 @@ type config struct {
 	databaseURL string // empty: a private Postgres
 	redisURL    string // empty: rate limits are this process's alone
 	adminKey    string // empty: with demo one is made
+	secret      string // signs what people are handed; empty: one that is forgotten with the program
 	stripe      billing.Account
 
 	auditKey    string // signs the log's checkpoints; see auditSeed
@@ -37,6 +38,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 	c := config{
 		databaseURL: getenv("DATABASE_URL"), redisURL: getenv("REDIS_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY"),
 		auditKey: getenv("TRANSBOT_AUDIT_KEY"), auditAnchor: getenv("TRANSBOT_AUDIT_ANCHOR"),
+		secret: getenv("TRANSBOT_SECRET"),
 		stripe: readStripe(getenv), webhook: getenv("TRANSBOT_WEBHOOK_URL"), webhookSecret: getenv("TRANSBOT_WEBHOOK_SECRET"),
 	}
 	f := flag.NewFlagSet("transbot", flag.ContinueOnError)
@@ -55,6 +57,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		fmt.Fprintln(stderr, "TRANSBOT_WEBHOOK_URL is told what on-call must know, signed with TRANSBOT_WEBHOOK_SECRET; without it, the log is.")
 		fmt.Fprintln(stderr, "REDIS_URL names the Redis by which instances share rate limits; without it, each has its own.")
 		fmt.Fprintln(stderr, "TRANSBOT_AUDIT_KEY, 32 bytes in base64, signs the audit log; TRANSBOT_AUDIT_ANCHOR is the file that keeps its checkpoints.")
+		fmt.Fprintln(stderr, "TRANSBOT_SECRET signs cursors and invitations; without it, they are good until the program ends.")
 		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
 	}
 	if err := f.Parse(args); err != nil {
@@ -69,6 +72,9 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 // minAdminKey bounds the staff's key below, in bytes: it must not be guessed.
 const minAdminKey = 16
 
+// minSecret bounds the secret below, in bytes.
+const minSecret = 32
+
 func (c config) check(f *flag.FlagSet, stderr io.Writer) error {
 	wrong := ""
 	switch {
@@ -78,6 +84,8 @@ func (c config) check(f *flag.FlagSet, stderr io.Writer) error {
 		wrong = "-linger is not within 0 and a minute"
 	case c.adminKey != "" && len(c.adminKey) < minAdminKey:
 		wrong = fmt.Sprintf("TRANSBOT_ADMIN_KEY is shorter than %d bytes", minAdminKey)
+	case c.secret != "" && len(c.secret) < minSecret:
+		wrong = fmt.Sprintf("TRANSBOT_SECRET is shorter than %d bytes", minSecret)
 	case (c.stripe.Key == "") != (c.stripe.WebhookSecret == ""):
 		wrong = "one of STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET is missing"
 	default:

@@ -15,8 +15,8 @@ import (
 
 // limits are how often the API and the sign-in may be asked.
 type limits struct {
-	api, signIn *ratelimit.Limiter
-	close       func() error
+	api, signIn, public *ratelimit.Limiter
+	close               func() error
 }
 
 // perKey is the platform's promise: 120 requests in any minute, for each API key.
@@ -27,6 +27,9 @@ var perKeyOf = map[string]int64{"enterprise": 600}
 
 // signInsPerAddress leaves an office behind one address room, and nobody enough to guess.
 const signInsPerAddress = 60
+
+// publicPerAddress is how many public pages an address may see in a minute.
+const publicPerAddress = 240
 
 // newLimits shares the limits of all instances through the Redis that the URL names, or, where it is empty, keeps them in
 // this process. While Redis is away everything is let through: what a plan includes is counted in Postgres all the same.
@@ -54,7 +57,13 @@ func newLimits(redisURL string, gate *entitlements.Gate, logger *slog.Logger) (*
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	return &limits{api: api, signIn: signIn, close: closeStore}, nil
+	public, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, ratelimit.Limit{
+		Name: "public", Max: publicPerAddress, Window: time.Minute, Away: ratelimit.AwayAllow,
+	})
+	if err != nil {
+		return nil, errors.Join(err, closeStore())
+	}
+	return &limits{api: api, signIn: signIn, public: public, close: closeStore}, nil
 }
 
 // apiLimit is the limit of each key of a company on a plan.

@@ -24,6 +24,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/pgtest"
@@ -85,6 +86,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer func() { err = errors.Join(err, p.limits.close()) }()
+	p.partners = newPartners(p, c)
 	if err := p.prepare(ctx, c, stdout); err != nil {
 		return err
 	}
@@ -112,7 +114,13 @@ func database(ctx context.Context, c config) (url string, stop func() error, err
 func sets() ([]migrations.Set, error) {
 	files, err := fs.Sub(schema, "schema")
 	return []migrations.Set{
-		migrations.Audit, migrations.Entitlements, migrations.Flags, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files),
+		migrations.Audit,
+		migrations.Directory,
+		migrations.Entitlements,
+		migrations.Flags,
+		migrations.Notify,
+		migrations.SLO,
+		migrations.NewSet("transbot", files),
 	}, err
 }
 
@@ -142,6 +150,7 @@ type platform struct {
 	flags    *flags.Set
 	listener *listenpg.Listener
 	ops      *ops.Desk
+	partners *partners.Desk
 	drills   bool // the demo may be broken on purpose
 	limits   *limits
 	adminKey string
@@ -229,6 +238,8 @@ func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
 		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, Ops: p.ops, Drills: p.drills,
 		App: p.app, Evidence: p.evidence,
-		APILimit: p.limits.api, SignInLimit: p.limits.signIn, HTTPS: c.https, Billing: p.billing, Logger: p.logger,
+		APILimit: p.limits.api, SignInLimit: p.limits.signIn, PublicLimit: p.limits.public,
+		HTTPS: c.https, Billing: p.billing, Logger: p.logger,
+		Partners: p.partners,
 	})
 }

@@ -31,6 +31,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	p.sell(background, listener.Addr())
 	background.run("flags", p.flags.Run)
 	background.run("audit", p.evidence.Log.Run)
+	p.list(background)
 	if err := p.watch(background); err != nil {
 		return errors.Join(err, listener.Close(), background.stop())
 	}

@@ -86,7 +86,7 @@ func gateAt(store entitlements.Store, at time.Time) *entitlements.Gate {
 	return entitlements.NewGate(past{Store: store, at: at}, patient)
 }
 
-// subscribe takes the company through its plans, and counts the partners that it lists.
+// subscribe takes the company through its plans.
 func (p profile) subscribe(ctx context.Context, store entitlements.Store, now time.Time) error {
 	for _, s := range p.steps {
 		at := s.at(p, now)
@@ -94,12 +94,23 @@ func (p profile) subscribe(ctx context.Context, store entitlements.Store, now ti
 			return err
 		}
 	}
-	if len(p.steps) == 0 || p.partners == 0 {
-		return nil
+	return nil
+}
+
+// Listing is how many partners a company of the demo lists.
+type Listing struct {
+	Company string
+	Count   int
+}
+
+// Listings returns what the directory of the demo holds, of companies that have a plan.
+func Listings() (all []Listing) {
+	for _, p := range profiles() {
+		if len(p.steps) > 0 && p.partners > 0 {
+			all = append(all, Listing{Company: p.ID, Count: int(p.partners)})
+		}
 	}
-	return gateAt(store, now).Record(ctx, entitlements.Use{
-		Tenant: p.ID, Feature: "directory", Quantity: p.partners, Key: "demo/directory", At: p.since(now),
-	})
+	return all
 }
 
 // since is when the company came, on a morning.

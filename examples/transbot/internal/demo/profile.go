@@ -36,7 +36,7 @@ var featured = []profile{
 	},
 	{
 		ID: EnterpriseCompany, Name: "Harborline Logistics", Kind: "broker", City: "Newark, NJ", months: 22, days: 12,
-		plan: "enterprise", volume: 420, jobs: 9, partners: 860, steps: upgradedTo("enterprise", 300),
+		plan: "enterprise", volume: 420, jobs: 9, partners: 420, steps: upgradedTo("enterprise", 300),
 	},
 	{ // two quotes before its limit
 		ID: StarterCompany, Name: "Maple Street Coffee", Kind: "shipper", City: "Portland, OR", months: 3, days: 25,
@@ -93,7 +93,7 @@ func made(r *rand.Rand, s story) profile {
 
 // volumes are the least that a company on a plan does in a billing period; up to twice as much is done.
 var volumes = map[string]struct{ quotes, jobs, partners int }{
-	"starter": {28, 0, 9}, "pro": {90, 4, 60}, "enterprise": {160, 8, 300}, "": {},
+	"starter": {28, 0, 9}, "pro": {90, 4, 32}, "enterprise": {160, 8, 98}, "": {},
 }
 
 func lower(s string) string { return strings.ToLower(s) }

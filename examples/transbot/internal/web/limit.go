@@ -27,10 +27,24 @@ var byAddress = ratelimithttp.ByIP()
 
 // maySignIn lets an address try keys now and then, or answers the request.
 func (s *Server) maySignIn(w http.ResponseWriter, r *http.Request) bool {
+	return s.mayAsk(w, r, s.SignInLimit, func(after string) {
+		s.render(w, r, http.StatusTooManyRequests, "signin", view{Title: "Sign in", Alert: "Too many attempts from your address. " + after})
+	})
+}
+
+// mayLook lets an address look at public pages now and then, or answers the request.
+func (s *Server) mayLook(w http.ResponseWriter, r *http.Request) bool {
+	return s.mayAsk(w, r, s.PublicLimit, func(after string) {
+		s.errorPage(w, r, http.StatusTooManyRequests, "Too many requests from your address. "+after)
+	})
+}
+
+// mayAsk asks a limit of the address that r comes from. Refuse answers with the words that say when to come again.
+func (s *Server) mayAsk(w http.ResponseWriter, r *http.Request, limit *ratelimit.Limiter, refuse func(after string)) bool {
 	key, err := byAddress(r)
 	var d ratelimit.Decision
 	if err == nil {
-		d, err = s.SignInLimit.Take(r.Context(), key, 1)
+		d, err = limit.Take(r.Context(), key, 1)
 	}
 	switch {
 	case err != nil:
@@ -41,9 +55,6 @@ func (s *Server) maySignIn(w http.ResponseWriter, r *http.Request) bool {
 	}
 	after := int64(math.Ceil(d.RetryAfter.Seconds()))
 	w.Header().Set("Retry-After", strconv.FormatInt(after, 10))
-	s.render(w, r, http.StatusTooManyRequests, "signin", view{
-		Title: "Sign in",
-		Alert: fmt.Sprintf("Too many attempts from your address. Please try again in %d seconds.", after),
-	})
+	refuse(fmt.Sprintf("Please try again in %d seconds.", after))
 	return false
 }

@@ -32,6 +32,7 @@ func (s *Server) pages() http.Handler {
 	s.addBilling(mux)
 	s.flagPages(mux)
 	s.evidencePages(mux)
+	s.partnerPages(mux)
 	mux.HandleFunc("GET /slo", s.signedIn(s.staff(s.sloPage)))
 	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
 	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))

@@ -19,6 +19,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/ratelimit"
@@ -38,9 +39,11 @@ type Config struct {
 	APILimit *ratelimit.Limiter    // of each API key
 	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
 	Billing  *billing.Desk         // nil: nothing is sold
+	Partners *partners.Desk        // the partner directory
 	Logger   *slog.Logger
 
 	SignInLimit *ratelimit.Limiter // of each address
+	PublicLimit *ratelimit.Limiter // of each address, on pages that nobody signs in for
 }
 
 // Server answers requests. It keeps nothing between them that another instance would need.

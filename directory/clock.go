@@ -1,0 +1,44 @@
+package directory
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// trusted is how long the local clock carries on a reading of the store's.
+const trusted = time.Minute
+
+// clock is the store's time, asked once a minute and carried on by the local monotonic clock, so that machines whose
+// clocks differ agree. A store without a [Clock] has the local time.
+type clock struct {
+	mu    sync.Mutex
+	store time.Time
+	local time.Time // when store was read
+}
+
+func (c *clock) now(ctx context.Context, s Store) (time.Time, error) {
+	shared, ok := s.(Clock)
+	if !ok {
+		return Instant(time.Now()), nil
+	}
+	if at, ok := c.carried(); ok {
+		return at, nil
+	}
+	before := time.Now()
+	at, err := shared.Clock(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.store, c.local = at, before
+	return Instant(at), nil
+}
+
+func (c *clock) carried() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	since := time.Since(c.local)
+	return Instant(c.store.Add(since)), !c.local.IsZero() && since < trusted
+}

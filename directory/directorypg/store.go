@@ -1,0 +1,146 @@
+package directorypg
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/migrations"
+)
+
+// DB is what the store needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be. A
+// wrapper of a transaction is a pgx.Tx itself, or it is taken for a pool.
+type DB interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// Options of a [Store]. The zero value of each field has the documented meaning.
+type Options struct {
+	// Notifier makes the notifier that is told of papers, in the transaction that notes it; its error undoes the note.
+	// Nil: nobody is told.
+	Notifier func(pgx.Tx) tenon.Notifier
+	// Recorder makes the recorder that is told of changes, in their transaction; its error undoes the change. Nil:
+	// nobody is told.
+	Recorder func(pgx.Tx) tenon.Recorder
+	// Read is where searches go, such as a replica, with what it lags behind; nil: where everything goes.
+	Read DB
+}
+
+// Store keeps the directory in Postgres.
+type Store struct {
+	db      DB
+	read    DB
+	bound   bool // to a transaction of the caller's
+	options Options
+}
+
+var (
+	_ directory.Store    = (*Store)(nil)
+	_ directory.Clock    = (*Store)(nil)
+	_ directory.Digester = (*Store)(nil)
+	_ directory.Starter  = (*Store)(nil)
+	_ tenon.Exporter     = (*Store)(nil)
+	_ tenon.Eraser       = (*Store)(nil)
+)
+
+// New returns a store on db. On a pgx.Tx every call is a statement of that transaction. New does no I/O and starts
+// nothing.
+func New(db DB, opts *Options) *Store {
+	s := &Store{db: db, read: db}
+	if opts != nil {
+		s.options = *opts
+	}
+	_, s.bound = db.(pgx.Tx)
+	if s.options.Read != nil && !s.bound {
+		s.read = s.options.Read
+	}
+	return s
+}
+
+const clockSQL = `
+select clock_timestamp()`
+
+// Clock implements [directory.Clock]: the database's time.
+func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
+	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
+	return t, translate(err)
+}
+
+// Start implements [directory.Starter]: row level security must not hide tenants.
+func (s *Store) Start(ctx context.Context) error {
+	return translate(migrations.CheckNotFiltered(ctx, s.db))
+}
+
+// inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f
+// runs as it is.
+func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	if s.bound {
+		return translate(f(s.db.(pgx.Tx)))
+	}
+	for {
+		err := s.once(ctx, f)
+		if !pgerr.Retryable(err) {
+			return translate(err)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) error {
+	tx, err := s.db.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done { // also when f panics
+			rollback(ctx, tx)
+		}
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	done = true
+	return tx.Commit(ctx)
+}
+
+// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx) // the error that led here is the one to tell
+}
+
+// tell hands the effects of an edit on. It comes before anything is written, so that an error of the host's leaves a
+// caller's transaction as it was.
+func (s *Store) tell(ctx context.Context, tx pgx.Tx, e directory.Effects) error {
+	if s.options.Recorder != nil && len(e.Changes) > 0 {
+		r := s.options.Recorder(tx)
+		for _, c := range e.Changes {
+			if err := r.RecordChange(ctx, c); err != nil {
+				return pgerr.Hosts(err)
+			}
+		}
+	}
+	if s.options.Notifier != nil && len(e.Notifications) > 0 {
+		n := s.options.Notifier(tx)
+		for _, told := range e.Notifications {
+			if err := n.Notify(ctx, told); err != nil {
+				return pgerr.Hosts(err)
+			}
+		}
+	}
+	return nil
+}

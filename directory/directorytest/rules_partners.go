@@ -1,0 +1,252 @@
+package directorytest
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/directory"
+)
+
+var partnerRules = group{"partners", []rule{
+	{"keeps_everything_that_is_written", "Load returns what Change stored, to the last field", func(r *rig) {
+		p := profile("Müller & Söhne")
+		p.Language, p.Zone, p.ShowContact = "de", "Europe/Berlin", true
+		d := r.list("acme", p)
+		_, err := r.book().Verify(r.ctx(), d.Ref)
+		r.must(err)
+		r.add(d.Ref, "insurance/cargo", "2028-02-29", "")
+		r.add(d.Ref, "insurance/cargo", "2029-12-31", "Pacific/Auckland")
+		doc, err := r.book().VerifyDocument(r.ctx(), d.Ref, "insurance/cargo", 2)
+		r.must(err)
+		stored := r.load(d.Ref)
+		want, err := p.Normalize()
+		r.must(err)
+		equal(r.t, "draft", stored.Draft, want)
+		equal(r.t, "published", *stored.Published, want)
+		equal(r.t, "documents", len(stored.Documents), 2)
+		equal(r.t, "newest", stored.Documents[0], doc)
+		equal(r.t, "verified by", stored.VerifiedBy, "ann")
+		var steps []string
+		for _, s := range stored.Log {
+			steps = append(steps, s.What)
+		}
+		equal(r.t, "log", steps, []string{"created", "submitted", "published", "verified"})
+		again, err := r.book().Partner(r.ctx(), d.Ref)
+		r.must(err)
+		equal(r.t, "another look", again, stored)
+		page, err := r.book().Public(r.ctx(), d.ID)
+		r.must(err)
+		equal(r.t, "contact, which is shown", page.Contact+" "+page.Website, p.Contact+" "+p.Website)
+	}},
+	{"another_tenants_partner_is_not_there", "a partner is found by its tenant and id together", func(r *rig) {
+		d := r.create("acme", profile("One"))
+		for _, ref := range []directory.Ref{
+			{Tenant: "other", ID: d.ID},
+			{Tenant: "acme", ID: tenon.NewID(noon)},
+			{Tenant: "acme", ID: "1"},
+			{ID: d.ID},
+			{},
+			{Tenant: "a\x00b", ID: d.ID},
+			{Tenant: "\xff", ID: d.ID},
+		} {
+			_, err := r.book().Partner(r.ctx(), ref)
+			r.fails("load", err, directory.ErrUnknownPartner)
+			_, err = r.book().Save(r.ctx(), ref, 1, profile("Two"))
+			r.fails("save", err, directory.ErrUnknownPartner)
+			_, err = r.book().AddDocument(r.ctx(), ref, directory.Document{Kind: "licence"})
+			r.fails("add", err, directory.ErrUnknownPartner)
+			r.fails("remove", r.book().Remove(r.ctx(), ref, ""), directory.ErrUnknownPartner)
+		}
+		equal(r.t, "name", r.load(d.Ref).Draft.Name, "One")
+	}},
+	{"saves_the_version_that_was_read", "a draft that somebody saved meanwhile is not overwritten", func(r *rig) {
+		d := r.create("acme", profile("One"))
+		d2, err := r.book().Save(r.ctx(), d.Ref, 1, profile("Two"))
+		r.must(err)
+		equal(r.t, "version", d2.Version, 2)
+		_, err = r.book().Save(r.ctx(), d.Ref, 1, profile("Three"))
+		r.fails("save", err, directory.ErrVersion)
+		_, err = r.book().Submit(r.ctx(), d.Ref, 1)
+		r.fails("submit", err, directory.ErrVersion)
+		_, err = r.book().Publish(r.ctx(), d.Ref, 2)
+		r.fails("publish what was not submitted", err, directory.ErrStatus)
+		equal(r.t, "stored", r.load(d.Ref).Draft.Name, "Two")
+	}},
+	{"an_edit_that_fails_writes_nothing", "an error of edit is returned and undoes everything", func(r *rig) {
+		d := r.create("acme", profile("One"))
+		before := r.load(d.Ref)
+		broken := errors.New("broken")
+		_, err := r.store.Change(r.ctx(), d.Ref, func(d *directory.Dossier) (directory.Effects, error) {
+			d.Draft.Name = "Two"
+			return directory.Effects{}, broken
+		})
+		r.fails("change", err, broken)
+		equal(r.t, "stored", r.load(d.Ref), before)
+		_, err = r.store.Change(r.ctx(), directory.Ref{Tenant: "acme", ID: tenon.NewID(noon)}, func(d *directory.Dossier) (directory.Effects, error) {
+			equal(r.t, "version of what is not there", d.Version, 0)
+			return directory.Effects{}, nil
+		})
+		r.must(err)
+		all, err := r.store.List(r.ctx(), directory.ListQuery{Limit: 10})
+		r.must(err)
+		equal(r.t, "partners", len(all), 1)
+	}},
+	{"the_plans_limit_holds_under_a_race", "of many that publish at once, no more are listed than the plan allows", func(r *rig) {
+		r.opts.Limits = limit(3)
+		var drafts []*directory.Dossier
+		for range 8 {
+			d, err := r.book().Submit(r.ctx(), r.create("acme", profile("One")).Ref, 1)
+			r.must(err)
+			drafts = append(drafts, d)
+		}
+		r.list("other", profile("Of another tenant"))
+		book := r.book()
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		refused := 0
+		for _, d := range drafts {
+			wg.Go(func() {
+				p, err := book.Publish(r.ctx(), d.Ref, 1)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					r.t.Error(err)
+				} else if len(p.Refused) > 0 {
+					refused++
+				}
+			})
+		}
+		wg.Wait()
+		equal(r.t, "refused", refused, 5)
+		equal(r.t, "listed", r.load(drafts[0].Ref).TenantListed, 3)
+		equal(r.t, "found", len(r.search(directory.Search{}).Results), 4)
+		for _, d := range drafts {
+			if r.load(d.Ref).Listed() {
+				_, err := r.book().Unpublish(r.ctx(), d.Ref, "makes room")
+				r.must(err)
+				break
+			}
+		}
+		for _, d := range drafts {
+			if now := r.load(d.Ref); now.Status == directory.Submitted {
+				r.publish(now)
+				break
+			}
+		}
+	}},
+	{"lists_page_by_page", "pages of a list neither leave out nor repeat, in the order of ids", func(r *rig) {
+		var want []string
+		for i := range 7 {
+			d := r.create("acme", profile("One"))
+			if i%2 == 0 {
+				_, err := r.book().Submit(r.ctx(), d.Ref, 1)
+				r.must(err)
+				want = append(want, d.ID)
+			}
+			r.create("other", profile("Two"))
+		}
+		removed := r.create("acme", profile("Gone"))
+		r.must(r.book().Remove(r.ctx(), removed.Ref, ""))
+		var got []string
+		for q := (directory.ListQuery{Tenant: "acme", Status: directory.Submitted, Limit: 2}); ; {
+			page, err := r.book().List(r.ctx(), q)
+			r.must(err)
+			for _, d := range page {
+				got = append(got, d.ID)
+				q.After = d.ID
+			}
+			if len(page) < 2 {
+				break
+			}
+		}
+		equal(r.t, "ids", got, want)
+		slices.Sort(want)
+		equal(r.t, "order", got, want)
+		all, err := r.book().List(r.ctx(), directory.ListQuery{})
+		r.must(err)
+		equal(r.t, "of all tenants", len(all), 14)
+	}},
+	{"who_was_invited_stays_invited", "onboarding adds to the log and takes nothing away", func(r *rig) {
+		in, err := r.book().Invite(r.ctx(), "acme", profile("One"))
+		r.must(err)
+		for range 2 {
+			_, err = r.book().Accept(r.ctx(), in.Token)
+			r.must(err)
+		}
+		_, err = r.book().Decline(r.ctx(), in.Token)
+		r.must(err)
+		log := r.load(in.Ref).Log
+		equal(r.t, "steps", len(log), 2)
+		equal(r.t, "steps", log[0].What+" "+log[1].What, "invited onboarded")
+		_, err = r.book().InviteAgain(r.ctx(), in.Ref)
+		r.fails("invite who is there", err, directory.ErrStatus)
+		flip := "A"
+		if strings.HasPrefix(in.Token, "A") {
+			flip = "B"
+		}
+		for _, token := range []string{"", "x", flip + in.Token[1:], in.Token + "A", strings.Repeat("A", 5000)} {
+			_, err = r.book().Accept(r.ctx(), token)
+			r.fails("accept", err, directory.ErrInvitation)
+		}
+		late, err := r.book().Invite(r.ctx(), "acme", profile("Late"))
+		r.must(err)
+		r.later(31 * 24 * time.Hour)
+		_, err = r.book().Accept(r.ctx(), late.Token)
+		r.fails("accept late", err, directory.ErrInvitation)
+	}},
+	{"what_comes_out_as_csv_goes_in_again", "an export that is imported changes nothing", func(r *rig) {
+		p := profile("=cmd|' /C calc'!A0")
+		p.Description = "Line one,\nand \"two\"; 'three'."
+		r.create("acme", p)
+		r.create("acme", profile("'Quoted"))
+		var file strings.Builder
+		r.must(r.book().ExportCSV(r.ctx(), "acme", &file))
+		if strings.Contains(file.String(), ",=cmd") {
+			r.t.Fatalf("a formula: %s", file.String())
+		}
+		report, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(file.String()))
+		r.must(err)
+		equal(r.t, "report", *report, directory.ImportReport{Unchanged: 2})
+		_, err = r.book().ImportCSV(r.ctx(), "other", strings.NewReader(file.String()))
+		r.must(err)
+		all, err := r.store.List(r.ctx(), directory.ListQuery{Limit: 10})
+		r.must(err)
+		equal(r.t, "partners", len(all), 2)
+	}},
+	{"csv_says_line_by_line_what_was_refused", "a line that is refused is reported and keeps no other back", func(r *rig) {
+		report, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(strings.Join([]string{
+			"company_name,services,website,is_public",
+			"Good,ltl;ftl,https://good.example/,true",
+			",ltl,,",
+			"Bad site,ltl,javascript:alert(1),",
+			"\"Two\nlines\",Has Space,,",
+			"Too,many,,true,cells",
+			"Perhaps,ltl,,perhaps",
+			"Also good,,,",
+		}, "\n")))
+		r.must(err)
+		equal(r.t, "created", report.Created, 2)
+		var refused []directory.Refusal
+		for _, one := range report.Refused {
+			refused = append(refused, directory.Refusal{Line: one.Line, Field: one.Field})
+			if one.Reason == "" {
+				r.t.Fatalf("line %d has no reason", one.Line)
+			}
+		}
+		equal(r.t, "refused", refused, []directory.Refusal{
+			{Line: 3, Field: "company_name"},
+			{Line: 4, Field: "website"},
+			{Line: 5, Field: "services"},
+			{Line: 7, Field: "line"},
+			{Line: 8, Field: "is_public"},
+		})
+		for _, file := range []string{"", "name\nx", "company_name,company_name\n", "services\n"} {
+			_, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(file))
+			r.fails("import", err, tenon.ErrInvalid)
+		}
+	}},
+}}

@@ -1,0 +1,17 @@
+drop function tenon.check_directory_freshness();
+drop function tenon.search_partners(text, text);
+drop view tenon.directory_onboarding;
+drop view tenon.directory_freshness_alerts;
+drop function tenon.directory_learn(text[], text[], text[]);
+drop trigger directory_deleted on tenon.directory_companies;
+drop function tenon.directory_deleted();
+drop trigger directory_entry on tenon.public_partners;
+drop function tenon.directory_entry();
+drop table tenon.directory_digests;
+drop table tenon.directory_status_log;
+drop table tenon.directory_docs;
+drop table tenon.directory_words;
+drop table tenon.directory_listings;
+drop table tenon.directory_entries;
+drop table tenon.public_partners;
+drop table tenon.directory_companies;
