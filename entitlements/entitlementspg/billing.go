@@ -8,6 +8,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // leaseSQL takes the leases that are free and wanted. It waits for nobody: a lease that somebody is just giving back is
@@ -319,7 +320,7 @@ func (s *Store) tell(ctx context.Context, tx pgx.Tx, notices []tenon.Notificatio
 	notifier := s.options.Notifier(tx)
 	for _, n := range notices {
 		if err := notifier.Notify(ctx, n); err != nil {
-			return hosts{err}
+			return pgerr.Hosts(err)
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // firstLockSQL stands in for the row that a tenant without rights does not have.
@@ -36,7 +37,7 @@ func (s *Store) change(ctx context.Context, tx pgx.Tx, before *entitlements.Righ
 	own := func(r *entitlements.Rights, v *entitlements.Versions) ([]tenon.Change, error) {
 		changes, err := edit(r, v)
 		if err != nil {
-			return nil, hosts{err}
+			return nil, pgerr.Hosts(err)
 		}
 		return changes, nil
 	}
@@ -258,7 +259,7 @@ func (s *Store) recordChanges(ctx context.Context, tx pgx.Tx, changes []tenon.Ch
 		recorder := s.options.Recorder(tx)
 		for _, c := range changes {
 			if err := recorder.RecordChange(ctx, c); err != nil {
-				return hosts{err}
+				return pgerr.Hosts(err)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // convoy carries out calls of one kind together: those that arrive while a batch is in flight make the next one. There is
@@ -101,7 +102,7 @@ func (g *convoy[In, Out]) settle(ctx context.Context, batch []*passenger[In, Out
 		in[i] = call.in
 	}
 	out, err := g.run(ctx, in)
-	if refused(err) && len(batch) > 1 {
+	if pgerr.Refused(err) && len(batch) > 1 {
 		for _, call := range batch {
 			g.settle(ctx, []*passenger[In, Out]{call})
 		}

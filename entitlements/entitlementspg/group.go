@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // group gathers the operations that arrive while a batch is in flight and settles them together, each with its own
@@ -131,7 +132,7 @@ func (g *group) settleBatch(batch []*call) map[account][]*call {
 	start := time.Now()
 	rest, err := g.store.fast(ctx, accounts, jobs, skipping)
 	g.store.stats.batch(len(batch), time.Since(start))
-	if retryable(err) || refused(err) {
+	if retryable(err) || pgerr.Refused(err) {
 		rest, err = accounts, nil // all of them, each on its own: one may spoil it for the others
 	}
 	return g.finish(accounts, jobs, calls, rest, err)
@@ -248,7 +249,7 @@ func (g *group) settleOne(a account, batch []*call) (again []*call) {
 	if retryable(err) {
 		return batch
 	}
-	if refused(err) {
+	if pgerr.Refused(err) {
 		rest, err = accounts, nil
 	}
 	left := g.finish(accounts, jobs, calls, rest, err)[a]
@@ -260,7 +261,7 @@ func (g *group) settleOne(a account, batch []*call) (again []*call) {
 	case retryable(err):
 		g.store.stats.retries.Add(1)
 		return left
-	case refused(err) && len(left) > 1: // one of them spoils it for the others
+	case pgerr.Refused(err) && len(left) > 1: // one of them spoils it for the others
 		for _, c := range left {
 			c.end(g.store.exact(ctx, a, []job{{op: c.op, outcome: &c.outcome}}))
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // windowLockSQL stands in for the lines that a window does not have yet.
@@ -44,7 +45,7 @@ func (s *Store) PlanUsage(ctx context.Context, w entitlements.UsageWindow, plan 
 		}
 		lines, err := plan(told)
 		if err != nil {
-			return hosts{err}
+			return pgerr.Hosts(err)
 		}
 		return putLines(ctx, tx, lines, len(told))
 	})

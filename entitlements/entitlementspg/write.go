@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // write writes what the rules changed: keys first, since another transaction may have taken one meanwhile.
@@ -244,7 +245,7 @@ func (l *ledger) notify(ctx context.Context) error {
 	notifier := l.store.options.Notifier(l.tx)
 	for _, c := range l.Effects.Alerts {
 		if err := notifier.Notify(ctx, c.Notification(l.account.tenant, l.account.feature)); err != nil {
-			return hosts{err}
+			return pgerr.Hosts(err)
 		}
 	}
 	return nil

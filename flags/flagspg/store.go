@@ -11,6 +11,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // DB is what the store needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be. A
@@ -103,7 +104,7 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	}
 	for {
 		err := s.once(ctx, f)
-		if !retryable(err) {
+		if !pgerr.Retryable(err) {
 			return translate(err)
 		}
 		if ctx.Err() != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // The tables that may speak of a subject.
@@ -200,7 +201,7 @@ func (s *Store) renew(ctx context.Context, tx pgx.Tx, revision int64, records []
 		})
 	}
 	if err := s.tellHost(ctx, tx, w); err != nil {
-		return hosts{err}
+		return pgerr.Hosts(err)
 	}
 	return put(ctx, tx, revision, records)
 }

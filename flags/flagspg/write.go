@@ -11,6 +11,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 const lockSQL = `
@@ -80,7 +81,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, w flags.Write) (int64, err
 		return 0, flags.ErrBehind
 	}
 	if err := s.tellHost(ctx, tx, w); err != nil {
-		return 0, hosts{err}
+		return 0, pgerr.Hosts(err)
 	}
 	return stored + 1, put(ctx, tx, stored+1, w.Records)
 }

@@ -1,56 +1,7 @@
 package notifypg
 
-import (
-	"context"
-	"errors"
-	"fmt"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/transbotai/tenon"
-)
-
-// The SQLSTATEs that this package tells apart.
-const (
-	serializationFailure = "40001"
-	deadlockDetected     = "40P01"
-	readOnly             = "25006" // a standby, after a failover
-	undefinedTable       = "42P01"
-)
-
-// retryable says whether a transaction lost a race and may run again.
-func retryable(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == serializationFailure || pg.Code == deadlockDetected)
-}
-
-// unavailable are the classes of SQLSTATE that say that the server, not the statement, is at fault: connection,
-// insufficient resources, operator intervention, system error.
-var unavailable = map[string]bool{"08": true, "53": true, "57": true, "58": true}
+import "github.com/transbotai/tenon/internal/pgerr"
 
 // translate gives errors of Postgres and of the connection their class. What a transaction's owner must handle, 40001
 // and 40P01 among it, passes.
-func translate(err error) error {
-	if err == nil || classed(err) || errors.Is(err, context.Canceled) || errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
-	var pg *pgconn.PgError
-	switch {
-	case !errors.As(err, &pg), len(pg.Code) == 5 && unavailable[pg.Code[:2]], pg.Code == readOnly:
-		return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-	case pg.Code == undefinedTable:
-		return fmt.Errorf("schema tenon is not there: call migrations.Apply with migrations.Notify: %w", err)
-	}
-	return err
-}
-
-// classed says whether err already has a class of package tenon.
-func classed(err error) bool {
-	for _, class := range []error{tenon.ErrNotFound, tenon.ErrConflict, tenon.ErrInvalid, tenon.ErrDenied, tenon.ErrUnavailable} {
-		if errors.Is(err, class) {
-			return true
-		}
-	}
-	return false
-}
+func translate(err error) error { return pgerr.Translate(err, "Notify") }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
@@ -79,7 +80,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (map[string]in
 	_, bound := s.db.(pgx.Tx)
 	for {
 		err := s.erase(ctx, subject.Tenant, erased)
-		if bound || !retryable(err) || ctx.Err() != nil {
+		if bound || !pgerr.Retryable(err) || ctx.Err() != nil {
 			return erased, translate(err)
 		}
 	}

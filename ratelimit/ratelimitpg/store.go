@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/ratelimit"
 )
 
@@ -81,7 +82,7 @@ func (s *Store) Settle(ctx context.Context, ops []ratelimit.Op) ([]ratelimit.Out
 		switch {
 		case err == nil:
 			return outcomes(answer, len(ops))
-		case s.bound || !retryable(err) || ctx.Err() != nil:
+		case s.bound || !pgerr.Retryable(err) || ctx.Err() != nil:
 			return nil, translate(err)
 		}
 		s.stats.retries.Add(1)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -85,10 +86,10 @@ func (s *Store) Change(ctx context.Context, edit slo.Edit) (state *slo.State, er
 		state = before.Clone()
 		effects, err := edit(state)
 		if err != nil {
-			return hosts{err}
+			return pgerr.Hosts(err)
 		}
 		if err := s.tell(ctx, tx, effects); err != nil {
-			return hosts{err}
+			return pgerr.Hosts(err)
 		}
 		err = write(ctx, tx, before, state)
 		state.Tidy()
