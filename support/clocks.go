@@ -95,6 +95,16 @@ func (t *Ticket) run(p Promise) run {
 func (r *run) idle() bool   { return r.started.IsZero() || !r.stopped.IsZero() }
 func (r *run) waited() bool { return !r.started.IsZero() && r.stopped.IsZero() }
 
+// lasting returns the stints; when the clock was stopped while it ran, as if it had gone on, so that what was done in
+// time still has a due instant.
+func (r *run) lasting() []stint {
+	last := len(r.stints) - 1
+	if r.stopped.IsZero() || last < 0 || !r.stints[last].to.Equal(r.stopped) {
+		return r.stints
+	}
+	return append(slices.Clone(r.stints[:last]), stint{from: r.stints[last].from})
+}
+
 // ends says whether a promise is kept by an event.
 func ends(p Promise, k Kind) bool {
 	if p == Resolution {
@@ -115,10 +125,9 @@ func (t *terms) clock(p Promise, priority Priority, r run, now time.Time) Clock 
 		c.Standing, c.Remaining = Inactive, 0
 		return c
 	}
-	c.Due = t.dueIn(r.stints, c.Target, c.Business)
-	warn := t.warnAfter(c.Target)
-	if warn < c.Target {
-		c.warn = t.dueIn(r.stints, warn, c.Business)
+	c.Due = t.dueIn(r.lasting(), c.Target, c.Business)
+	if warn := t.warnAfter(c.Target); warn < c.Target {
+		c.warn = t.dueIn(r.lasting(), warn, c.Business)
 	}
 	c.Standing = c.standing(r, now)
 	return c

@@ -29,7 +29,7 @@ comment on table tenon.ticket_events is
   'The histories of tickets; rows are only ever added, except when a subject is erased. [app: select, insert]';
 
 create table tenon.support_rules (
-  only    boolean primary key default true check (only),
+  single  boolean primary key default true check (single),
   version bigint not null,
   body    json
 );
