@@ -15,6 +15,9 @@ type year struct {
 	sums   []int64 // the open time before each interval; one more than there are
 }
 
+// quarter divides the times at which zones change.
+const quarter = 15 * time.Minute
+
 func yearStart(n int) time.Time { return time.Date(n, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // year makes the table of a year: for every stretch in which the zone's offset stays, the spans of the local dates in
@@ -25,6 +28,9 @@ func (c *compiled) year(n int) *year {
 	for t := start; t.Before(end); {
 		local := t.In(c.zone)
 		_, until := local.ZoneBounds()
+		if !until.IsZero() && !until.After(t) { // it takes every year for 365 days, where the zone goes by a rule
+			until = t.Add(quarter)
+		}
 		if until.IsZero() || until.After(end) {
 			until = end
 		}
