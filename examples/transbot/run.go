@@ -21,6 +21,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/flags"
@@ -78,6 +79,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer func() { err = errors.Join(err, p.limits.close()) }()
+	if p.help, err = newHelp(p); err != nil {
+		return err
+	}
 	if err := p.prepare(ctx, c, stdout); err != nil {
 		return err
 	}
@@ -105,7 +109,8 @@ func database(ctx context.Context, c config) (url string, stop func() error, err
 func sets() ([]migrations.Set, error) {
 	files, err := fs.Sub(schema, "schema")
 	return []migrations.Set{
-		migrations.Entitlements, migrations.Flags, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files),
+		migrations.Entitlements, migrations.Flags, migrations.Notify, migrations.SLO, migrations.Support,
+		migrations.NewSet("transbot", files),
 	}, err
 }
 
@@ -131,6 +136,7 @@ type platform struct {
 	flags    *flags.Set
 	listener *listenpg.Listener
 	ops      *ops.Desk
+	help     *helpdesk.Desk
 	drills   bool // the demo may be broken on purpose
 	limits   *limits
 	adminKey string
@@ -173,6 +179,9 @@ func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) erro
 	if err := p.ops.Prepare(ctx); err != nil {
 		return err
 	}
+	if err := p.help.Prepare(ctx); err != nil {
+		return err
+	}
 	p.adminKey, p.drills = c.adminKey, c.demo
 	if !c.demo {
 		return nil
@@ -193,6 +202,9 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	p.logger.Info("traffic made up", "requests", requests)
+	if err := p.help.Fill(ctx, now); err != nil {
+		return err
+	}
 	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
 	if err != nil {
 		return err
@@ -211,6 +223,6 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
 		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, Ops: p.ops, Drills: p.drills,
-		APILimit: p.limits.api, SignInLimit: p.limits.signIn, HTTPS: c.https, Billing: p.billing, Logger: p.logger,
+		APILimit: p.limits.api, SignInLimit: p.limits.signIn, HTTPS: c.https, Billing: p.billing, Help: p.help, Logger: p.logger,
 	})
 }

@@ -33,6 +33,7 @@ func (s *Server) api() http.Handler {
 	mux.Handle("/api/entitlements/", answers)
 	mux.Handle("/api/limits/", answers)
 	s.flagsAPI(mux)
+	s.supportAPI(mux)
 	rates, bulk := s.switchedOn(ratesFlag), s.switchedOn(bulkFlag)
 	mux.Handle("GET /api/quotes", rates(s.metered(s.listQuotes)))
 	mux.Handle("GET /api/quotes/{id}", rates(s.metered(s.getQuote)))
