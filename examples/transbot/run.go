@@ -23,6 +23,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
@@ -87,6 +88,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	defer func() { err = errors.Join(err, p.limits.close()) }()
 	p.partners = newPartners(p, c)
+	if p.help, err = newHelp(p); err != nil {
+		return err
+	}
 	if err := p.prepare(ctx, c, stdout); err != nil {
 		return err
 	}
@@ -120,6 +124,7 @@ func sets() ([]migrations.Set, error) {
 		migrations.Flags,
 		migrations.Notify,
 		migrations.SLO,
+		migrations.Support,
 		migrations.NewSet("transbot", files),
 	}, err
 }
@@ -151,6 +156,7 @@ type platform struct {
 	listener *listenpg.Listener
 	ops      *ops.Desk
 	partners *partners.Desk
+	help     *helpdesk.Desk
 	drills   bool // the demo may be broken on purpose
 	limits   *limits
 	adminKey string
@@ -198,6 +204,9 @@ func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) erro
 	if err := p.ops.Prepare(ctx); err != nil {
 		return err
 	}
+	if err := p.help.Prepare(ctx); err != nil {
+		return err
+	}
 	p.adminKey, p.drills = c.adminKey, c.demo
 	if !c.demo {
 		return nil
@@ -219,6 +228,9 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	p.logger.Info("traffic made up", "requests", requests)
+	if err := p.help.Fill(ctx, now); err != nil {
+		return err
+	}
 	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
 	if err != nil {
 		return err
@@ -241,5 +253,6 @@ func (p *platform) web(c config) *web.Server {
 		APILimit: p.limits.api, SignInLimit: p.limits.signIn, PublicLimit: p.limits.public,
 		HTTPS: c.https, Billing: p.billing, Logger: p.logger,
 		Partners: p.partners,
+		Help:     p.help,
 	})
 }

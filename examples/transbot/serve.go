@@ -32,6 +32,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	background.run("flags", p.flags.Run)
 	background.run("audit", p.evidence.Log.Run)
 	p.list(background)
+	p.answer(background)
 	if err := p.watch(background); err != nil {
 		return errors.Join(err, listener.Close(), background.stop())
 	}

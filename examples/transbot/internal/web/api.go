@@ -35,6 +35,7 @@ func (s *Server) api() http.Handler {
 	s.flagsAPI(mux)
 	mux.Handle("/api/audit/", http.StripPrefix("/api/audit", s.auditAPI()))
 	s.partnersAPI(mux)
+	s.supportAPI(mux)
 	rates, bulk := s.switchedOn(ratesFlag), s.switchedOn(bulkFlag)
 	mux.Handle("GET /api/quotes", rates(s.metered(s.listQuotes)))
 	mux.Handle("GET /api/quotes/{id}", rates(s.metered(s.getQuote)))

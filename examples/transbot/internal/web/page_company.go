@@ -73,6 +73,7 @@ func (s *Server) showCompany(w http.ResponseWriter, r *http.Request, v visitor, 
 	}
 	s.render(w, r, status, "company", view{
 		Title: page.Company.Name, Visitor: v, Done: doneTexts[r.URL.Query().Get("done")], Alert: alert, Page: page,
+		Tour: s.tour(r, v, "rates"),
 	})
 }
 

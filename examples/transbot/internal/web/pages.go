@@ -33,6 +33,7 @@ func (s *Server) pages() http.Handler {
 	s.flagPages(mux)
 	s.evidencePages(mux)
 	s.partnerPages(mux)
+	s.supportPages(mux)
 	mux.HandleFunc("GET /slo", s.signedIn(s.staff(s.sloPage)))
 	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
 	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))

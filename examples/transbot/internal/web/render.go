@@ -12,6 +12,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/support"
 )
 
 //go:embed templates/*.html assets/*
@@ -20,6 +21,7 @@ var files embed.FS
 var templates = parse(
 	"signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "error",
 	"audit", "isolation",
+	"support", "ticket", "desk", "findings",
 	"partners", "partner", "invitation", "listings", "listing", "directory",
 )
 
@@ -35,14 +37,15 @@ func parse(pages ...string) map[string]*template.Template {
 }
 
 var funcs = template.FuncMap{
-	"count":  count,
-	"kilos":  func(n int) string { return count(int64(n)) + " kg" },
-	"short":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
-	"day":    func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"clock":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
-	"second": func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
-	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"brief":  brief, "percent": percent, "exactly": exactly,
+	"count":    count,
+	"kilos":    func(n int) string { return count(int64(n)) + " kg" },
+	"short":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"day":      func(t time.Time) string { return t.UTC().Format("2 January 2006") },
+	"clock":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"second":   func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
+	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"happened": happened,
+	"brief":    brief, "percent": percent, "exactly": exactly,
 	"long":    func(n int) int64 { return int64(n) },
 	"hundred": func(f float64) float64 { return f * 100 },
 	"money":   func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
@@ -67,6 +70,7 @@ type view struct {
 	Done    string // what was just done
 	Alert   string // what went wrong
 	Page    any
+	Tour    *support.Showing // what the visitor is to be shown; nil: nothing
 }
 
 // render sends a page whole or not at all.

@@ -18,6 +18,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
@@ -40,6 +41,7 @@ type Config struct {
 	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
 	Billing  *billing.Desk         // nil: nothing is sold
 	Partners *partners.Desk        // the partner directory
+	Help     *helpdesk.Desk        // answers customers
 	Logger   *slog.Logger
 
 	SignInLimit *ratelimit.Limiter // of each address

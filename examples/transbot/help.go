@@ -1,0 +1,19 @@
+package main
+
+import (
+	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/support/supportpg"
+)
+
+// newHelp returns the help desk. What escalates is told to whoever is on call.
+func newHelp(p *platform) (*helpdesk.Desk, error) {
+	return helpdesk.New(p.pool, p.gate, p.flags, &supportpg.Options{Notifier: ops.Tell}, p.logger)
+}
+
+// answer does the background work of the help desk.
+func (p *platform) answer(background *group) {
+	for name, job := range p.help.Jobs() {
+		background.run(name, job)
+	}
+}

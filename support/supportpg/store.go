@@ -1,0 +1,173 @@
+package supportpg
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/migrations"
+	"github.com/transbotai/tenon/support"
+)
+
+// DB is what the store needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be. A
+// wrapper of a transaction is a pgx.Tx itself, or it is taken for a pool.
+type DB interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// Options of a [Store]. The zero value of each field has the documented meaning.
+type Options struct {
+	// Notifier makes the notifier that is told of escalations, warnings and late findings, in the transaction that
+	// decides them; its error undoes the decision. Nil: nobody is told.
+	Notifier func(pgx.Tx) tenon.Notifier
+	// Recorder makes the recorder that is told of changes, in their transaction; its error undoes the change. Nil:
+	// nobody is told.
+	Recorder func(pgx.Tx) tenon.Recorder
+}
+
+// Store keeps tickets, timers, tours and findings in Postgres.
+type Store struct {
+	db      DB
+	bound   bool // to a transaction of the caller's
+	options Options
+}
+
+var (
+	_ support.Store         = (*Store)(nil)
+	_ support.TimerReviewer = (*Store)(nil)
+	_ support.Timekeeper    = (*Store)(nil)
+	_ support.Starter       = (*Store)(nil)
+	_ tenon.Exporter        = (*Store)(nil)
+	_ tenon.Eraser          = (*Store)(nil)
+)
+
+// New returns a store on db. On a pgx.Tx every call is a statement of that transaction, and what was written holds when
+// the caller commits. New does no I/O and starts nothing; a Store keeps nothing in memory.
+func New(db DB, opts *Options) *Store {
+	s := &Store{db: db}
+	if opts != nil {
+		s.options = *opts
+	}
+	_, s.bound = db.(pgx.Tx)
+	return s
+}
+
+const clockSQL = `
+select clock_timestamp()`
+
+// Clock implements [support.Timekeeper]: the database's time.
+func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
+	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
+	return support.Instant(t), translate(err)
+}
+
+// Start implements [support.Starter]: row level security must not hide tenants.
+func (s *Store) Start(ctx context.Context) error {
+	return translate(migrations.CheckNotFiltered(ctx, s.db))
+}
+
+func translate(err error) error { return pgerr.Translate(err, "Support") }
+
+// attempts bounds how often a transaction that lost a race is run.
+const attempts = 10
+
+// inTx runs f in a transaction of its own, and again when it lost a race for locks. In a caller's transaction f runs as
+// it is, once.
+func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
+	if s.bound {
+		return translate(f(s.db.(pgx.Tx)))
+	}
+	for n := 1; ; n++ {
+		err := s.once(ctx, f)
+		if !pgerr.Retryable(err) {
+			return translate(err)
+		}
+		if ctx.Err() != nil || n == attempts {
+			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) (err error) {
+	tx, err := s.db.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done { // also when f panics
+			rollback(ctx, tx)
+		}
+	}()
+	if err := f(tx); err != nil {
+		return err
+	}
+	done = true
+	return tx.Commit(ctx)
+}
+
+// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx) // the error that led here is the one to tell
+}
+
+// on returns the store in a transaction.
+func (s *Store) on(tx pgx.Tx) *Store { return &Store{db: tx, bound: true, options: s.options} }
+
+// follow does what follows from a change.
+func (s *Store) follow(ctx context.Context, tx pgx.Tx, e support.Effects) error {
+	if err := schedule(ctx, tx, e.Timers); err != nil {
+		return err
+	}
+	if _, err := cancelTimers(ctx, tx, e.Cancel); err != nil {
+		return err
+	}
+	return pgerr.Hosts(s.tellHost(ctx, tx, e))
+}
+
+func (s *Store) tellHost(ctx context.Context, tx pgx.Tx, e support.Effects) error {
+	if s.options.Recorder != nil && len(e.Changes) > 0 {
+		recorder := s.options.Recorder(tx)
+		for _, c := range e.Changes {
+			if err := recorder.RecordChange(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	if s.options.Notifier != nil && len(e.Notifications) > 0 {
+		notifier := s.options.Notifier(tx)
+		for _, n := range e.Notifications {
+			if err := notifier.Notify(ctx, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// instants reads a time that may be null.
+func instants(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return support.Instant(*t)
+}
+
+// orNull writes a time that may be zero.
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
