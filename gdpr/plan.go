@@ -6,6 +6,13 @@ import (
 	"github.com/transbotai/tenon"
 )
 
+// Deletion is an erasure of a subject, from the marks to the end.
+type Deletion struct {
+	ID      string // of the request: a UUID
+	Subject tenon.Subject
+	At      time.Time // what marks say
+}
+
 // Plan is what an erasure would do: nothing of it has been done.
 type Plan struct {
 	Subject    tenon.Subject `json:"subject"`
@@ -19,14 +26,16 @@ type Plan struct {
 
 // Work is what a plan does with the rows of one table that are the subject's, or that mention it.
 type Work struct {
-	Table    string            `json:"table"`
-	Relation Relation          `json:"relation"`
-	Rule     Rule              `json:"rule"`
-	Columns  map[string]Method `json:"columns,omitempty"` // that are anonymised
-	Kept     []string          `json:"kept,omitempty"`    // columns that are kept in rows that stay
-	Basis    string            `json:"basis,omitempty"`
-	Until    time.Time         `json:"until,omitzero"`
-	Rows     int64             `json:"rows"`
+	Table    string   `json:"table"`
+	Relation Relation `json:"relation"`
+	// Reference is the one by which rows of others mention the subject.
+	Reference string            `json:"reference,omitempty"`
+	Rule      Rule              `json:"rule"`
+	Columns   map[string]Method `json:"columns,omitempty"` // that are anonymised
+	Kept      []string          `json:"kept,omitempty"`    // columns that are kept in rows that stay
+	Basis     string            `json:"basis,omitempty"`
+	Until     time.Time         `json:"until,omitzero"`
+	Rows      int64             `json:"rows"`
 	// Group is the same for tables whose keys form a cycle, which are done together.
 	Group int `json:"group"`
 	// After are the groups that come before: while one of them fails, this one waits.
@@ -36,7 +45,7 @@ type Work struct {
 // Name tells works of a plan apart.
 func (w Work) Name() string {
 	if w.Relation == Mentions {
-		return w.Table + " mentions"
+		return w.Table + " by " + w.Reference
 	}
 	return w.Table
 }
