@@ -150,10 +150,3 @@ func Due(received time.Time, months int) time.Time {
 
 // Instant returns t as stores keep it: UTC, truncated to microseconds.
 func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
-
-// Deletion is what the rows of a subject are marked with, restored by and erased under.
-type Deletion struct {
-	ID      string // of the request: a UUID
-	Subject tenon.Subject
-	At      time.Time
-}

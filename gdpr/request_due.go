@@ -61,7 +61,7 @@ func (d *Desk) nextPart(r *Request, now time.Time) time.Time {
 		}
 	}
 	if next.IsZero() {
-		return now // all are done but the end
+		return later(now, r.Step(stepProof).NextAt) // all are done but the end
 	}
 	return next
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -42,6 +43,40 @@ func (r *Request) reaches(user string) bool { return r.User == "" || r.User == u
 
 // pseudonym stands for who was erased. It leads to the request and no further.
 func (r *Request) pseudonym() string { return "erased/" + r.ID }
+
+// certify keeps the proof, where the tables give one.
+func (j *job) certify(ctx context.Context) error {
+	if !j.request().Step(stepProof).DoneAt.IsZero() {
+		return nil
+	}
+	var proof json.RawMessage
+	return j.step(ctx, stepProof, func(ctx context.Context, r Request) (map[string]int64, error) {
+		certifier, ok := j.tables.(Certifier)
+		if !ok {
+			return nil, nil
+		}
+		certificate, err := certifier.Certify(ctx, r.Deletion(), r.satellites())
+		if err != nil {
+			return nil, err
+		}
+		proof, err = json.Marshal(certificate)
+		return nil, err
+	}, func(_ *Case, r *Request, now time.Time) Effects {
+		r.Certificate = proof
+		return r.recorded("certified", now)
+	})
+}
+
+// satellites returns what each satellite erased, by table.
+func (r *Request) satellites() map[string]map[string]int64 {
+	rows := map[string]map[string]int64{}
+	for _, s := range r.Steps {
+		if name, ok := strings.CutPrefix(s.Name, satellitePrefix); ok {
+			rows[name] = s.Rows
+		}
+	}
+	return rows
+}
 
 // finish closes an erasure of which all parts are done, and forgets whose it was: the request itself is about its
 // subject too.

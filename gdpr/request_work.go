@@ -17,7 +17,8 @@ const (
 	stepMark    = "mark"
 	stepRestore = "restore"
 	stepTables  = "tables"
-	stepFiles   = "files"  // exports of the one who is erased
+	stepFiles   = "files" // exports of the one who is erased
+	stepProof   = "certificate"
 	stepExport  = "export" // the archive
 	stepExpire  = "expire"
 )
@@ -242,6 +243,9 @@ func (j *job) erase(ctx context.Context) (failed error) {
 	}
 	if left > 0 {
 		return failed
+	}
+	if err := j.certify(ctx); err != nil || j.request().Step(stepProof).DoneAt.IsZero() {
+		return err
 	}
 	return j.finish(ctx)
 }
