@@ -14,14 +14,14 @@ import (
 
 // Files keeps exports until they expire, where every instance reaches them. Methods may be called concurrently.
 type Files interface {
-	// Put keeps all that r reads under a name, in place of what is there. Until it returns nil nobody sees any of it.
-	Put(ctx context.Context, name string, r io.Reader) error
+	// Put keeps all that r reads for a request, in place of what is there. Until it returns nil nobody sees any of it.
+	Put(ctx context.Context, k Key, r io.Reader) error
 
-	// Open opens what was put. A name that is not there is a [tenon.ErrNotFound].
-	Open(ctx context.Context, name string) (io.ReadSeekCloser, error)
+	// Open opens what was put. When there is nothing it is a [tenon.ErrNotFound].
+	Open(ctx context.Context, k Key) (io.ReadSeekCloser, error)
 
-	// Remove removes what was put. A name that is not there is not an error.
-	Remove(ctx context.Context, name string) error
+	// Remove removes what was put. When there is nothing it is no error.
+	Remove(ctx context.Context, k Key) error
 }
 
 // Part says why a subject is handed what an archive holds.
@@ -113,7 +113,7 @@ func (j *job) pack(ctx context.Context, r Request) (f File, rows map[string]int6
 			rows[e.Table] = max(rows[e.Table], e.Rows)
 		}
 	}
-	return f, rows, j.options.Files.Put(ctx, f.Name, scratch)
+	return f, rows, j.options.Files.Put(ctx, r.Key, scratch)
 }
 
 // discard closes a scratch file and removes it where it could not be removed while it was open.
@@ -133,7 +133,7 @@ func (j *job) expire(ctx context.Context) error {
 		return err
 	}
 	return j.step(ctx, stepExpire, func(ctx context.Context, r Request) (map[string]int64, error) {
-		return nil, j.options.Files.Remove(ctx, r.File.Name)
+		return nil, j.options.Files.Remove(ctx, r.Key)
 	}, func(_ *Case, r *Request, now time.Time) Effects {
 		r.File.Gone = true
 		return r.recorded("export_removed", now)

@@ -21,17 +21,18 @@ var _ Files = (*DirFiles)(nil)
 // NewDirFiles returns files in a folder that exists. Nobody but the program's own account should be able to read it.
 func NewDirFiles(dir string) *DirFiles { return &DirFiles{dir} }
 
-// path returns where a name is kept.
-func (d *DirFiles) path(name string) (string, error) {
-	if name == "" || strings.HasPrefix(name, ".") || !filepath.IsLocal(name) || strings.ContainsAny(name, `/\`) {
-		return "", tenon.Invalid("name", "is not the name of a file")
+// path returns where an export is kept: under the request's id, which tenon has made.
+func (d *DirFiles) path(k Key) (string, error) {
+	name := k.ID + ".zip"
+	if k.ID == "" || strings.HasPrefix(name, ".") || !filepath.IsLocal(name) || strings.ContainsAny(name, `/\`) {
+		return "", tenon.Invalid("id", "is not the name of a file")
 	}
 	return filepath.Join(d.dir, name), nil
 }
 
-// Put implements [Files]: it writes beside the name, and then renames.
-func (d *DirFiles) Put(ctx context.Context, name string, r io.Reader) error {
-	path, err := d.path(name)
+// Put implements [Files]: it writes beside it, and then renames.
+func (d *DirFiles) Put(ctx context.Context, k Key, r io.Reader) error {
+	path, err := d.path(k)
 	if err != nil {
 		return err
 	}
@@ -67,8 +68,8 @@ func (r reading) Read(p []byte) (int, error) {
 }
 
 // Open implements [Files].
-func (d *DirFiles) Open(_ context.Context, name string) (io.ReadSeekCloser, error) {
-	path, err := d.path(name)
+func (d *DirFiles) Open(_ context.Context, k Key) (io.ReadSeekCloser, error) {
+	path, err := d.path(k)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +81,8 @@ func (d *DirFiles) Open(_ context.Context, name string) (io.ReadSeekCloser, erro
 }
 
 // Remove implements [Files].
-func (d *DirFiles) Remove(_ context.Context, name string) error {
-	path, err := d.path(name)
+func (d *DirFiles) Remove(_ context.Context, k Key) error {
+	path, err := d.path(k)
 	if err != nil {
 		return err
 	}

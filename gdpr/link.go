@@ -163,7 +163,7 @@ func (d *Desk) open(ctx context.Context, k Key) (*Download, error) {
 	if r.File == nil || r.File.Gone || !now.Before(r.File.Expires) {
 		return nil, ErrUnknownFile
 	}
-	body, err := d.options.Files.Open(ctx, r.File.Name)
+	body, err := d.options.Files.Open(ctx, r.Key)
 	if err != nil {
 		return nil, err
 	}

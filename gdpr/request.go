@@ -44,8 +44,8 @@ func (s State) Closed() bool {
 
 // Key identifies a request.
 type Key struct {
-	Tenant string
-	ID     string // a UUID of version 7
+	Tenant string `json:"tenant"`
+	ID     string `json:"id"` // a UUID of version 7
 }
 
 // Request is what a data subject asked for, and what became of it.
@@ -106,7 +106,7 @@ type Step struct {
 
 // File is an export that is ready.
 type File struct {
-	Name    string    `json:"name"`
+	Name    string    `json:"name"` // for the one who fetches it
 	Size    int64     `json:"size"` // in bytes
 	SHA256  string    `json:"sha256"`
 	At      time.Time `json:"at"`      // the instant whose data it holds

@@ -31,7 +31,7 @@ func (j *job) removeFiles(ctx context.Context, r Request) (map[string]int64, err
 		if other.File == nil || !r.reaches(other.User) {
 			continue
 		}
-		if err := j.options.Files.Remove(ctx, other.File.Name); err != nil && !errors.Is(err, tenon.ErrNotFound) {
+		if err := j.options.Files.Remove(ctx, other.Key); err != nil && !errors.Is(err, tenon.ErrNotFound) {
 			return nil, err
 		}
 	}

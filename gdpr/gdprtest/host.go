@@ -23,11 +23,11 @@ type host struct {
 	broken map[string]bool   // by what is called: "mark", "erase", "pack", …
 	state  map[string]string // by the id of a deletion
 	calls  map[string]int
-	files  map[string][]byte
+	files  map[gdpr.Key][]byte
 }
 
 func newHost() *host {
-	return &host{broken: map[string]bool{}, state: map[string]string{}, calls: map[string]int{}, files: map[string][]byte{}}
+	return &host{broken: map[string]bool{}, state: map[string]string{}, calls: map[string]int{}, files: map[gdpr.Key][]byte{}}
 }
 
 func (h *host) breaks(what string, broken bool) {
@@ -124,7 +124,7 @@ func (h *host) Document(_ context.Context, s tenon.Subject, w io.Writer) error {
 }
 
 // Put implements [gdpr.Files].
-func (h *host) Put(_ context.Context, name string, r io.Reader) error {
+func (h *host) Put(_ context.Context, k gdpr.Key, r io.Reader) error {
 	all, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (h *host) Put(_ context.Context, name string, r io.Reader) error {
 	if err := h.enter("put"); err != nil {
 		return err
 	}
-	h.files[name] = all
+	h.files[k] = all
 	return nil
 }
 
@@ -144,12 +144,12 @@ type opened struct{ *bytes.Reader }
 func (opened) Close() error { return nil }
 
 // Open implements [gdpr.Files].
-func (h *host) Open(_ context.Context, name string) (io.ReadSeekCloser, error) {
+func (h *host) Open(_ context.Context, k gdpr.Key) (io.ReadSeekCloser, error) {
 	defer h.mu.Unlock()
 	if err := h.enter("open"); err != nil {
 		return nil, err
 	}
-	body, ok := h.files[name]
+	body, ok := h.files[k]
 	if !ok {
 		return nil, gdpr.ErrUnknownFile
 	}
@@ -157,12 +157,12 @@ func (h *host) Open(_ context.Context, name string) (io.ReadSeekCloser, error) {
 }
 
 // Remove implements [gdpr.Files].
-func (h *host) Remove(_ context.Context, name string) error {
+func (h *host) Remove(_ context.Context, k gdpr.Key) error {
 	defer h.mu.Unlock()
 	if err := h.enter("remove"); err != nil {
 		return err
 	}
-	delete(h.files, name)
+	delete(h.files, k)
 	return nil
 }
 

@@ -1,3 +1,7 @@
+drop table tenon.gdpr_file_chunks;
+drop table tenon.gdpr_files;
+drop table tenon.gdpr_holds;
+drop table tenon.gdpr_requests;
 drop table tenon.gdpr_suppressions;
 drop table tenon.gdpr_certificates;
 drop table tenon.gdpr_work;

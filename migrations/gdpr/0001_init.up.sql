@@ -59,3 +59,49 @@ create table tenon.gdpr_suppressions (
 );
 comment on table tenon.gdpr_suppressions is
   'Pseudonyms of those who were erased, for erasing them again after a restore. [app: none]';
+
+-- Requests, and what keeps them from being carried out.
+
+create table tenon.gdpr_requests (
+  tenant_id   text not null,
+  id          uuid not null,
+  closed      boolean not null,
+  due_at      timestamptz not null,
+  next_at     timestamptz,
+  lease       text not null default '',
+  lease_until timestamptz,
+  body        json not null,
+  primary key (tenant_id, id)
+);
+comment on table tenon.gdpr_requests is
+  'What data subjects asked for. next_at is when there is work; of who was erased the tenant is a pseudonym. [app: select, insert, update]';
+create index gdpr_requests_next on tenon.gdpr_requests (next_at) where next_at is not null;
+create index gdpr_requests_id on tenon.gdpr_requests (id);
+create index gdpr_requests_open on tenon.gdpr_requests (id) where not closed;
+
+create table tenon.gdpr_holds (
+  tenant_id text not null,
+  id        uuid not null,
+  body      json not null,
+  primary key (tenant_id, id)
+);
+comment on table tenon.gdpr_holds is 'Legal holds, released ones too: what they cover is not erased. [app: select]';
+
+create table tenon.gdpr_files (
+  tenant_id text not null,
+  id        uuid not null,
+  size      bigint not null check (size >= 0),
+  primary key (tenant_id, id)
+);
+comment on table tenon.gdpr_files is 'Exports that can be fetched, by request. [app: select]';
+
+create table tenon.gdpr_file_chunks (
+  tenant_id text not null,
+  id        uuid not null,
+  seq       int not null check (seq >= 0),
+  body      bytea not null,
+  primary key (tenant_id, id, seq),
+  foreign key (tenant_id, id) references tenon.gdpr_files on delete cascade
+);
+comment on table tenon.gdpr_file_chunks is 'The bytes of exports; all chunks of a file but the last have the same size. [app: select]';
+alter table tenon.gdpr_file_chunks alter column body set storage external; -- they are compressed already
