@@ -59,14 +59,15 @@ type Certifier interface {
 	Certify(ctx context.Context, d Deletion, satellites map[string]map[string]int64) (Certificate, error)
 }
 
-// Sign returns c with its signature.
-func (c Certificate) Sign(key ed25519.PrivateKey) Certificate {
-	c.Key = key.Public().(ed25519.PublicKey)
-	c.Signature = ed25519.Sign(key, c.signed())
+// Sign returns c signed with a key that is derived from s.
+func (c Certificate) Sign(s Secret) Certificate {
+	c.Key = s.CertificateKey()
+	c.Signature = ed25519.Sign(s.signer(), c.signed())
 	return c
 }
 
-// Verify returns [ErrSignature] unless c was signed with the private part of key and is unchanged since.
+// Verify returns [ErrSignature] unless c was signed with the private part of key and is unchanged since. Keep the key
+// apart from the certificates: see [Secret.CertificateKey].
 func (c Certificate) Verify(key ed25519.PublicKey) error {
 	if len(key) != ed25519.PublicKeySize || !key.Equal(ed25519.PublicKey(c.Key)) || !ed25519.Verify(key, c.signed(), c.Signature) {
 		return fmt.Errorf("certificate %s: %w", c.ID, ErrSignature)

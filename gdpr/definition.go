@@ -139,6 +139,9 @@ func ParseDefinition(body []byte) (*Definition, error) {
 	return &def, nil
 }
 
+// Hash returns the digest of the definition.
+func (d *Definition) Hash() string { return digest(d) }
+
 // ColumnRule returns the rule for a column of a table, with what it takes from the table's; false when there is none.
 func (d *Definition) ColumnRule(table, column string) (ColumnRule, bool) {
 	t := d.Tables[table]

@@ -1,9 +1,13 @@
 package gdprpg
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/internal/pgerr"
 )
 
@@ -13,4 +17,15 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", tenon.ErrDenied, err)
 	}
 	return pgerr.Translate(err, "GDPR")
+}
+
+// malformed says whether the server could not read a value as the type that a column has.
+func malformed(err error) bool { return pgerr.Data(err) }
+
+// missing tells that a row is not there.
+func missing(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return gdpr.ErrUnknownRequest
+	}
+	return err
 }
