@@ -36,13 +36,15 @@ const (
 )
 
 // Manifest is what an archive says of itself, in manifest.json. The archive is a zip: a file of lines for each table and
-// part, each line a JSON object keyed by column, and schema.json, which says what the columns are.
+// part, each line a JSON object keyed by column, and schema.json, which says what the columns are. See [ReadArchive].
 type Manifest struct {
 	Version int       `json:"version"` // 1
 	Tenant  string    `json:"tenant"`
 	User    string    `json:"user,omitempty"`
 	At      time.Time `json:"at"` // the instant whose data it is: all files show the same one
 	Files   []Entry   `json:"files"`
+	// Mentions are the rows of others that name the subject, by table. What else they say is not the subject's to have.
+	Mentions map[string]int64 `json:"mentions,omitempty"`
 }
 
 // Entry is a file of an archive.
