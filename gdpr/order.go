@@ -83,31 +83,66 @@ func (t *Table) decides(r Reference) bool {
 	return slices.ContainsFunc(t.OwnedBy, func(o Reference) bool { return o.Name == r.Name })
 }
 
-// link finds what must be done before what.
+// link finds what must be done before what: rows before those that they refer to by key, and before those through which
+// they are found, however far.
 func (o *order) link() {
 	o.before = make([][]int, len(o.works))
-	for _, r := range o.m.References {
-		to := slices.IndexFunc(o.works, func(w Work) bool { return w.Table == r.To && w.Relation == Owned })
-		if to < 0 || !o.cuts(o.works[to], r) {
-			continue
+	owned := map[string]int{}
+	for i, w := range o.works {
+		if w.Relation == Owned && o.cuts(w) {
+			owned[w.Table] = i
 		}
-		for i, w := range o.works {
-			if i != to && w.Table == r.From && (w.Relation == Owned || w.Reference == r.Name) {
+	}
+	for i, w := range o.works {
+		for _, table := range o.needed(w) {
+			if to, cut := owned[table]; cut && to != i && !slices.Contains(o.before[to], i) {
 				o.before[to] = append(o.before[to], i)
 			}
 		}
 	}
 }
 
-// cuts says whether, after w, rows that refer to its table by r can no longer be found, or cannot be left.
-func (o *order) cuts(w Work, r Reference) bool {
+// needed returns the tables that a work's rows refer to by key, and those through which they are found.
+func (o *order) needed(w Work) []string {
+	found := o.through(nil, w.Table)
+	for _, r := range o.m.References {
+		switch {
+		case r.From != w.Table:
+		case w.Relation == Mentions && r.Name == w.Reference:
+			found = o.through(found, r.To)
+		case w.Relation == Owned && r.Key() && !slices.Contains(found, r.To):
+			found = append(found, r.To)
+		}
+	}
+	return found
+}
+
+// through adds a table, and those that say whose its rows are, to those that were found.
+func (o *order) through(found []string, table string) []string {
+	if slices.Contains(found, table) {
+		return found
+	}
+	found = append(found, table)
+	for _, r := range o.m.Table(table).OwnedBy {
+		found = o.through(found, r.To)
+	}
+	return found
+}
+
+// cuts says whether, after w, rows that refer to its table can no longer be found, or cannot be left.
+func (o *order) cuts(w Work) bool {
 	if w.Rule == Delete {
 		return true
 	}
-	needed := slices.Clone(r.ToColumns)
-	for _, owner := range o.m.Table(w.Table).OwnedBy {
-		needed = append(needed, owner.Columns...)
-		needed = append(needed, owner.Type)
+	var needed []string
+	for _, r := range o.m.Table(w.Table).OwnedBy {
+		needed = append(needed, r.Columns...)
+		needed = append(needed, r.Type)
+	}
+	for _, r := range o.m.References {
+		if r.To == w.Table {
+			needed = append(needed, r.ToColumns...)
+		}
 	}
 	return slices.ContainsFunc(needed, func(column string) bool { return w.Columns[column] != "" })
 }

@@ -186,19 +186,16 @@ func (c *catalog) readKey(rows pgx.Rows) error {
 	return err
 }
 
-// limit leaves the tables in these schemas, and those that refer to them by keys, however far.
+// limit leaves the tables in these schemas, and those that refer to them by keys, however far; all when none is named.
 func (c *catalog) limit(schemas []string) {
-	if len(schemas) == 0 {
-		return
-	}
 	in := map[string]bool{}
 	for i, t := range c.tables {
-		in[t.Name] = slices.Contains(schemas, c.schemas[i])
+		in[t.Name] = len(schemas) == 0 || slices.Contains(schemas, c.schemas[i])
 	}
 	for grown := true; grown; {
 		grown = false
 		for _, k := range c.keys {
-			if in[k.To] && !in[k.From] {
+			if from, there := in[k.From]; there && !from && in[k.To] {
 				in[k.From], grown = true, true
 			}
 		}

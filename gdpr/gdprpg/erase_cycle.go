@@ -28,16 +28,18 @@ func (e *eraser) cycle(ctx context.Context, works []gdpr.Work) error {
 	return e.together(ctx, works)
 }
 
-// leaf says that no other row of the group refers to t.
+// leaf says that no other row refers to t, be it one of the group or one that stays and through which others are found.
 func (e *eraser) leaf(works []gdpr.Work, w gdpr.Work) string {
 	var none strings.Builder
 	to := e.m.Table(w.Table)
 	for _, r := range e.m.References {
+		from := e.m.Table(r.From)
 		inside := slices.ContainsFunc(works, func(o gdpr.Work) bool { return o.Table == r.From })
-		if r.To != w.Table || !inside || !e.follows(r) {
+		stays := from.Relation == gdpr.Owned && e.def.Tables[r.From].Rule != gdpr.Delete
+		if r.To != w.Table || !inside && !stays || !e.follows(r) {
 			continue
 		}
-		from, other := e.m.Table(r.From), ""
+		other := ""
 		if from == to {
 			other = " and (c.tableoid, c.ctid) <> (t.tableoid, t.ctid)"
 		}

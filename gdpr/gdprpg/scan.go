@@ -62,7 +62,7 @@ func (a *atlas) valuesOf(ctx context.Context, tx pgx.Tx, t *gdpr.Table, column s
 // materialised views, and tenon's own but for those in which the deletion itself is kept.
 const searchedSQL = `
 select format('%I.%I', n.nspname, c.relname),
-  coalesce(format('%I.%I', rn.nspname, r.relname), format('%I.%I', n.nspname, c.relname)),
+  format('%I.%I', coalesce(rn.nspname, n.nspname), coalesce(r.relname, c.relname)),
   c.relhassubclass,
   pg_relation_size(c.oid) / current_setting('block_size')::bigint,
   array_agg(a.attname::text order by a.attnum)

@@ -1,0 +1,17 @@
+package gdprpg_test
+
+import (
+	"time"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/gdpr"
+)
+
+var secret = gdpr.NewSecret("a secret of more than thirty-two bytes")
+
+var asked = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// deletion returns a new one for a company.
+func deletion(tenant string) gdpr.Deletion {
+	return gdpr.Deletion{ID: tenon.NewID(asked), Subject: tenon.Subject{Tenant: tenant}, At: asked}
+}
