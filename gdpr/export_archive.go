@@ -28,10 +28,12 @@ type Archive struct {
 	zip      *zip.Writer
 	manifest Manifest
 	names    map[string]bool
+	digest   hash.Hash // of the file that begins
 	open     *archiveFile
 }
 
-// archiveFile is the file that is being written.
+// archiveFile is the file that is being written. Its digest is complete when the zip has closed it, which it does when
+// the next one begins.
 type archiveFile struct {
 	entry  Entry
 	digest hash.Hash
@@ -42,54 +44,58 @@ type archiveFile struct {
 func NewArchive(w io.Writer, m Manifest) *Archive {
 	m.Version, m.Files = 1, nil
 	a := &Archive{zip: zip.NewWriter(w), manifest: m, names: map[string]bool{manifestName: true}}
-	a.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return newDeflater(w, flate.BestSpeed), nil })
+	a.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		return newDeflater(w, flate.BestSpeed, a.digest), nil
+	})
 	return a
 }
 
 // Create begins a file. What is written from now on, by Write, belongs to it. A name that is taken gets a number.
 func (a *Archive) Create(e Entry) error {
-	if err := a.finish(); err != nil {
-		return err
-	}
 	for name, n := e.Name, 2; a.names[e.Name]; n++ {
 		e.Name = fmt.Sprintf("%s-%d", name, n)
 	}
 	a.names[e.Name] = true
+	a.digest = sha256.New()
 	body, err := a.zip.CreateHeader(&zip.FileHeader{Name: e.Name, Method: zip.Deflate, Modified: a.manifest.At})
 	if err != nil {
 		return err
 	}
-	a.open = &archiveFile{entry: e, digest: sha256.New(), body: body}
+	a.finish()
+	a.open = &archiveFile{entry: e, digest: a.digest, body: body}
 	return nil
 }
 
 // Write writes rows, each a line.
 func (a *Archive) Write(lines []byte, rows int64) error {
 	f := a.open
-	f.digest.Write(lines)
 	f.entry.Size += int64(len(lines))
 	f.entry.Rows += rows
 	_, err := f.body.Write(lines)
 	return err
 }
 
-func (a *Archive) finish() error {
+// finish takes down what was written to the last file.
+func (a *Archive) finish() {
 	if a.open == nil {
-		return nil
+		return
 	}
 	a.open.entry.SHA256 = hex.EncodeToString(a.open.digest.Sum(nil))
 	a.manifest.Files = append(a.manifest.Files, a.open.entry)
 	a.open = nil
-	return nil
 }
 
 // Document writes a file that is one JSON document.
 func (a *Archive) Document(name string, v any) error {
-	body, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	if err := a.Create(Entry{Name: name}); err != nil {
 		return err
 	}
-	if err := a.Create(Entry{Name: name}); err != nil {
+	return a.indented(v)
+}
+
+func (a *Archive) indented(v any) error {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
 		return err
 	}
 	return a.Write(append(body, '\n'), 0)
@@ -97,12 +103,12 @@ func (a *Archive) Document(name string, v any) error {
 
 // Close writes the manifest and ends the archive. The writer below stays open.
 func (a *Archive) Close() (Manifest, error) {
-	if err := a.finish(); err != nil {
+	delete(a.names, manifestName) // it was kept free for this
+	if err := a.Create(Entry{Name: manifestName}); err != nil {
 		return Manifest{}, err
 	}
-	m := a.manifest
-	delete(a.names, manifestName) // it was kept free for this
-	if err := a.Document(manifestName, m); err != nil {
+	m := a.manifest // of all files before
+	if err := a.indented(m); err != nil {
 		return Manifest{}, err
 	}
 	return m, a.zip.Close()

@@ -3,6 +3,7 @@ package gdpr
 import (
 	"bytes"
 	"compress/flate"
+	"hash"
 	"io"
 	"runtime"
 	"sync"
@@ -22,6 +23,7 @@ type deflater struct {
 	fill  []byte
 	order chan *compressed // as they were written
 	spare chan []byte
+	raw   hash.Hash     // of what is compressed; the caller's again after Close
 	ended chan struct{} // when everything is written
 
 	mu  sync.Mutex
@@ -31,16 +33,17 @@ type deflater struct {
 // compressed is a block on its way.
 type compressed struct {
 	bytes.Buffer
+	in   []byte
 	done chan struct{}
 }
 
 var compressors sync.Pool // of *flate.Writer, all of one level
 
-func newDeflater(w io.Writer, level int) *deflater {
+func newDeflater(w io.Writer, level int, raw hash.Hash) *deflater {
 	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
 	d := &deflater{
 		level: level, fill: make([]byte, 0, block), order: make(chan *compressed, workers), ended: make(chan struct{}),
-		spare: make(chan []byte, workers+2),
+		spare: make(chan []byte, workers+2), raw: raw,
 	}
 	go d.write(w)
 	return d
@@ -50,7 +53,12 @@ func newDeflater(w io.Writer, level int) *deflater {
 func (d *deflater) write(w io.Writer) {
 	defer close(d.ended)
 	for c := range d.order {
+		d.raw.Write(c.in)
 		<-c.done
+		select {
+		case d.spare <- c.in:
+		default:
+		}
 		if d.failed() != nil {
 			continue
 		}
@@ -85,8 +93,7 @@ func (d *deflater) Write(p []byte) (n int, err error) {
 }
 
 func (d *deflater) send(last bool) {
-	c := &compressed{done: make(chan struct{})}
-	in := d.fill
+	c := &compressed{in: d.fill, done: make(chan struct{})}
 	d.order <- c
 	go func() {
 		defer close(c.done)
@@ -96,17 +103,13 @@ func (d *deflater) send(last bool) {
 		} else {
 			f, _ = flate.NewWriter(c, d.level) // the level is one of flate's own
 		}
-		_, _ = f.Write(in) // into memory
+		_, _ = f.Write(c.in) // into memory
 		if last {
 			_ = f.Close()
 		} else {
 			_ = f.Flush()
 		}
 		compressors.Put(f)
-		select {
-		case d.spare <- in:
-		default:
-		}
 	}()
 	select {
 	case spare := <-d.spare:
