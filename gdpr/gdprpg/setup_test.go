@@ -15,7 +15,7 @@ import (
 )
 
 // works are what this binary does as a process of its own.
-var works = map[string]proctest.Work{}
+var works = map[string]proctest.Work{"erase": eraseOnce, "requests": workForEver}
 
 func TestMain(m *testing.M) { proctest.Main(m, works) }
 
