@@ -18,6 +18,9 @@ func (d *Definition) Chart(tables []Table, keys []Reference) *Map {
 		}
 	}
 	m.References = slices.Clone(keys)
+	for i, r := range m.References {
+		m.References[i].Total = m.total(r)
+	}
 	for _, r := range d.References {
 		if m.sound(r) {
 			r.OnDelete, r.Deferrable, r.Total = "", false, m.total(r)

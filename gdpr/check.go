@@ -236,7 +236,13 @@ func (c *checker) stale() {
 				c.report(name, column, "is classified and not there")
 			}
 		}
-		for _, reference := range slices.Concat(rule.OwnedBy, rule.Mentions) {
+		named := slices.Concat(rule.OwnedBy, rule.Mentions)
+		for _, column := range rule.Columns {
+			if column.With != "" {
+				named = append(named, column.With)
+			}
+		}
+		for _, reference := range named {
 			if !slices.ContainsFunc(c.m.References, func(r Reference) bool { return r.From == name && r.Name == reference }) {
 				c.report(name, "", "has no reference "+reference)
 			}

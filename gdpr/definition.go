@@ -86,6 +86,9 @@ type ColumnRule struct {
 	Method Method `json:"method,omitempty"`
 	Basis  string `json:"basis,omitempty"` // empty means the table's
 	Whose  Whose  `json:"whose,omitempty"`
+	// With names the reference by which a row of others mentions the subject: the column is then anonymised in such a row
+	// too, as the reference's own columns are that have this rule.
+	With string `json:"with,omitempty"`
 	// Known says that the column holds values by which the subject is recognised elsewhere: names, addresses, ids.
 	Known bool `json:"known,omitempty"`
 }

@@ -44,6 +44,10 @@ type Reference struct {
 	Type string `json:"type,omitempty"`
 	Is   string `json:"is,omitempty"`
 
+	// Sole makes the row the subject's only while no row of others is referred to as well. It is for references that are
+	// keys the other way round: an address belongs to the customer who refers to it, unless two do.
+	Sole bool `json:"sole,omitempty"`
+
 	OnDelete   Action `json:"on_delete,omitempty"`
 	Deferrable bool   `json:"deferrable,omitempty"`
 	Total      bool   `json:"total,omitempty"` // never null. Found in the catalog, never declared.

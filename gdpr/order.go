@@ -57,14 +57,14 @@ func (o *order) columns(t *Table) (anonymised map[string]Method, kept []string) 
 	return anonymised, kept
 }
 
-// mentioned returns what is anonymised in rows of others that mention the subject by r: columns of r, and columns of no
-// reference, where a rule says so for the column itself.
+// mentioned returns what is anonymised in rows of others that mention the subject by r: columns of r, and those that go
+// with it.
 func (o *order) mentioned(t *Table, r Reference) map[string]Method {
 	columns, chosen := map[string]Method{}, false
 	for _, c := range t.Columns {
 		rule := o.d.Tables[t.Name].Columns[c.Name]
 		ours := slices.Contains(r.Columns, c.Name)
-		if rule.Rule == Anonymise && (ours || !o.refers(t.Name, c.Name)) {
+		if rule.Rule == Anonymise && (ours || rule.With == r.Name) {
 			columns[c.Name] = rule.Method
 			chosen = chosen || ours
 		}
@@ -73,10 +73,6 @@ func (o *order) mentioned(t *Table, r Reference) map[string]Method {
 		return nil
 	}
 	return columns
-}
-
-func (o *order) refers(table, column string) bool {
-	return slices.ContainsFunc(o.m.References, func(r Reference) bool { return r.From == table && slices.Contains(r.Columns, column) })
 }
 
 func (t *Table) decides(r Reference) bool {

@@ -34,11 +34,22 @@ func newAtlas(ctx context.Context, db DB, def *gdpr.Definition, s tenon.Subject)
 	}
 	a := &atlas{def: def, m: m, subject: s, heavy: map[string]bool{}, costs: map[string]int{}}
 	for i := range m.Tables {
-		if m.Tables[i].Relation == gdpr.Owned {
-			a.weigh(&m.Tables[i], nil)
-		}
+		t := &m.Tables[i]
+		a.heavy[t.Name] = slices.ContainsFunc(t.OwnedBy, func(r gdpr.Reference) bool { return a.reaches(r.To, t.Name, map[string]bool{}) })
+	}
+	for i := range m.Tables {
+		a.weigh(&m.Tables[i])
 	}
 	return a, nil
+}
+
+// reaches says whether rows of from are found through those of to.
+func (a *atlas) reaches(from, to string, seen map[string]bool) bool {
+	if from == to || seen[from] {
+		return from == to
+	}
+	seen[from] = true
+	return slices.ContainsFunc(a.m.Table(from).OwnedBy, func(r gdpr.Reference) bool { return a.reaches(r.To, to, seen) })
 }
 
 // args are the parameters that every predicate takes.
@@ -50,22 +61,18 @@ func (a *atlas) args() []any {
 }
 
 // weigh returns how many tables the predicate of t reaches.
-func (a *atlas) weigh(t *gdpr.Table, path []string) int {
-	if at := slices.Index(path, t.Name); at >= 0 {
-		for _, name := range path[at:] {
-			a.heavy[name] = true
-		}
-		return 1
+func (a *atlas) weigh(t *gdpr.Table) int {
+	if a.heavy[t.Name] {
+		return 2
 	}
 	if cost, known := a.costs[t.Name]; known {
 		return cost
 	}
-	path = append(path, t.Name)
 	cost := 1
 	for _, r := range t.OwnedBy {
-		cost += a.weigh(a.m.Table(r.To), path)
+		cost += a.weigh(a.m.Table(r.To))
 	}
-	if a.heavy[t.Name] || cost > maxCost {
+	if cost > maxCost {
 		a.heavy[t.Name], cost = true, 2
 	}
 	a.costs[t.Name] = cost
@@ -149,13 +156,19 @@ func (a *atlas) leads(r gdpr.Reference, alias string) string {
 	a.aliases++
 	p := "p" + strconv.Itoa(a.aliases)
 	to := a.m.Table(r.To)
-	return fmt.Sprintf("exists (select from %s %s where %s and %s)", a.from(to), p, a.matches(r, alias, p), a.owned(to, p))
+	is := fmt.Sprintf("exists (select from %s %s where %s and %s)", a.from(to), p, a.matches(r, alias, p), a.owned(to, p))
+	if r.Sole {
+		q := p + "o"
+		is += fmt.Sprintf(" and not exists (select from %s %s where %s and (%s) is not true)",
+			a.from(to), q, a.matches(r, alias, q), a.owned(to, q))
+	}
+	return is
 }
 
 // direct says whether a reference holds the subject's id itself.
 func (a *atlas) direct(r gdpr.Reference) bool {
 	root := a.m.Root
-	if r.To != root.Table || !slices.Contains(r.ToColumns, root.Key) {
+	if r.Sole || r.To != root.Table || !slices.Contains(r.ToColumns, root.Key) {
 		return false
 	}
 	for _, column := range r.ToColumns {

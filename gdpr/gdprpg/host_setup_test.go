@@ -9,6 +9,12 @@ import (
 
 var secret = gdpr.NewSecret("a secret of more than thirty-two bytes")
 
+// A busy machine is given time.
+const (
+	patience = 30 * time.Second
+	tick     = 2 * time.Millisecond
+)
+
 var asked = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // deletion returns a new one for a company.

@@ -196,7 +196,7 @@ func (w *world) classifyRef(d *gdpr.Definition, t *randomTable, r randomRef, rul
 	for _, column := range r.Columns {
 		rule.Columns[column] = gdpr.ColumnRule{Rule: gdpr.Ignore}
 		switch {
-		case len(r.Path) > 0 && t.rule == gdpr.Anonymise:
+		case len(r.Path) > 0 && t.rule == gdpr.Anonymise && !r.foreign:
 			rule.Columns[column] = gdpr.ColumnRule{Rule: gdpr.Anonymise, Method: gdpr.SetNull}
 		case r.Key() && r.null && t.rule == gdpr.Anonymise && w.tables[r.to].rule == gdpr.Delete:
 			rule.Columns[column] = gdpr.ColumnRule{Rule: gdpr.Anonymise, Method: gdpr.SetNull}
