@@ -47,10 +47,10 @@ func (m *Map) sound(r Reference) bool {
 		(r.Type == "" || from.hasAll([]string{r.Type}))
 }
 
-// total says whether a reference decides in every row: not when it is one of several of a polymorphic pair, and not
-// when it lies inside a document.
+// total says whether a reference decides in every row: not when it is one of several of a polymorphic pair, lies inside
+// a document, or is a key the other way round.
 func (m *Map) total(r Reference) bool {
-	if r.Type != "" || len(r.Path) > 0 {
+	if r.Type != "" || len(r.Path) > 0 || r.Sole {
 		return false
 	}
 	from := m.Table(r.From)

@@ -145,6 +145,10 @@ func (a *atlas) applies(r gdpr.Reference, alias string) string {
 	for i := range r.Columns {
 		all = append(all, a.value(r, i, alias)+" is not null")
 	}
+	if r.Sole {
+		q := a.alias()
+		all = append(all, fmt.Sprintf("exists (select from %s %s where %s)", a.from(a.m.Table(r.To)), q, a.matches(r, alias, q)))
+	}
 	return strings.Join(all, " and ")
 }
 
@@ -153,16 +157,20 @@ func (a *atlas) leads(r gdpr.Reference, alias string) string {
 	if a.direct(r) {
 		return a.isSubject(r, alias)
 	}
-	a.aliases++
-	p := "p" + strconv.Itoa(a.aliases)
+	p := a.alias()
 	to := a.m.Table(r.To)
 	is := fmt.Sprintf("exists (select from %s %s where %s and %s)", a.from(to), p, a.matches(r, alias, p), a.owned(to, p))
 	if r.Sole {
-		q := p + "o"
+		q := a.alias()
 		is += fmt.Sprintf(" and not exists (select from %s %s where %s and (%s) is not true)",
 			a.from(to), q, a.matches(r, alias, q), a.owned(to, q))
 	}
 	return is
+}
+
+func (a *atlas) alias() string {
+	a.aliases++
+	return "p" + strconv.Itoa(a.aliases)
 }
 
 // direct says whether a reference holds the subject's id itself.
