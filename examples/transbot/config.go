@@ -28,6 +28,8 @@ type config struct {
 
 	webhook       string // told what on-call must know; empty: the log is
 	webhookSecret string
+
+	privacySecret string // signs links to exports and certificates of erasure; empty: one is made at each start
 }
 
 func readConfig(args []string, getenv func(string) string, stderr io.Writer) (config, error) {
@@ -35,6 +37,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		databaseURL: getenv("DATABASE_URL"), redisURL: getenv("REDIS_URL"), adminKey: getenv("TRANSBOT_ADMIN_KEY"),
 		stripe: readStripe(getenv), webhook: getenv("TRANSBOT_WEBHOOK_URL"), webhookSecret: getenv("TRANSBOT_WEBHOOK_SECRET"),
 	}
+	c.privacySecret = getenv("TRANSBOT_PRIVACY_SECRET")
 	f := flag.NewFlagSet("transbot", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
@@ -49,6 +52,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		fmt.Fprintln(stderr, "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET sell plans by Stripe, at STRIPE_API_BASE where that is set;")
 		fmt.Fprintln(stderr, "without them -demo, or fake as that base, starts a fake one, and otherwise nothing is sold.")
 		fmt.Fprintln(stderr, "TRANSBOT_WEBHOOK_URL is told what on-call must know, signed with TRANSBOT_WEBHOOK_SECRET; without it, the log is.")
+		fmt.Fprintln(stderr, "TRANSBOT_PRIVACY_SECRET signs links to exports and certificates of erasure; without it they end with the program.")
 		fmt.Fprintln(stderr, "REDIS_URL names the Redis by which instances share rate limits; without it, each has its own.")
 		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
 	}

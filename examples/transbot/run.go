@@ -22,6 +22,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/examples/transbot/internal/privacy"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/pgtest"
@@ -84,6 +85,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err := p.openBilling(ctx, c); err != nil {
 		return err
 	}
+	p.openPrivacy(c)
 	return p.serve(ctx, c, stdout)
 }
 
@@ -106,6 +108,7 @@ func sets() ([]migrations.Set, error) {
 	files, err := fs.Sub(schema, "schema")
 	return []migrations.Set{
 		migrations.Entitlements, migrations.Flags, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files),
+		migrations.GDPR,
 	}, err
 }
 
@@ -136,6 +139,7 @@ type platform struct {
 	adminKey string
 	timed    billing.Store // store, with the clock that rights are decided by
 	billing  *billing.Desk // nil: nothing is sold
+	privacy  *privacy.Desk
 	logger   *slog.Logger
 }
 
@@ -212,5 +216,6 @@ func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
 		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, Ops: p.ops, Drills: p.drills,
 		APILimit: p.limits.api, SignInLimit: p.limits.signIn, HTTPS: c.https, Billing: p.billing, Logger: p.logger,
+		Privacy: p.privacy,
 	})
 }

@@ -30,6 +30,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	background.run("entitlements gate", p.gate.Run)
 	p.sell(background, listener.Addr())
 	background.run("flags", p.flags.Run)
+	background.run("privacy", p.privacy.Run)
 	if err := p.watch(background); err != nil {
 		return errors.Join(err, listener.Close(), background.stop())
 	}

@@ -17,7 +17,7 @@ import (
 //go:embed templates/*.html assets/*
 var files embed.FS
 
-var templates = parse("signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "error")
+var templates = parse("signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "data", "privacy", "error")
 
 // parse returns each page with what all pages share. The files are part of the program, so a fault in them shows at
 // its first start.
