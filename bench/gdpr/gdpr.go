@@ -11,7 +11,7 @@ import (
 // Compare measures package gdpr.
 func Compare(ctx context.Context, l *lab.Lab) (report.Section, error) {
 	s := report.Section{Name: "gdpr", Text: text}
-	for _, part := range []func(context.Context, *lab.Lab, *report.Section) error{compareExport} {
+	for _, part := range []func(context.Context, *lab.Lab, *report.Section) error{compareExport, compareErase, compareDiscover} {
 		if err := part(ctx, l, &s); err != nil {
 			return s, err
 		}
