@@ -146,6 +146,7 @@ type Desk struct {
 	asks    May
 	options Options
 	counts  *counts
+	bound   bool // to a transaction of the caller's
 }
 
 // NewDesk returns a desk that keeps requests in store and works on tables. It does no I/O and starts nothing. When
@@ -155,10 +156,11 @@ func NewDesk(store Store, tables Tables, may May, opts *Options) *Desk {
 	return &Desk{store: store, tables: tables, asks: may, options: opts.withDefaults(), counts: &counts{}}
 }
 
-// WithStore returns a desk that keeps requests in s, usually a store bound to the caller's transaction.
+// WithStore returns a desk that keeps requests in s, usually a store bound to the caller's transaction. It leaves to Run
+// what [Desk.Verify] and [Desk.Withdraw] would do at once, since nobody knows yet whether the transaction commits.
 func (d *Desk) WithStore(s Store) *Desk {
 	with := *d
-	with.store = s
+	with.store, with.bound = s, true
 	return &with
 }
 

@@ -98,17 +98,17 @@ func (d *Desk) Verify(ctx context.Context, k Key, how string) (Request, error) {
 			if err := r.freeze(plan); err != nil {
 				return Effects{}, err
 			}
-			if held = c.held(r.User); held == nil {
+			if held = c.held(r.User); held == nil && !d.bound {
 				r.Lease, r.LeaseUntil = lease, now.Add(d.options.Lease)
 			}
 		}
 		return r.recorded("verified", now), nil
 	})
 	switch {
-	case err != nil || held != nil || r.Kind != KindErasure:
+	case err != nil || held != nil || d.bound || r.Kind != KindErasure:
 		return r, errors.Join(err, held)
 	}
-	return d.workNow(ctx, r)
+	return d.work(ctx, r, (*job).mark)
 }
 
 // freeze keeps a plan with the request.
@@ -116,20 +116,6 @@ func (r *Request) freeze(p Plan) error {
 	body, err := json.Marshal(p)
 	r.Plan, r.PlanHash = body, p.Hash
 	return err
-}
-
-// workNow works on a request that this call has leased, while somebody waits.
-func (d *Desk) workNow(ctx context.Context, r Request) (Request, error) {
-	workErr := d.work(ctx, r)
-	c, err := d.load(ctx, r.Tenant)
-	if err != nil {
-		return r, errors.Join(workErr, err)
-	}
-	now, err := c.Request(r.ID)
-	if err != nil {
-		return r, errors.Join(workErr, err)
-	}
-	return *now, workErr
 }
 
 // Replan takes a new plan for an erasure that has not begun, or whose plan the schema has left behind.
@@ -217,16 +203,18 @@ func (d *Desk) Withdraw(ctx context.Context, k Key, answer string) (Request, err
 			r.close(StateWithdrawn, answer, now)
 		case r.State == StateMarked, r.State == StateVerified && r.Kind == KindErasure:
 			r.State, r.Answer = StateRestoring, strings.TrimSpace(answer)
-			r.Lease, r.LeaseUntil = lease, now.Add(d.options.Lease)
+			if !d.bound {
+				r.Lease, r.LeaseUntil = lease, now.Add(d.options.Lease)
+			}
 		default:
 			return Effects{}, ErrState
 		}
 		return r.recorded("withdrawn", now), nil
 	})
-	if err != nil || r.State != StateRestoring {
+	if err != nil || d.bound || r.State != StateRestoring {
 		return r, err
 	}
-	return d.workNow(ctx, r)
+	return d.work(ctx, r, (*job).restore)
 }
 
 // begun says whether the host's rows may have been touched.

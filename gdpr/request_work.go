@@ -43,16 +43,17 @@ func (j *job) request() *Request {
 	return &r
 }
 
-// work takes a leased request as far as it goes now, and gives the lease back. What failed is stored with the request,
-// and returned.
-func (d *Desk) work(ctx context.Context, r Request) error {
+// work does something for a leased request and gives the lease back. What failed is stored with the request, and
+// returned beside the request as it is then.
+func (d *Desk) work(ctx context.Context, r Request, do func(j *job, ctx context.Context) error) (Request, error) {
 	j := &job{Desk: d, lease: r.Lease, r: r}
 	ctx, cancel := context.WithCancelCause(ctx)
 	beat := j.beat(ctx, cancel)
-	err := j.advance(ctx)
+	err := do(j, ctx)
 	cancel(nil)
 	<-beat
-	return errors.Join(err, j.giveBack(ctx))
+	err = errors.Join(err, j.giveBack(ctx))
+	return *j.request(), err
 }
 
 // beat renews the lease until ctx is done; what it returns is closed then. A job that has lost its lease is cancelled:

@@ -47,7 +47,8 @@ func (d *Desk) Round(ctx context.Context) error {
 		if err != nil || !ok {
 			return d.counts.round(errors.Join(failed, err, d.census(ctx)))
 		}
-		failed = errors.Join(failed, d.work(ctx, r))
+		_, err = d.work(ctx, r, (*job).advance)
+		failed = errors.Join(failed, err)
 	}
 	return d.counts.round(errors.Join(failed, ctx.Err()))
 }

@@ -363,6 +363,20 @@ var erasureRules = group{"erasure", []rule{
 		r.must(r.round())
 		equal(r.t, "rows", r.host.of(q.Key), "erased")
 	}},
+	{"in_a_callers_transaction_the_work_is_left_to_run", "a desk bound to a transaction marks and restores nothing by itself", func(r *rig) {
+		q := r.ask(gdpr.KindErasure, acme)
+		bound := func() *gdpr.Desk { return r.desk().WithStore(clocked{r.store, r.now}) }
+		q, err := bound().Verify(r.staff(), q.Key, "called back")
+		r.must(err)
+		equal(r.t, "state and rows", string(q.State)+r.host.of(q.Key), "verified")
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "marked")
+		q, err = bound().Withdraw(r.staff(), q.Key, "we stay")
+		r.must(err)
+		equal(r.t, "state and rows", string(q.State)+" "+r.host.of(q.Key), "restoring marked")
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "restored")
+	}},
 	{"plans_without_doing", "a plan changes nothing, and can be taken anew", func(r *rig) {
 		p, err := r.desk().Plan(r.staff(), acme)
 		r.must(err)
