@@ -36,7 +36,7 @@ func (s *Server) privacyPages(mux *http.ServeMux) {
 type dataView struct {
 	Company  freight.Company
 	Requests []requestView // the newest first
-	Grace    time.Duration
+	Grace    string // how long a deleted company can be restored
 	Link     string // that was just made
 	Open     bool   // an export is being made
 }
@@ -69,7 +69,7 @@ func (s *Server) showData(w http.ResponseWriter, r *http.Request, v visitor, sta
 		s.failPage(w, r, err)
 		return
 	}
-	page := dataView{Company: company, Grace: grace, Link: link}
+	page := dataView{Company: company, Grace: span(grace), Link: link}
 	for _, q := range requests {
 		page.Requests = append(page.Requests, requestView{Request: q, now: now})
 		page.Open = page.Open || q.Kind == gdpr.KindExport && !q.State.Closed()

@@ -16,7 +16,9 @@ import (
 // privacyView is the page of the desk.
 type privacyView struct {
 	Now       time.Time
-	Stats     gdpr.Stats
+	Open      int // requests, of those that are shown
+	Overdue   int
+	Failing   int
 	Requests  []requestView
 	Companies []freight.Company
 	Company   string     // that is looked at
@@ -52,7 +54,7 @@ func (s *Server) showPrivacy(w http.ResponseWriter, r *http.Request, v visitor, 
 const maxRequests = 100
 
 func (s *Server) privacyView(ctx context.Context, company string) (p privacyView, err error) {
-	p.Skips, p.Company, p.Stats = s.Drills, company, s.Privacy.Stats()
+	p.Skips, p.Company = s.Drills, company
 	if p.Now, err = s.Privacy.Now(ctx); err != nil {
 		return p, err
 	}
@@ -65,7 +67,7 @@ func (s *Server) privacyView(ctx context.Context, company string) (p privacyView
 		if err != nil {
 			return p, err
 		}
-		p.Requests = append(p.Requests, requestView{Request: q, now: p.Now, Held: held})
+		p.add(requestView{Request: q, now: p.Now, Held: held})
 	}
 	if p.Companies, err = s.companies.Companies(ctx, maxRequests); err != nil || company == "" {
 		return p, err
@@ -80,6 +82,19 @@ func (s *Server) privacyView(ctx context.Context, company string) (p privacyView
 	}
 	p.Plan = &plan
 	return p, nil
+}
+
+func (p *privacyView) add(v requestView) {
+	p.Requests = append(p.Requests, v)
+	if !v.State.Closed() {
+		p.Open++
+	}
+	if v.Late() {
+		p.Overdue++
+	}
+	if len(v.Failing()) > 0 {
+		p.Failing++
+	}
 }
 
 func (s *Server) finishPrivacy(w http.ResponseWriter, r *http.Request, v visitor, what string, err error) {
