@@ -239,8 +239,11 @@ func (d *Desk) find(ctx context.Context, k Key, act Act) (tenon.Caller, Request,
 		return caller, Request{}, loadErr
 	}
 	r, missing := c.Request(k.ID)
-	if missing != nil {
-		return caller, Request{}, errors.Join(err, missing)
+	switch {
+	case missing != nil && err != nil:
+		return caller, Request{}, err
+	case missing != nil:
+		return caller, Request{}, missing
 	}
 	if r.User != "" || err != nil { // a person may do with their own what they may not do with the company's
 		if _, err = d.may(ctx, act, r.Subject()); err != nil {

@@ -36,9 +36,9 @@ func (s *Server) privacyPages(mux *http.ServeMux) {
 type dataView struct {
 	Company  freight.Company
 	Requests []requestView // the newest first
-	Grace    string // how long a deleted company can be restored
-	Link     string // that was just made
-	Open     bool   // an export is being made
+	Grace    string        // how long a deleted company can be restored
+	Link     string        // that was just made
+	Open     bool          // an export is being made
 }
 
 // grace is how long a deleted company can be restored: the desk's own default.
