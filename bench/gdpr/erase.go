@@ -2,9 +2,12 @@ package gdpr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,7 +23,7 @@ import (
 
 const (
 	eraseOrders = 10_000 // of each company that is erased, with four lines and two events each
-	eraseBatch  = 1000
+	eraseBatch  = 250 // tenon's default
 	stayers     = 20 // companies that stay, a tenth of the size
 	updaters    = 4  // clients of theirs
 )
@@ -206,45 +209,75 @@ update trade.orders
 set seen = seen + 1
 where id = $1`
 
-// neighbours measures point updates of companies that stay: the time within which 99 of 100 are answered, in
-// milliseconds.
-func (t *trade) neighbours(l *lab.Lab, ids []int64) measure.Contender {
+// disturbance is the time within which 99 of 100 point updates are answered, in milliseconds: while nobody erases, and
+// while somebody does.
+type disturbance struct{ calm, meanwhile measure.Series }
+
+// disturbed returns how many times longer point updates of those who stay take while companies are erased. An erasure
+// and a calm of the same length take turns, so that both meet the same machine.
+func (t *trade) disturbed(l *lab.Lab, ids []int64, d *disturbance, erase func(ctx context.Context, company int) error) measure.Contender {
 	return func(ctx context.Context) (float64, error) {
-		load, err := measure.Run(ctx, updaters, l.Length, func(ctx context.Context, _, _ int) error {
-			_, err := t.pool.Exec(ctx, touchSQL, ids[rand.IntN(len(ids))])
-			return err
-		})
-		return load.Quantile(0.99), err
+		ctx, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		var erasing atomic.Bool
+		var all sync.WaitGroup
+		times := make([][2][]float64, updaters)
+		for u := range updaters {
+			all.Go(func() {
+				if err := t.update(ctx, ids, &erasing, &times[u]); err != nil {
+					stop(err)
+				}
+			})
+		}
+		for began := time.Now(); time.Since(began) < 4*l.Length && t.next < t.stay && ctx.Err() == nil; t.next++ {
+			erasing.Store(true)
+			start := time.Now()
+			if err := erase(ctx, t.next); err != nil {
+				stop(err)
+			}
+			erasing.Store(false)
+			time.Sleep(time.Since(start))
+		}
+		stop(errEnough)
+		all.Wait()
+		if err := context.Cause(ctx); !errors.Is(err, errEnough) {
+			return 0, err
+		}
+		calm, meanwhile := p99(times, 0), p99(times, 1)
+		d.calm, d.meanwhile = append(d.calm, calm), append(d.meanwhile, meanwhile)
+		return meanwhile / calm, nil
 	}
 }
 
-// disturbed is the same while companies are erased all the time.
-func (t *trade) disturbed(l *lab.Lab, ids []int64, erase func(ctx context.Context, company int) error) measure.Contender {
-	calm := t.neighbours(l, ids)
-	return func(ctx context.Context) (p99 float64, err error) {
-		erasing, stop := context.WithCancel(ctx)
-		var failed error
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			for erasing.Err() == nil && failed == nil && t.next < t.stay {
-				failed = erase(erasing, t.next)
-				t.next++
-			}
-		})
-		p99, err = calm(ctx)
-		ended := t.next >= t.stay
-		stop()
-		wg.Wait()
-		switch {
-		case err != nil:
-			return p99, err
-		case failed != nil && erasing.Err() == nil:
-			return p99, failed
-		case ended && !l.Quick:
-			return p99, fmt.Errorf("there were too few companies to erase")
+var errEnough = errors.New("enough")
+
+// update updates rows until ctx is done. The times are kept by whether somebody erased, at both ends of the update.
+func (t *trade) update(ctx context.Context, ids []int64, erasing *atomic.Bool, times *[2][]float64) error {
+	for ctx.Err() == nil {
+		before, start := erasing.Load(), time.Now()
+		if _, err := t.pool.Exec(context.WithoutCancel(ctx), touchSQL, ids[rand.IntN(len(ids))]); err != nil {
+			return err
 		}
-		return p99, nil
+		took := float64(time.Since(start).Nanoseconds()) / 1e6
+		if before != erasing.Load() {
+			continue
+		}
+		if before {
+			times[1] = append(times[1], took)
+		} else {
+			times[0] = append(times[0], took)
+		}
 	}
+	return nil
+}
+
+func p99(times [][2][]float64, which int) float64 {
+	var all []float64
+	for _, t := range times {
+		all = append(all, t[which]...)
+	}
+	slices.Sort(all)
+	return all[min(len(all)*99/100, len(all)-1)]
 }
 
 func (t *trade) stayingOrders(ctx context.Context) (ids []int64, err error) {
@@ -255,7 +288,7 @@ func (t *trade) stayingOrders(ctx context.Context) (ids []int64, err error) {
 // compareErase erases companies of the same size, and looks how their neighbours fare.
 func compareErase(ctx context.Context, l *lab.Lab, s *report.Section) error {
 	seconds := int(l.Length.Seconds()) + 1
-	t, err := newTrade(ctx, l, 2*l.Rounds+l.Rounds*2*(2*seconds+1))
+	t, err := newTrade(ctx, l, 2*l.Rounds+2*l.Rounds*4*seconds)
 	if t != nil {
 		defer t.pool.Close()
 	}
@@ -272,13 +305,14 @@ func compareErase(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		return err
 	}
 	l.Say("gdpr: neighbours of an erasure")
-	p99, err := measure.Interleave(ctx, l.Rounds, t.neighbours(l, ids), t.disturbed(l, ids, t.erase), t.disturbed(l, ids, t.eraseByHand))
+	var tenons, hands disturbance
+	ratios, err := measure.Interleave(ctx, l.Rounds, t.disturbed(l, ids, &tenons, t.erase), t.disturbed(l, ids, &hands, t.eraseByHand))
 	if err != nil {
 		return err
 	}
 	s.Samples = append(s.Samples, report.Sample{Name: "erase/tenon", Unit: report.PerSecond, Series: speed[0]},
 		report.Sample{Name: "erase/by_hand", Unit: report.PerSecond, Series: speed[1]})
-	s.Tables = append(s.Tables, eraseTable(t, speed), neighbourTable(p99))
+	s.Tables = append(s.Tables, eraseTable(t, speed), neighbourTable(ratios, tenons, hands))
 	return nil
 }
 
@@ -295,19 +329,20 @@ func eraseTable(t *trade, speed []measure.Series) report.Table {
 	}
 }
 
-func neighbourTable(p99 []measure.Series) report.Table {
-	row := func(name string, i int, target report.Target) report.Row {
+func neighbourTable(ratios []measure.Series, tenons, hands disturbance) report.Table {
+	row := func(name string, ratio measure.Series, d disturbance, target report.Target) report.Row {
 		return report.Row{
-			Case: name, Figure: report.Figure{Value: p99[i].Over(p99[0]).Median(), Unit: report.Times}, Target: target,
-			Cells: []string{report.Spread(p99[i], report.Milliseconds), report.Spread(p99[0], report.Milliseconds)},
+			Case: name, Figure: report.Figure{Value: ratio.Median(), Unit: report.Times}, Target: target,
+			Cells: []string{report.Spread(d.meanwhile, report.Milliseconds), report.Spread(d.calm, report.Milliseconds)},
 		}
 	}
 	return report.Table{
-		Title: "Neighbours of an erasure", Columns: []string{"p99 meanwhile", "p99 before"},
-		Text: fmt.Sprintf("Updates of one row each by %d clients of companies that stay, while others are erased one after the other.", updaters),
+		Title: "Neighbours of an erasure", Columns: []string{"p99 meanwhile", "p99 in between"},
+		Text: fmt.Sprintf("Updates of one row each by %d clients of companies that stay. Others are erased one after the other, with a calm of "+
+			"the same length after each.", updaters),
 		Rows: []report.Row{
-			row("tenon erases", 1, report.Target{Bound: report.AtMost, Value: 1.2}),
-			row("deletes by hand", 2, report.Target{}),
+			row("tenon erases", ratios[0], tenons, report.Target{Bound: report.AtMost, Value: 1.2}),
+			row("deletes by hand", ratios[1], hands, report.Target{}),
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -60,7 +61,7 @@ func (e *eraser) deleteSome(ctx context.Context, w gdpr.Work, more string) (int,
 	}
 	found, size := len(keys[0]), e.host.options.Batch
 	for from := 0; from < found; {
-		to := min(from+size, found)
+		to, began := min(from+size, found), time.Now()
 		err := e.deleteBatch(ctx, w, t, keys, from, to)
 		if pgerr.Is(err, queryCanceled) && ctx.Err() == nil && size > 1 {
 			size /= 2 // it took longer than a statement may
@@ -70,8 +71,27 @@ func (e *eraser) deleteSome(ctx context.Context, w gdpr.Work, more string) (int,
 			return 0, err
 		}
 		from = to
+		if err := e.host.rest(ctx, began); err != nil {
+			return 0, err
+		}
 	}
 	return found, nil
+}
+
+// rest lets others work for a share of the time since a batch began.
+func (h *Host) rest(ctx context.Context, began time.Time) error {
+	pause := time.Duration(h.options.Rest * float64(time.Since(began)))
+	if pause <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // keys returns keys of the subject's rows in t, by column.
@@ -152,7 +172,7 @@ where tenant_id = $1
 func (e *eraser) inBatch(ctx context.Context, sql string, args []any) error {
 	for {
 		b := &pgx.Batch{}
-		b.Queue(announceSQL, e.d.ID, e.host.statement())
+		b.Queue(announceBatchSQL, e.d.ID, e.host.statement())
 		b.Queue(sql, args...)
 		err := e.host.db.SendBatch(ctx, b).Close()
 		if _, bound := e.host.db.(pgx.Tx); bound || !pgerr.Retryable(err) || ctx.Err() != nil {
@@ -182,6 +202,7 @@ func (e *eraser) anonymise(ctx context.Context, w gdpr.Work) error {
 	size := e.host.options.Batch
 	for {
 		var changed bool
+		began := time.Now()
 		err := inTx(ctx, e.host.db, func(tx pgx.Tx) (err error) {
 			changed, err = e.anonymiseBatch(ctx, tx, w, size)
 			return err
@@ -195,6 +216,9 @@ func (e *eraser) anonymise(ctx context.Context, w gdpr.Work) error {
 		}
 		if !changed {
 			return e.finish(ctx, []gdpr.Work{w})
+		}
+		if err := e.host.rest(ctx, began); err != nil {
+			return err
 		}
 	}
 }

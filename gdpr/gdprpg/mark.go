@@ -211,6 +211,12 @@ func (h *Host) announce(ctx context.Context, tx pgx.Tx, d gdpr.Deletion) error {
 const announceSQL = `
 select set_config('tenon.erasure_id', $1, true), set_config('statement_timeout', $2, true)`
 
+// announceBatchSQL does not wait for the disk either: what a crash takes back of a batch it takes back of its progress,
+// and the certificate waits for all.
+const announceBatchSQL = `
+select set_config('tenon.erasure_id', $1, true), set_config('statement_timeout', $2, true),
+  set_config('synchronous_commit', 'off', true)`
+
 // statement returns how long a statement may take, as Postgres writes it.
 func (h *Host) statement() string {
 	return fmt.Sprint(max(h.options.Statement.Milliseconds(), 0))
