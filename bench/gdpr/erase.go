@@ -23,9 +23,9 @@ import (
 
 const (
 	eraseOrders = 10_000 // of each company that is erased, with four lines and two events each
-	eraseBatch  = 250 // tenon's default
-	stayers     = 20 // companies that stay, a tenth of the size
-	updaters    = 4  // clients of theirs
+	eraseBatch  = 250    // tenon's default
+	stayers     = 20     // companies that stay, a tenth of the size
+	updaters    = 4      // clients of theirs
 )
 
 const tradeSQL = `
