@@ -13,6 +13,7 @@ import (
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/proctest"
 )
 
 // goroutines is how many press on a limit in each process.
@@ -29,7 +30,7 @@ func crowd(ctx context.Context, c *child) error {
 			for j := 0; ; j++ {
 				d, err := c.gate.Consume(ctx, use(tenant, calls, 1, fmt.Sprintf("%s/%d/%d", c.Name, i, j)))
 				if err != nil {
-					c.say(report{Err: err.Error()})
+					c.Say(report{Err: err.Error()})
 					return
 				}
 				if !d.Allowed {
@@ -39,25 +40,25 @@ func crowd(ctx context.Context, c *child) error {
 				accepted.Add(1)
 			}
 		})
-		c.say(report{Key: tenant, Accepted: accepted.Load(), Refused: refused.Load()})
+		c.Say(report{Key: tenant, Accepted: accepted.Load(), Refused: refused.Load()})
 	}
 	return nil
 }
 
 // four starts four children and lets them work at once.
-func four(t *testing.T, o order) []report {
+func four(t *testing.T, work string, o order) []report {
 	t.Helper()
-	var children []*process
+	var children []*proctest.Process[report]
 	for i := range 4 {
 		o.Name = fmt.Sprint(i)
-		children = append(children, start(t, o))
+		children = append(children, proctest.Start[report](t, work, o))
 	}
 	for _, p := range children {
-		p.begin()
+		p.Begin()
 	}
 	var sum []report
 	for _, p := range children {
-		sum = append(sum, p.end()...)
+		sum = append(sum, p.Wait()...)
 	}
 	return sum
 }
@@ -83,7 +84,7 @@ func TestFourProcessesOf64GoroutinesAcceptExactlyTheLimit(t *testing.T) {
 		tenants[i] = subscribe(t, g, "basic")
 	}
 	byTenant := map[string][]report{}
-	for _, r := range four(t, order{URL: url, Work: "crowd", Tenants: tenants}) {
+	for _, r := range four(t, "crowd", order{URL: url, Tenants: tenants}) {
 		byTenant[r.Key] = append(byTenant[r.Key], r)
 	}
 	for i, tenant := range tenants {
@@ -113,10 +114,10 @@ func mixedCrowd(ctx context.Context, c *child) error {
 		sum.Replayed += m.sum.Replayed
 		sum.Ungated += m.sum.Ungated
 		if err != nil {
-			c.say(report{Err: err.Error()})
+			c.Say(report{Err: err.Error()})
 		}
 	})
-	c.say(sum)
+	c.Say(sum)
 	return nil
 }
 
@@ -208,7 +209,7 @@ func TestNoMomentExceedsWhatIsAllowedWithHoldsGrantsOverageAndCorrections(t *tes
 		require.NoError(t, err)
 	}
 	stop := reconcileAllTheWhile(t, entitlementspg.New(pool, nil), tenant)
-	sum := total(t, four(t, order{URL: url, Work: "mixed", Tenant: tenant}))
+	sum := total(t, four(t, "mixed", order{URL: url, Tenant: tenant}))
 	require.Positive(t, stop(), "looked at least once while they worked")
 
 	require.Zero(t, sum.Ungated)

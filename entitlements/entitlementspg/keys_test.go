@@ -153,7 +153,7 @@ func raceForKeys(ctx context.Context, c *child) error {
 			mu.Unlock()
 		}
 	})
-	c.say(sum)
+	c.Say(sum)
 	return nil
 }
 
@@ -162,7 +162,7 @@ func TestProcessesRacingWithTheSameKeysCountEachOnce(t *testing.T) {
 	url, pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
-	sum := total(t, four(t, order{URL: url, Work: "race", Tenant: tenant}))
+	sum := total(t, four(t, "race", order{URL: url, Tenant: tenant}))
 	require.EqualValues(t, 40*3, sum.Accepted, "one of them was told that it was first")
 	require.EqualValues(t, 4*goroutines*10-40, sum.Replayed)
 	require.EqualValues(t, 40*3, used(t, pool, tenant, calls))

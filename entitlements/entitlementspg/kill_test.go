@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/proctest"
 )
 
 // steady uses without an end, in an order of keys that its parent knows, and says what was answered.
@@ -19,10 +20,10 @@ func steady(ctx context.Context, c *child) error {
 		for n := 0; ; n++ {
 			key := fmt.Sprintf("%s/%d/%d", c.Name, i, n)
 			if err := c.steadily(ctx, key, n); err != nil {
-				c.say(report{Err: err.Error()})
+				c.Say(report{Err: err.Error()})
 				return
 			}
-			c.say(report{Key: key, Quantity: steadyQuantity(n)})
+			c.Say(report{Key: key, Quantity: steadyQuantity(n)})
 		}
 	})
 	return nil
@@ -60,12 +61,12 @@ func TestAProcessKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	}
 	var sum int64
 	for k := range kills {
-		p := start(t, order{URL: url, Work: "steady", Tenant: tenant, Name: fmt.Sprint(k)})
-		p.begin()
+		p := proctest.Start[report](t, "steady", order{URL: url, Tenant: tenant, Name: fmt.Sprint(k)})
+		p.Begin()
 		for range 50 + 37*k%211 {
-			require.True(t, p.next())
+			require.True(t, p.Next())
 		}
-		reports := p.kill()
+		reports := p.Kill()
 		stored := list[string](t, pool, "select key from tenon.usage_keys where tenant_id = $1", tenant)
 		sum += settleUnknown(t, g, tenant, reports, stored)
 		reconciled(t, g, tenant)

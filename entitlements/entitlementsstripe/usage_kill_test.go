@@ -2,13 +2,8 @@ package entitlementsstripe_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +14,7 @@ import (
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/entitlements/entitlementsstripe"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
+	"github.com/transbotai/tenon/internal/proctest"
 )
 
 // meterEvents is the call that bills usage.
@@ -42,9 +38,9 @@ func (c childStore) Clock(context.Context) (time.Time, error) {
 	return c.now.Add(time.Since(c.began)), nil
 }
 
-func runChild(ctx context.Context, text string) error {
+func reportUsage(ctx context.Context, c *proctest.Child) error {
 	var o childOrder
-	if err := json.Unmarshal([]byte(text), &o); err != nil {
+	if err := c.Order(&o); err != nil {
 		return err
 	}
 	pool, err := pgxpool.New(ctx, o.URL)
@@ -60,29 +56,16 @@ func runChild(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
+	c.Ready()
 	return b.Run(ctx)
 }
 
 // startChild starts a process that tells Stripe of usage.
-func (s *shop) startChild(url string) *exec.Cmd {
+func (s *shop) startChild(url string) *proctest.Process[struct{}] {
 	s.t.Helper()
-	text, err := json.Marshal(childOrder{URL: url, Address: s.opts.Address, Now: s.fake.Now()})
-	require.NoError(s.t, err)
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+string(text))
-	cmd.Stderr = os.Stderr
-	require.NoError(s.t, cmd.Start())
-	s.t.Cleanup(func() { _ = cmd.Process.Kill() })
-	return cmd
-}
-
-// kill ends a child without a word.
-func kill(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	require.NoError(t, cmd.Process.Kill())
-	var exit *exec.ExitError
-	err := cmd.Wait()
-	require.True(t, errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled(), "killed, not ended: %v", err)
+	p := proctest.Start[struct{}](s.t, "report", childOrder{URL: url, Address: s.opts.Address, Now: s.fake.Now()})
+	p.Begin()
+	return p
 }
 
 // round lets x work until it has nothing to tell any more.
@@ -188,7 +171,7 @@ func TestUsageIsBilledOnceWhenTheProcessIsKilledBetweenCallAndCommit(t *testing.
 		before := s.fake.Calls()[meterEvents]
 		child := s.startChild(url)
 		require.Eventually(t, func() bool { return s.fake.Calls()[meterEvents] > before }, 30*time.Second, time.Millisecond)
-		kill(t, child) // in the middle of the call, or of what follows on it
+		child.Kill() // in the middle of the call, or of what follows on it
 		s.fake.Heal()
 		if k%2 == 0 {
 			s.fake.ForgetKeys()

@@ -12,6 +12,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/flags/flagspg"
+	"github.com/transbotai/tenon/internal/proctest"
 )
 
 // writeForEver edits one flag again and again, and says what was answered.
@@ -25,7 +26,7 @@ func writeForEver(ctx context.Context, c *child) error {
 		if err != nil {
 			return err
 		}
-		c.say(report{Key: d.Description, Version: d.Version})
+		c.Say(report{Key: d.Description, Version: d.Version})
 	}
 }
 
@@ -44,12 +45,12 @@ func TestAProcessKilledAtAnyMomentLosesAndDoublesNoVersion(t *testing.T) {
 		kills = 100
 	}
 	for k := range kills {
-		p := start(t, order{URL: url, Work: "write", Name: fmt.Sprint(k)})
-		p.begin()
+		p := proctest.Start[report](t, "write", order{URL: url, Name: fmt.Sprint(k)})
+		p.Begin()
 		for range 5 + 7*k%31 {
-			require.True(t, p.next())
+			require.True(t, p.Next())
 		}
-		for _, r := range p.kill() {
+		for _, r := range p.Kill() {
 			require.Equal(t, r.Key, one[string](t, pool, saidSQL, r.Version), "it was answered")
 		}
 		consistent(t, pool)
@@ -123,10 +124,10 @@ func TestARampGoesOnWhereAProcessWasKilled(t *testing.T) {
 	url, pool := database(t)
 	startRamp(t, pool)
 	for _, upTo := range []int{5, 15, 25} {
-		p := start(t, order{URL: url, Work: "ramp"})
-		p.begin()
+		p := proctest.Start[report](t, "ramp", order{URL: url})
+		p.Begin()
 		eventually(t, func() bool { return len(reached(t, pool)) > upTo })
-		p.kill()
+		p.Kill()
 		consistent(t, pool)
 	}
 	running(t, tending(pool, nil, open{}).Run)

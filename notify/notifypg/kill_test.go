@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/proctest"
 	"github.com/transbotai/tenon/notify"
 	"github.com/transbotai/tenon/notify/notifypg"
 )
@@ -89,6 +90,14 @@ func nothingLeft(ctx context.Context, pool *pgxpool.Pool) bool {
 	return pool.QueryRow(ctx, leftSQL).Scan(&left) == nil && left == 0
 }
 
+// started starts a child and lets it begin; a receiver listens before that.
+func started(t *testing.T, work string, o order) *proctest.Process[struct{}] {
+	t.Helper()
+	p := proctest.Start[struct{}](t, work, o)
+	p.Begin()
+	return p
+}
+
 func TestWorkersAndTheReceiverKilledAtRandomLoseNothing(t *testing.T) {
 	t.Parallel()
 	groups, each, pause := 50, 60, 150*time.Millisecond
@@ -97,10 +106,12 @@ func TestWorkersAndTheReceiverKilledAtRandomLoseNothing(t *testing.T) {
 	}
 	url, pool := database(t)
 	socket, file := socketPath(t), filepath.Join(t.TempDir(), "received")
-	receiver := order{Work: "receiver", Socket: socket, File: file}
-	worker := order{Work: "worker", URL: url, Socket: socket}
-	children := []*process{start(t, receiver), start(t, worker), start(t, worker)}
-	orders := []order{receiver, worker, worker}
+	orders := order{URL: url, Socket: socket, File: file}
+	works := []string{"receiver", "worker", "worker"}
+	var children []*proctest.Process[struct{}]
+	for _, work := range works {
+		children = append(children, started(t, work, orders))
+	}
 
 	written := make(chan error, 1)
 	go func() { written <- writeNumbered(t.Context(), pool, groups, each) }()
@@ -113,8 +124,8 @@ func TestWorkersAndTheReceiverKilledAtRandomLoseNothing(t *testing.T) {
 	for done := false; !done; kills++ {
 		<-pauses.C
 		i := rand.IntN(len(children))
-		children[i].kill(t)
-		children[i] = start(t, orders[i])
+		children[i].Kill()
+		children[i] = started(t, works[i], orders)
 		done = kills >= most || nothingLeft(t.Context(), pool) && len(written) == 1
 	}
 	require.NoError(t, <-written)

@@ -1,77 +1,50 @@
 package notifypg_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/proctest"
 	"github.com/transbotai/tenon/notify"
 	"github.com/transbotai/tenon/notify/notifypg"
 )
 
-// childEnv, when set, makes this binary a worker or a receiver. Its value is an order as JSON.
-const childEnv = "TENON_NOTIFYPG_CHILD"
-
 // order is what a child is to do.
 type order struct {
-	Work   string // "worker" or "receiver"
 	URL    string // of the database
 	Socket string // of the receiver
 	File   string // where the receiver keeps what it got
 }
 
 func TestMain(m *testing.M) {
-	if text := os.Getenv(childEnv); text != "" {
-		if err := runChild(context.Background(), text); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func runChild(ctx context.Context, text string) error {
-	var o order
-	if err := json.Unmarshal([]byte(text), &o); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { // the parent's end of the pipe closes with the parent
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if o.Work == "receiver" {
-		return receive(ctx, o)
-	}
-	return work(ctx, o)
+	proctest.Main(m, map[string]proctest.Work{"worker": work, "receiver": receive})
 }
 
 // work delivers until the parent closes the pipe.
-func work(ctx context.Context, o order) error {
+func work(ctx context.Context, c *proctest.Child) error {
+	var o order
+	if err := c.Order(&o); err != nil {
+		return err
+	}
 	pool, err := pgxpool.New(ctx, o.URL)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
+	c.Ready()
 	return newOutbox(pool, post(o.Socket)).Run(ctx)
 }
 
@@ -113,7 +86,11 @@ func post(socket string) tenon.Notifier {
 }
 
 // receive appends a line for each notification to the file before it answers. A line is "key sequence group".
-func receive(ctx context.Context, o order) error {
+func receive(ctx context.Context, c *proctest.Child) error {
+	var o order
+	if err := c.Order(&o); err != nil {
+		return err
+	}
 	file, err := os.OpenFile(o.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -143,45 +120,9 @@ func receive(ctx context.Context, o order) error {
 		<-ctx.Done()
 		_ = server.Close()
 	}()
-	fmt.Println("ready")
+	c.Ready()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
-}
-
-// process is a child as its parent sees it.
-type process struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-}
-
-// start starts a child; a receiver listens when start returns.
-func start(t *testing.T, o order) *process {
-	t.Helper()
-	text, err := json.Marshal(o)
-	require.NoError(t, err)
-	p := &process{cmd: exec.Command(os.Args[0])}
-	p.cmd.Env = append(os.Environ(), childEnv+"="+string(text))
-	p.cmd.Stderr = os.Stderr
-	p.in, err = p.cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := p.cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, p.cmd.Start())
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	if o.Work == "receiver" {
-		_, err := bufio.NewReader(out).ReadString('\n')
-		require.NoError(t, err)
-	}
-	return p
-}
-
-// kill ends the child without a word.
-func (p *process) kill(t *testing.T) {
-	t.Helper()
-	require.NoError(t, p.cmd.Process.Kill())
-	var exit *exec.ExitError
-	err := p.cmd.Wait()
-	require.True(t, errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled(), "killed, not ended: %v", err)
 }

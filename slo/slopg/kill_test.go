@@ -1,14 +1,7 @@
 package slopg_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,24 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/internal/pgtest"
+	"github.com/transbotai/tenon/internal/proctest"
 	"github.com/transbotai/tenon/migrations"
 	"github.com/transbotai/tenon/slo"
 	"github.com/transbotai/tenon/slo/slopg"
 )
 
-// childEnv, when set, makes this binary a process that records into the database of this URL until it is killed.
-const childEnv = "TENON_SLOPG_CHILD"
-
-func TestMain(m *testing.M) {
-	if url := os.Getenv(childEnv); url != "" {
-		if err := steady(context.Background(), url); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { proctest.Main(m, map[string]proctest.Work{"steady": steady}) }
 
 // said is a line of a child: what it has observed before a flush, and what was flushed after it.
 type said struct{ Observed, Flushed int }
@@ -42,7 +24,11 @@ type said struct{ Observed, Flushed int }
 const batch = 100
 
 // steady observes, flushes and moves the time on without an end, and says what it does.
-func steady(ctx context.Context, url string) error {
+func steady(ctx context.Context, c *proctest.Child) error {
+	var url string
+	if err := c.Order(&url); err != nil {
+		return err
+	}
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
 		return err
@@ -51,21 +37,17 @@ func steady(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(os.Stdout)
+	c.Ready()
 	for n := 0; ; n++ {
 		r.Tick(start.Add(time.Duration(n) * 20 * time.Second))
 		for range batch {
 			r.Observe(slo.Good, time.Millisecond)
 		}
-		if err := out.Encode(said{Observed: (n + 1) * batch}); err != nil {
-			return err
-		}
+		c.Say(said{Observed: (n + 1) * batch})
 		if err := r.Flush(ctx); err != nil {
 			return err
 		}
-		if err := out.Encode(said{Flushed: (n + 1) * batch}); err != nil {
-			return err
-		}
+		c.Say(said{Flushed: (n + 1) * batch})
 	}
 }
 
@@ -74,28 +56,14 @@ var start = time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
 // run lets a child say some lines, kills it, and returns the most that it said.
 func run(t *testing.T, url string, lines int) (most said) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+url)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	killed := false
-	scanner := bufio.NewScanner(out)
-	for n := 0; scanner.Scan(); n++ {
-		var s said
-		if json.Unmarshal(scanner.Bytes(), &s) != nil {
-			break // a line that the kill cut in two
-		}
-		most.Observed, most.Flushed = max(most.Observed, s.Observed), max(most.Flushed, s.Flushed)
-		if n >= lines && !killed {
-			killed = true
-			require.NoError(t, cmd.Process.Kill())
-		}
+	p := proctest.Start[said](t, "steady", url)
+	p.Begin()
+	for range lines {
+		require.True(t, p.Next())
 	}
-	var exit *exec.ExitError
-	err = cmd.Wait()
-	require.True(t, errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled(), "killed, not ended: %v", err)
+	for _, s := range p.Kill() {
+		most.Observed, most.Flushed = max(most.Observed, s.Observed), max(most.Flushed, s.Flushed)
+	}
 	return most
 }
 
