@@ -131,6 +131,21 @@ union all select 'suppressed ' || subject from tenon.gdpr_suppressions
 union all select 'certificates ' || count(*) from tenon.gdpr_certificates
 order by 1`
 
+// settle works until nothing is due. A server may take a moment to notice that a connection is gone, and what it had
+// locked is left out meanwhile.
+func settle(t *testing.T, pool *pgxpool.Pool, at time.Time) {
+	t.Helper()
+	d := office(pool, at, nil)
+	require.Eventually(t, func() bool {
+		if err := d.Round(t.Context()); err != nil {
+			return false
+		}
+		var due int
+		err := pool.QueryRow(t.Context(), "select count(*) from tenon.gdpr_requests where next_at <= $1", at).Scan(&due)
+		return err == nil && due == 0
+	}, 30*time.Second, 20*time.Millisecond)
+}
+
 // leave goes through all stages with the n-th statement of one of them going wrong.
 func leave(t *testing.T, stage, n int, fault pgtest.Fault) (end []string, fired bool) {
 	t.Helper()
@@ -155,7 +170,7 @@ func leave(t *testing.T, stage, n int, fault pgtest.Fault) (end []string, fired 
 		}
 		require.NoError(t, err, "%s: %s at step %d", s.name, fault, n)
 		at = at.Add(2 * time.Hour)
-		require.NoError(t, office(pool, at, nil).Round(t.Context()))
+		settle(t, pool, at)
 		fired = fired || faulty != nil && faulty.Fired()
 	}
 	return list[string](t, pool, officeEndSQL), fired
@@ -171,8 +186,8 @@ func TestARequestThatFailsAtAnyStatementEndsAsIfNothingHadFailed(t *testing.T) {
 	for i, s := range stages {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for i, fault := range []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter} {
-				for n := 1 + i*stride()/3; ; n += stride() {
+			for first, fault := range []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter} {
+				for n := 1 + first*stride()/3; ; n += stride() {
 					got, fired := leave(t, i, n, fault)
 					require.Equal(t, want, got, "%s at step %d", fault, n)
 					if !fired {
@@ -243,10 +258,7 @@ func TestRequestsOfAProcessThatIsKilledAreFinishedByAnother(t *testing.T) {
 			require.NoError(t, err)
 		}
 		p.Kill()
-		for range 3 {
-			at = at.Add(2 * time.Hour)
-			require.NoError(t, office(pool, at, nil).Round(t.Context()))
-		}
+		settle(t, pool, at.Add(2*time.Hour))
 		end := list[string](t, pool, officeEndSQL)
 		require.Contains(t, end, "certificates 1")
 		require.NotContains(t, end, "company acme")
