@@ -47,7 +47,9 @@ func change(d *gdpr.Definition, table string, f func(*gdpr.TableRule)) {
 	d.Tables[table] = rule
 }
 
-func set(d *gdpr.Definition, table, column string, rule gdpr.ColumnRule) { d.Tables[table].Columns[column] = rule }
+func set(d *gdpr.Definition, table, column string, rule gdpr.ColumnRule) {
+	d.Tables[table].Columns[column] = rule
+}
 
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
@@ -65,19 +67,23 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 	for want, spoil := range map[string]func(*gdpr.Definition){
-		"nowhere: the root is not there":                   func(d *gdpr.Definition) { d.Root.Table = "nowhere" },
-		"companies.slug: the root's column is not there":   func(d *gdpr.Definition) { d.Root.Key = "slug" },
-		"users: is not classified; it is owned":            func(d *gdpr.Definition) { delete(d.Tables, "users") },
-		"rates: is not classified; it is unrelated":        func(d *gdpr.Definition) { delete(d.Tables, "rates") },
-		"users.email: is not classified":                   func(d *gdpr.Definition) { delete(d.Tables["users"].Columns, "email") },
-		"users: has no rule":                               func(d *gdpr.Definition) { change(d, "users", func(r *gdpr.TableRule) { r.Rule = "" }) },
-		"rates: is to be deleted from, and nothing says":   func(d *gdpr.Definition) { change(d, "rates", func(r *gdpr.TableRule) { r.Rule = gdpr.Delete }) },
-		"posts: is owned and ignored":                      func(d *gdpr.Definition) { change(d, "posts", func(r *gdpr.TableRule) { r.Rule = gdpr.Ignore }) },
-		"posts: is kept without a legal basis":             func(d *gdpr.Definition) { change(d, "posts", func(r *gdpr.TableRule) { r.Rule = gdpr.Keep }) },
-		"posts.user_id: refers by key author to rows that": func(d *gdpr.Definition) { change(d, "posts", func(r *gdpr.TableRule) { r.Rule, r.Basis = gdpr.Keep, "law" }) },
-		"notes: is classified and not there":               func(d *gdpr.Definition) { d.Tables["notes"] = gdpr.TableRule{Rule: gdpr.Ignore} },
-		"users.phone: is classified and not there":         func(d *gdpr.Definition) { set(d, "users", "phone", gdpr.ColumnRule{}) },
-		"users: has no reference boss":                     func(d *gdpr.Definition) { change(d, "users", func(r *gdpr.TableRule) { r.Mentions = []string{"boss"} }) },
+		"nowhere: the root is not there":                 func(d *gdpr.Definition) { d.Root.Table = "nowhere" },
+		"companies.slug: the root's column is not there": func(d *gdpr.Definition) { d.Root.Key = "slug" },
+		"users: is not classified; it is owned":          func(d *gdpr.Definition) { delete(d.Tables, "users") },
+		"rates: is not classified; it is unrelated":      func(d *gdpr.Definition) { delete(d.Tables, "rates") },
+		"users.email: is not classified":                 func(d *gdpr.Definition) { delete(d.Tables["users"].Columns, "email") },
+		"users: has no rule":                             func(d *gdpr.Definition) { change(d, "users", func(r *gdpr.TableRule) { r.Rule = "" }) },
+		"rates: is to be deleted from, and nothing says": func(d *gdpr.Definition) { change(d, "rates", func(r *gdpr.TableRule) { r.Rule = gdpr.Delete }) },
+		"posts: is owned and ignored":                    func(d *gdpr.Definition) { change(d, "posts", func(r *gdpr.TableRule) { r.Rule = gdpr.Ignore }) },
+		"posts: is kept without a legal basis":           func(d *gdpr.Definition) { change(d, "posts", func(r *gdpr.TableRule) { r.Rule = gdpr.Keep }) },
+		"posts.user_id: refers by key author to rows that": func(d *gdpr.Definition) {
+			change(d, "posts", func(r *gdpr.TableRule) { r.Rule, r.Basis = gdpr.Keep, "law" })
+		},
+		"notes: is classified and not there":       func(d *gdpr.Definition) { d.Tables["notes"] = gdpr.TableRule{Rule: gdpr.Ignore} },
+		"users.phone: is classified and not there": func(d *gdpr.Definition) { set(d, "users", "phone", gdpr.ColumnRule{}) },
+		"users: has no reference boss": func(d *gdpr.Definition) {
+			change(d, "users", func(r *gdpr.TableRule) { r.Mentions = []string{"boss"} })
+		},
 		"users: has no reference pal":                      func(d *gdpr.Definition) { set(d, "users", "email", gdpr.ColumnRule{With: "pal"}) },
 		"users.born: the column for marks is not there":    func(d *gdpr.Definition) { change(d, "users", func(r *gdpr.TableRule) { r.Mark = "born" }) },
 		"users.email: the column for marks is a timestamp": func(d *gdpr.Definition) { change(d, "users", func(r *gdpr.TableRule) { r.Mark = "email" }) },

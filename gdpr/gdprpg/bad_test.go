@@ -259,8 +259,10 @@ func TestWhatIsLeftInOwnRowsKeepsTheCertificateBack(t *testing.T) {
 	certificate, err := host.Certify(t.Context(), d, nil)
 	require.NoError(t, err)
 	found := []gdpr.Finding{
-		{Table: "bazaar.companies", Column: "id", Own: true, Rows: 1}, {Table: "bazaar.invoices", Column: "company_id", Own: true, Rows: 5},
-		{Table: "bazaar.referrals", Column: "partner_name", Rows: 1}, {Table: "bazaar.users", Column: "company_id", Own: true, Rows: 9},
+		{Table: "bazaar.companies", Column: "id", Own: true, Rows: 1},
+		{Table: "bazaar.invoices", Column: "company_id", Own: true, Rows: 5},
+		{Table: "bazaar.referrals", Column: "partner_name", Rows: 1},
+		{Table: "bazaar.users", Column: "company_id", Own: true, Rows: 9},
 	}
 	require.Equal(t, found, certificate.Scan.Found)
 	findings, err := host.Findings(t.Context(), d.ID)

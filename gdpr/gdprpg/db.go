@@ -63,3 +63,21 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 	defer cancel()
 	_ = tx.Rollback(ctx) // the error that led here is the one to tell
 }
+
+// forEach scans every row of a query into the same places and calls f after each.
+func forEach(ctx context.Context, db DB, sql string, args, into []any, f func() error) error {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

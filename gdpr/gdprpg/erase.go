@@ -260,14 +260,11 @@ where tenant_id = $1
   and deletion_id = $2`
 
 func (e *eraser) states(ctx context.Context) (map[string]gdpr.Erased, error) {
-	rows, err := e.host.db.Query(ctx, progressSQL, e.d.Subject.Tenant, e.d.ID)
-	if err != nil {
-		return nil, translate(err)
-	}
 	all := map[string]gdpr.Erased{}
 	var name string
 	var t gdpr.Erased
-	_, err = pgx.ForEachRow(rows, []any{&name, &t.Rows, &t.Done, &t.Attempts, &t.Error}, func() error {
+	args, into := []any{e.d.Subject.Tenant, e.d.ID}, []any{&name, &t.Rows, &t.Done, &t.Attempts, &t.Error}
+	err := forEach(ctx, e.host.db, progressSQL, args, into, func() error {
 		all[name] = t
 		return nil
 	})

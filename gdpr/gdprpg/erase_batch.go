@@ -107,22 +107,17 @@ func (e *eraser) keys(ctx context.Context, t *gdpr.Table, more string) ([][]stri
 		for i := range keys {
 			keys[i] = keys[i][:0]
 		}
-		rows, err := tx.Query(ctx, sql, e.args()...)
-		if err != nil {
-			return err
-		}
 		row := make([]string, len(t.Key))
 		into := make([]any, len(t.Key))
 		for i := range row {
 			into[i] = &row[i]
 		}
-		_, err = pgx.ForEachRow(rows, into, func() error {
+		return forEach(ctx, tx, sql, e.args(), into, func() error {
 			for i := range row {
 				keys[i] = append(keys[i], row[i])
 			}
 			return nil
 		})
-		return err
 	})
 	return keys, err
 }

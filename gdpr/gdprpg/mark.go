@@ -109,13 +109,9 @@ func (a *atlas) marks(ctx context.Context, tx pgx.Tx, d gdpr.Deletion) (map[stri
 	for _, t := range a.marking() {
 		counts[t.Name] = 0
 	}
-	rows, err := tx.Query(ctx, marksSQL, d.Subject.Tenant, d.ID)
-	if err != nil {
-		return nil, err
-	}
 	var table string
 	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&table, &n}, func() error {
+	err := forEach(ctx, tx, marksSQL, []any{d.Subject.Tenant, d.ID}, []any{&table, &n}, func() error {
 		counts[table] = n
 		return nil
 	})

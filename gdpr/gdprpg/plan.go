@@ -71,13 +71,9 @@ func (a *atlas) mayWork(ctx context.Context, tx pgx.Tx, p *gdpr.Plan) error {
 		}
 		names, privileges = append(names, w.Table), append(privileges, privilege)
 	}
-	rows, err := tx.Query(ctx, mayWorkSQL, names, privileges)
-	if err != nil {
-		return err
-	}
 	var name string
 	var filtered, reads, works bool
-	_, err = pgx.ForEachRow(rows, []any{&name, &filtered, &reads, &works}, func() error {
+	return forEach(ctx, tx, mayWorkSQL, []any{names, privileges}, []any{&name, &filtered, &reads, &works}, func() error {
 		switch {
 		case filtered:
 			p.Problems = append(p.Problems, gdpr.Problem{Table: name, Text: "row level security hides rows from this role"})
@@ -86,7 +82,6 @@ func (a *atlas) mayWork(ctx context.Context, tx pgx.Tx, p *gdpr.Plan) error {
 		}
 		return nil
 	})
-	return err
 }
 
 // wider returns the keys by which rows of others may refer to rows that are deleted.

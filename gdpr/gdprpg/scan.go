@@ -158,10 +158,6 @@ func (s *scanner) pages(ctx context.Context, t searched, from int64) error {
 	}
 	sql := fmt.Sprintf("select t.ctid::text, %s from %s t where t.ctid >= '(%d,0)' and t.ctid < '(%d,0)'",
 		strings.Join(texts, ", "), source, from, from+pagesAtOnce)
-	rows, err := s.db.Query(ctx, sql)
-	if err != nil {
-		return err
-	}
 	var at string
 	cells := make([]*string, len(t.columns))
 	into := []any{&at}
@@ -169,7 +165,7 @@ func (s *scanner) pages(ctx context.Context, t searched, from int64) error {
 		into = append(into, &cells[i])
 	}
 	found := map[string][]string{} // columns by row
-	_, err = pgx.ForEachRow(rows, into, func() error {
+	err := forEach(ctx, s.db, sql, nil, into, func() error {
 		for i, cell := range cells {
 			if cell != nil && s.matcher.in(*cell) {
 				found[at] = append(found[at], t.columns[i])
@@ -200,13 +196,9 @@ func (s *scanner) judge(ctx context.Context, t searched, source string, found ma
 	}
 	slices.Sort(places)
 	sql := fmt.Sprintf("select t.ctid::text, %s, %s from %s t where t.ctid = any($%d::text[]::tid[])", id, own, source, len(args)+1)
-	rows, err := s.db.Query(ctx, sql, append(args, places)...)
-	if err != nil {
-		return err
-	}
 	var at, row string
 	var ours bool
-	_, err = pgx.ForEachRow(rows, []any{&at, &row, &ours}, func() error {
+	return forEach(ctx, s.db, sql, append(args, places), []any{&at, &row, &ours}, func() error {
 		for _, column := range found[at] {
 			h := hit{table: t.table, column: column, own: ours}
 			s.hits[h]++
@@ -216,5 +208,4 @@ func (s *scanner) judge(ctx context.Context, t searched, source string, found ma
 		}
 		return nil
 	})
-	return err
 }

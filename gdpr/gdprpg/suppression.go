@@ -91,29 +91,29 @@ func (h *Host) subjects(ctx context.Context, def *gdpr.Definition, f func(tenon.
 	if def.Root.Tenant != "" {
 		tenant, user = quoted("t", def.Root.Tenant)+"::text", tenant
 	}
-	rows, err := h.db.Query(ctx, fmt.Sprintf("select %s, %s from %s t", tenant, user, (&atlas{}).from(root)))
-	if err != nil {
-		return err
-	}
+	sql := fmt.Sprintf("select %s, %s from %s t", tenant, user, (&atlas{}).from(root))
 	var s tenon.Subject
-	_, err = pgx.ForEachRow(rows, []any{&s.Tenant, &s.User}, func() error {
+	return forEach(ctx, h.db, sql, nil, []any{&s.Tenant, &s.User}, func() error {
 		f(s)
 		return nil
 	})
-	return err
 }
 
 // Replay erases everybody again whom a restore has brought back, satellites too, and returns the certificates. Call it
 // before the restored database serves anybody, with the list from before the restore added by [Host.Suppress]. What
 // fails holds up no other; call it again for those.
 func (h *Host) Replay(ctx context.Context, satellites ...gdpr.Satellite) ([]gdpr.Certificate, error) {
-	subjects, err := h.Suppressed(ctx)
+	back, err := h.Suppressed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begun, err := h.begun(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var certificates []gdpr.Certificate
 	var failures []error
-	for _, s := range subjects {
+	for _, s := range union(back, begun) {
 		c, err := h.replay(ctx, s, satellites)
 		if err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", h.options.Secret.Pseudonym(s), err))
@@ -122,6 +122,39 @@ func (h *Host) Replay(ctx context.Context, satellites ...gdpr.Satellite) ([]gdpr
 		certificates = append(certificates, c)
 	}
 	return certificates, errors.Join(failures...)
+}
+
+const begunSQL = `
+select distinct tenant_id, user_id
+from tenon.gdpr_deletions
+where state = 'erasing'
+order by 1, 2`
+
+// begun returns the subjects in the list whose rows may be gone, and who are not certified: a replay was interrupted.
+func (h *Host) begun(ctx context.Context) ([]tenon.Subject, error) {
+	list, err := h.Suppressions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := h.db.Query(ctx, begunSQL)
+	if err != nil {
+		return nil, translate(err)
+	}
+	subjects, err := pgx.CollectRows(rows, pgx.RowToStructByPos[tenon.Subject])
+	return slices.DeleteFunc(subjects, func(s tenon.Subject) bool {
+		pseudonym := h.options.Secret.Pseudonym(s)
+		return !slices.ContainsFunc(list, func(l gdpr.Suppression) bool { return l.Subject == pseudonym })
+	}), translate(err)
+}
+
+func union(a, b []tenon.Subject) []tenon.Subject {
+	all := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func (h *Host) replay(ctx context.Context, s tenon.Subject, satellites []gdpr.Satellite) (c gdpr.Certificate, err error) {
