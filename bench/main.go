@@ -23,6 +23,7 @@ import (
 	"github.com/transbotai/tenon/bench/directory"
 	"github.com/transbotai/tenon/bench/entitlements"
 	"github.com/transbotai/tenon/bench/flags"
+	"github.com/transbotai/tenon/bench/gdpr"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/ratelimit"
 	"github.com/transbotai/tenon/bench/report"
@@ -41,6 +42,7 @@ var comparisons = []comparison{
 	{"directory", directory.Compare},
 	{"entitlements", entitlements.Compare},
 	{"flags", flags.Compare},
+	{"gdpr", gdpr.Compare},
 	{"ratelimit", ratelimit.Compare},
 	{"slo", slo.Compare},
 }

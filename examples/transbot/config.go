@@ -57,7 +57,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 		fmt.Fprintln(stderr, "TRANSBOT_WEBHOOK_URL is told what on-call must know, signed with TRANSBOT_WEBHOOK_SECRET; without it, the log is.")
 		fmt.Fprintln(stderr, "REDIS_URL names the Redis by which instances share rate limits; without it, each has its own.")
 		fmt.Fprintln(stderr, "TRANSBOT_AUDIT_KEY, 32 bytes in base64, signs the audit log; TRANSBOT_AUDIT_ANCHOR is the file that keeps its checkpoints.")
-		fmt.Fprintln(stderr, "TRANSBOT_SECRET signs cursors and invitations; without it, they are good until the program ends.")
+		fmt.Fprintln(stderr, "TRANSBOT_SECRET signs invitations, links to exports and certificates; without it, they end with the program.")
 		fmt.Fprintln(stderr, "TRANSBOT_ADMIN_KEY opens the staff's pages; without it, -demo makes a key and prints it.")
 	}
 	if err := f.Parse(args); err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
+	"github.com/transbotai/tenon/examples/transbot/internal/privacy"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/pgtest"
@@ -97,6 +98,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err := p.openBilling(ctx, c); err != nil {
 		return err
 	}
+	p.openPrivacy(c)
 	return p.serve(ctx, c, stdout)
 }
 
@@ -122,6 +124,7 @@ func sets() ([]migrations.Set, error) {
 		migrations.Directory,
 		migrations.Entitlements,
 		migrations.Flags,
+		migrations.GDPR,
 		migrations.Notify,
 		migrations.SLO,
 		migrations.Support,
@@ -164,6 +167,7 @@ type platform struct {
 	billing  *billing.Desk // nil: nothing is sold
 	app      *pgxpool.Pool // of the role that sees one company at a time
 	evidence *evidence.Desk
+	privacy  *privacy.Desk
 	logger   *slog.Logger
 }
 

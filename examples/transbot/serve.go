@@ -33,6 +33,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	background.run("audit", p.evidence.Log.Run)
 	p.list(background)
 	p.answer(background)
+	background.run("privacy", p.privacy.Run)
 	if err := p.watch(background); err != nil {
 		return errors.Join(err, listener.Close(), background.stop())
 	}

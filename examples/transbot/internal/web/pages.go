@@ -34,6 +34,7 @@ func (s *Server) pages() http.Handler {
 	s.evidencePages(mux)
 	s.partnerPages(mux)
 	s.supportPages(mux)
+	s.privacyPages(mux)
 	mux.HandleFunc("GET /slo", s.signedIn(s.staff(s.sloPage)))
 	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
 	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))

@@ -21,6 +21,7 @@ var files embed.FS
 var templates = parse(
 	"signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "error",
 	"audit", "isolation",
+	"data", "privacy",
 	"support", "ticket", "desk", "findings",
 	"partners", "partner", "invitation", "listings", "listing", "directory",
 )

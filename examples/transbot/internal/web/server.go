@@ -21,6 +21,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
+	"github.com/transbotai/tenon/examples/transbot/internal/privacy"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/ratelimit"
@@ -42,6 +43,7 @@ type Config struct {
 	Billing  *billing.Desk         // nil: nothing is sold
 	Partners *partners.Desk        // the partner directory
 	Help     *helpdesk.Desk        // answers customers
+	Privacy  *privacy.Desk         // hands companies their data and forgets them
 	Logger   *slog.Logger
 
 	SignInLimit *ratelimit.Limiter // of each address

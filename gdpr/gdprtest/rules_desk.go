@@ -1,0 +1,495 @@
+package gdprtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/gdpr"
+)
+
+var (
+	acme   = tenon.Subject{Tenant: "acme"}
+	zenith = tenon.Subject{Tenant: "zenith"}
+	ann    = tenon.Subject{Tenant: "acme", User: "ann"}
+)
+
+var effectRules = group{"effects", []rule{
+	{"a_change_that_cannot_be_told_is_not_made", "an error of the recorder or notifier undoes the change", func(r *rig) {
+		r.heard.shutUp(true)
+		_, err := r.desk().Ask(r.as("acme", "owner"), gdpr.Order{Kind: gdpr.KindExport, Subject: acme})
+		r.fails("ask", err, errEars)
+		equal(r.t, "requests", len(r.load("acme").Requests), 0)
+	}},
+	{"each_step_is_recorded", "what is done is recorded, in its order, and marking as the customer asked", func(r *rig) {
+		q := r.verified(gdpr.KindErasure, acme)
+		equal(r.t, "actions", r.heard.actions(), []string{"gdpr.received", "gdpr.verified", "gdpr.marked", "DELETE"})
+		r.later(11 * day)
+		r.must(r.round())
+		equal(r.t, "actions", r.heard.actions(), []string{"gdpr.erasing", "gdpr.certified", "gdpr.erased"})
+		_, err := r.desk().Request(r.staff(), q.Key)
+		r.fails("under its old name", err, gdpr.ErrUnknownRequest)
+	}},
+	{"what_is_recorded_holds_no_data", "neither records nor notifications hold what the subject wrote", func(r *rig) {
+		q := r.verified(gdpr.KindExport, ann)
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateCompleted)
+		for _, c := range r.heard.changes {
+			if strings.Contains(string(c.After)+c.Reason+c.Target, "we leave") || strings.Contains(c.Target+string(c.After), "ann") {
+				r.t.Fatalf("recorded: %+v", c)
+			}
+		}
+	}},
+}}
+
+var askRules = group{"ask", []rule{
+	{"refuses_another_company", "a company cannot ask for another's data", func(r *rig) {
+		for _, kind := range []gdpr.Kind{gdpr.KindExport, gdpr.KindErasure} {
+			_, err := r.desk().Ask(r.as("zenith", "owner"), gdpr.Order{Kind: kind, Subject: acme})
+			r.fails("ask", err, gdpr.ErrNotYours)
+		}
+		r.fails("document", r.desk().Document(r.as("zenith", "owner"), acme, io.Discard), gdpr.ErrNotYours)
+		equal(r.t, "requests", len(r.load("acme").Requests), 0)
+	}},
+	{"hides_another_companys_requests", "another company's request is as if it were not there", func(r *rig) {
+		q := r.ask(gdpr.KindErasure, acme)
+		them := r.as("zenith", "owner")
+		_, err := r.desk().Request(them, q.Key)
+		r.fails("read", err, tenon.ErrNotFound)
+		_, err = r.desk().Withdraw(them, q.Key, "")
+		r.fails("withdraw", err, tenon.ErrNotFound)
+		_, err = r.desk().Verify(them, q.Key, "it is us")
+		r.fails("verify", err, tenon.ErrNotFound)
+		_, err = r.desk().Requests(them, gdpr.Query{})
+		r.fails("list of all", err, tenon.ErrDenied)
+		_, err = r.desk().Request(them, gdpr.Key{Tenant: "zenith", ID: q.ID})
+		r.fails("its id as their own", err, tenon.ErrNotFound)
+		r.stands(q.Key, gdpr.StateReceived)
+	}},
+	{"asks_the_host", "the host says who may, and its refusal is told as a denial", func(r *rig) {
+		_, err := r.desk().Ask(r.as("acme", "clerk"), gdpr.Order{Kind: gdpr.KindErasure, Subject: acme})
+		r.fails("a clerk", err, tenon.ErrDenied)
+		r.fails("a clerk", err, errForbidden)
+		_, err = r.desk().Ask(r.t.Context(), gdpr.Order{Kind: gdpr.KindErasure, Subject: acme})
+		r.fails("nobody", err, gdpr.ErrNobody)
+		q := r.ask(gdpr.KindErasure, acme)
+		_, err = r.desk().Verify(r.as("acme", "owner"), q.Key, "it is me")
+		r.fails("an owner who verifies", err, tenon.ErrDenied)
+		_, err = r.desk().Ask(r.as("acme", "ann"), gdpr.Order{Kind: gdpr.KindExport, Subject: ann})
+		r.must(err)
+	}},
+	{"refuses_bad_input", "input that cannot be right is invalid and nothing is written", func(r *rig) {
+		for _, o := range []gdpr.Order{
+			{Kind: "forget", Subject: acme},
+			{Kind: gdpr.KindExport},
+			{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: "ac\x00me"}},
+			{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: strings.Repeat("a", 501)}},
+			{Kind: gdpr.KindExport, Subject: acme, Reason: strings.Repeat("a", 4001)},
+			{Kind: gdpr.KindExport, Subject: acme, Reason: "\xff"},
+		} {
+			_, err := r.desk().Ask(r.staff(), o)
+			r.fails("order", err, tenon.ErrInvalid)
+		}
+		_, err := r.desk().Verify(r.staff(), r.ask(gdpr.KindExport, acme).Key, "")
+		r.fails("how", err, tenon.ErrInvalid)
+	}},
+	{"asking_twice_does_no_harm", "while one is open, another of its kind for its subject is that one", func(r *rig) {
+		first := r.ask(gdpr.KindErasure, acme)
+		again, err := r.desk().Ask(r.as("acme", "owner"), gdpr.Order{Kind: gdpr.KindErasure, Subject: acme})
+		r.fails("again", err, gdpr.ErrOpen)
+		equal(r.t, "id", again.ID, first.ID)
+		r.ask(gdpr.KindErasure, zenith)
+		r.ask(gdpr.KindErasure, ann)
+		r.ask(gdpr.KindExport, acme)
+	}},
+	{"a_refusal_ends_it", "a refused request is closed with its answer, and nothing is done", func(r *rig) {
+		q := r.ask(gdpr.KindErasure, acme)
+		q, err := r.desk().Refuse(r.staff(), q.Key, "the tax office needs it")
+		r.must(err)
+		equal(r.t, "state and answer", string(q.State)+" "+q.Answer, "refused the tax office needs it")
+		_, err = r.desk().Refuse(r.staff(), q.Key, "again")
+		r.fails("again", err, gdpr.ErrState)
+		_, err = r.desk().Verify(r.staff(), q.Key, "called back")
+		r.fails("verify", err, gdpr.ErrState)
+		equal(r.t, "rows", r.host.of(q.Key), "")
+	}},
+}}
+
+var dueRules = group{"due", []rule{
+	{"one_month_then_overdue", "a request is warned of before it is due and told as overdue when it is, once each", func(r *rig) {
+		q := r.ask(gdpr.KindErasure, acme)
+		equal(r.t, "due", q.DueAt, time.Date(2026, 2, 28, 12, 0, 0, 0, time.UTC))
+		r.must(r.round())
+		equal(r.t, "at once", r.heard.kinds(), []string{})
+		r.now = q.DueAt.Add(-7 * day)
+		r.must(r.round())
+		r.must(r.round())
+		equal(r.t, "a week before", r.heard.kinds(), []string{"gdpr.due_soon"})
+		r.now = q.DueAt.Add(-time.Microsecond)
+		r.must(r.round())
+		equal(r.t, "just before", r.heard.kinds(), []string{})
+		r.now = q.DueAt
+		r.must(r.round())
+		r.must(r.round())
+		equal(r.t, "due", r.heard.kinds(), []string{"gdpr.overdue"})
+		d := r.desk()
+		r.must(d.Round(r.t.Context()))
+		equal(r.t, "overdue", d.Stats().Overdue, 1)
+	}},
+	{"can_be_extended_once_by_two_months", "within the first month, by two further months, once", func(r *rig) {
+		q := r.ask(gdpr.KindExport, acme)
+		late := r.ask(gdpr.KindExport, zenith)
+		r.now = q.DueAt
+		q, err := r.desk().Extend(r.staff(), q.Key, "many requests")
+		r.must(err)
+		equal(r.t, "due", q.DueAt, time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC))
+		_, err = r.desk().Extend(r.staff(), q.Key, "still many")
+		r.fails("twice", err, gdpr.ErrTooLate)
+		r.later(time.Microsecond)
+		_, err = r.desk().Extend(r.staff(), late.Key, "forgot")
+		r.fails("late", err, gdpr.ErrTooLate)
+	}},
+}}
+
+var holdRules = group{"holds", []rule{
+	{"a_hold_forbids_to_mark", "what is held stays verified and says so, and goes on when it is released", func(r *rig) {
+		h, err := r.desk().Hold(r.staff(), acme, "a lawsuit")
+		r.must(err)
+		q := r.ask(gdpr.KindErasure, acme)
+		q, err = r.desk().Verify(r.staff(), q.Key, "called back")
+		r.fails("verify", err, gdpr.ErrHeld)
+		var held *gdpr.HeldError
+		if !errors.As(err, &held) || len(held.Holds) != 1 || !strings.Contains(err.Error(), "a lawsuit") {
+			r.t.Fatalf("it does not say which: %v", err)
+		}
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateVerified)
+		blocked, err := r.desk().Blocked(r.staff(), q.Key)
+		r.must(err)
+		equal(r.t, "blocked by", len(blocked), 1)
+		other := r.verified(gdpr.KindErasure, zenith)
+		r.stands(other.Key, gdpr.StateMarked)
+		r.must(r.desk().Release(r.staff(), h.Key))
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateMarked)
+		r.fails("twice", r.desk().Release(r.staff(), h.Key), gdpr.ErrUnknownHold)
+	}},
+	{"a_hold_stops_an_erasure", "a hold that comes during the grace forbids to erase, of the company and of its persons", func(r *rig) {
+		q := r.verified(gdpr.KindErasure, acme)
+		h, err := r.desk().Hold(r.staff(), ann, "her lawsuit")
+		r.must(err)
+		r.later(20 * day)
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateMarked)
+		r.must(r.desk().Release(r.staff(), h.Key))
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "erased")
+	}},
+	{"a_hold_of_one_company_is_not_anothers", "holds are of their own company alone", func(r *rig) {
+		_, err := r.desk().Hold(r.staff(), acme, "a lawsuit")
+		r.must(err)
+		q := r.verified(gdpr.KindErasure, zenith)
+		r.later(11 * day)
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "erased")
+		_, err = r.desk().Holds(r.as("acme", "owner"), "acme")
+		r.fails("who may see holds", err, tenon.ErrDenied)
+		_, err = r.desk().Hold(r.staff(), acme, "")
+		r.fails("reason", err, tenon.ErrInvalid)
+	}},
+	{"exports_are_not_held", "a hold forbids to delete and nothing else", func(r *rig) {
+		_, err := r.desk().Hold(r.staff(), acme, "a lawsuit")
+		r.must(err)
+		q := r.verified(gdpr.KindExport, acme)
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateCompleted)
+	}},
+}}
+
+var erasureRules = group{"erasure", []rule{
+	{"marks_at_once_and_erases_after_the_grace", "the grace is waited for, to the microsecond", func(r *rig) {
+		q, other := r.verified(gdpr.KindErasure, acme), r.verified(gdpr.KindErasure, zenith)
+		equal(r.t, "state", q.State, gdpr.StateMarked)
+		_, err := r.desk().Withdraw(r.as("zenith", "owner"), other.Key, "we stay")
+		r.must(err)
+		r.now = q.EraseAt.Add(-time.Microsecond)
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "marked")
+		r.now = q.EraseAt
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "erased")
+		equal(r.t, "the other's", r.host.of(other.Key), "restored")
+		r.stands(other.Key, gdpr.StateWithdrawn)
+	}},
+	{"forgets_whose_it_was", "of a completed erasure nothing says whose it was, in any request or hold", func(r *rig) {
+		r.verified(gdpr.KindExport, acme)
+		r.must(r.round())
+		h, err := r.desk().Hold(r.staff(), ann, "over")
+		r.must(err)
+		r.must(r.desk().Release(r.staff(), h.Key))
+		q := r.verified(gdpr.KindErasure, acme)
+		r.ask(gdpr.KindExport, zenith)
+		r.later(11 * day)
+		r.must(r.round())
+		r.must(r.round())
+		old := r.load("acme")
+		equal(r.t, "under its name", []int{len(old.Requests), len(old.Holds)}, []int{0, 0})
+		kept := r.load("erased/" + q.ID)
+		equal(r.t, "kept", []int{len(kept.Requests), len(kept.Holds)}, []int{2, 1})
+		for _, k := range kept.Requests {
+			if k.By+k.Reason+k.How+k.VerifiedBy+k.Answer+string(k.Plan) != "" || !k.Forgotten || !k.State.Closed() {
+				r.t.Fatalf("kept: %+v", k)
+			}
+		}
+		equal(r.t, "files", r.host.kept(), 0)
+		equal(r.t, "the other's", len(r.load("zenith").Requests), 1)
+	}},
+	{"of_a_person_forgets_the_person_alone", "an erasure of a person leaves the company's requests", func(r *rig) {
+		company := r.ask(gdpr.KindExport, acme)
+		q := r.verified(gdpr.KindErasure, ann)
+		r.later(11 * day)
+		r.must(r.round())
+		q = r.stands(q.Key, gdpr.StateCompleted)
+		equal(r.t, "user", q.User, "erased/"+q.ID)
+		equal(r.t, "reason", q.Reason+q.By, "")
+		equal(r.t, "the company's", r.get(company.Key).Reason, "we leave")
+	}},
+	{"can_be_withdrawn_until_it_begins", "in the grace the rows are restored; afterwards there is no way back", func(r *rig) {
+		q := r.verified(gdpr.KindErasure, acme)
+		r.host.breaks("restore", true)
+		_, err := r.desk().Withdraw(r.as("acme", "owner"), q.Key, "we stay")
+		r.fails("withdraw", err, errHost)
+		r.stands(q.Key, gdpr.StateRestoring)
+		r.host.breaks("restore", false)
+		r.later(time.Minute)
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateWithdrawn)
+		equal(r.t, "rows", r.host.of(q.Key), "restored")
+
+		q = r.verified(gdpr.KindErasure, acme)
+		r.host.breaks("erase", true)
+		r.later(11 * day)
+		r.fails("round", r.round(), errHost)
+		_, err = r.desk().Withdraw(r.as("acme", "owner"), q.Key, "we stay")
+		r.fails("too late", err, gdpr.ErrState)
+	}},
+	{"what_fails_is_tried_again", "a failed step is put off, longer each time, shown, and told after some failures", func(r *rig) {
+		r.host.breaks("mark", true)
+		q := r.ask(gdpr.KindErasure, acme)
+		_, err := r.desk().Verify(r.staff(), q.Key, "called back")
+		r.fails("verify", err, errHost)
+		r.must(r.round())
+		equal(r.t, "calls before it is due", r.host.called("mark"), 1)
+		for range 4 {
+			r.later(time.Hour)
+			r.fails("round", r.round(), errHost)
+		}
+		q = r.stands(q.Key, gdpr.StateVerified)
+		step := q.Step("mark")
+		equal(r.t, "step", []any{step.Attempts, step.Error, step.NextAt}, []any{5, errHost.Error(), r.now.Add(160 * time.Second)})
+		equal(r.t, "told", r.heard.kinds(), []string{"gdpr.step_failing"})
+		r.host.breaks("mark", false)
+		r.later(time.Hour)
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateMarked)
+	}},
+	{"a_satellite_that_fails_blocks_no_other", "each satellite is called until it confirms, whatever becomes of the others", func(r *rig) {
+		one, two, three := r.satellite("one"), r.satellite("two"), r.satellite("three")
+		for _, s := range []*satellite{one, two, three} {
+			sat := gdpr.Satellite{Name: s.name, Eraser: s, Exporter: s}
+			if s == three {
+				sat.After = []string{"one"}
+			}
+			r.opts.Satellites = append(r.opts.Satellites, sat)
+		}
+		q, other := r.verified(gdpr.KindErasure, acme), r.verified(gdpr.KindExport, zenith)
+		r.later(11 * day)
+		r.host.breaks("one", true)
+		r.fails("round", r.round(), errHost)
+		equal(r.t, "two and three", []int{r.host.called("two"), r.host.called("three")}, []int{1, 0})
+		at := r.stands(q.Key, gdpr.StateErasing)
+		equal(r.t, "shown", at.Step("satellite/one").Error, errHost.Error())
+		equal(r.t, "with its deadline", at.DueAt.IsZero(), false)
+		r.host.breaks("one", false)
+		r.later(time.Minute)
+		r.must(r.round())
+		equal(r.t, "calls", []int{r.host.called("one"), r.host.called("two"), r.host.called("three")}, []int{2, 1, 1})
+		done := r.load("erased/" + q.ID)
+		equal(r.t, "state", done.Requests[0].State, gdpr.StateCompleted)
+		for _, s := range []*satellite{one, two, three} {
+			equal(r.t, "the other's rows", s.gone["zenith"].IsZero(), true)
+		}
+		r.stands(other.Key, gdpr.StateCompleted)
+	}},
+	{"a_satellite_must_confirm", "one that says it has forgotten and has not is a failure", func(r *rig) {
+		s := r.satellite("one")
+		s.lies = true
+		r.opts.Satellites = []gdpr.Satellite{{Name: "one", Eraser: s, Exporter: s}}
+		q := r.verified(gdpr.KindErasure, acme)
+		r.later(11 * day)
+		if err := r.round(); err == nil {
+			r.t.Fatal("it was believed")
+		}
+		r.stands(q.Key, gdpr.StateErasing)
+	}},
+	{"many_instances_do_it_once", "rounds of many instances at once call each step once", func(r *rig) {
+		s := r.satellite("one")
+		r.opts.Satellites = []gdpr.Satellite{{Name: "one", Eraser: s, Exporter: s}}
+		r.verified(gdpr.KindErasure, acme)
+		r.verified(gdpr.KindErasure, zenith)
+		r.later(11 * day)
+		errs := make(chan error)
+		for range 4 {
+			go func() { errs <- r.round() }()
+		}
+		for range 4 {
+			r.must(<-errs)
+		}
+		r.must(r.round())
+		equal(r.t, "calls", []int{r.host.called("erase"), r.host.called("one")}, []int{2, 2})
+	}},
+	{"what_a_dead_instance_held_is_taken_over", "work whose instance died goes on when its lease is over", func(r *rig) {
+		q := r.verified(gdpr.KindErasure, acme)
+		r.later(11 * day)
+		equal(r.t, "claimed", r.claim("dead", r.now, 1), []string{q.ID})
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateMarked)
+		r.later(time.Hour)
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "erased")
+	}},
+	{"in_a_callers_transaction_the_work_is_left_to_run", "a desk bound to a transaction marks and restores nothing by itself", func(r *rig) {
+		q := r.ask(gdpr.KindErasure, acme)
+		bound := func() *gdpr.Desk { return r.desk().WithStore(clocked{r.store, r.now}) }
+		q, err := bound().Verify(r.staff(), q.Key, "called back")
+		r.must(err)
+		equal(r.t, "state and rows", string(q.State)+r.host.of(q.Key), "verified")
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "marked")
+		q, err = bound().Withdraw(r.staff(), q.Key, "we stay")
+		r.must(err)
+		equal(r.t, "state and rows", string(q.State)+" "+r.host.of(q.Key), "restoring marked")
+		r.must(r.round())
+		equal(r.t, "rows", r.host.of(q.Key), "restored")
+	}},
+	{"plans_without_doing", "a plan changes nothing, and can be taken anew", func(r *rig) {
+		p, err := r.desk().Plan(r.staff(), acme)
+		r.must(err)
+		equal(r.t, "plan", p.Hash, "plan")
+		_, err = r.desk().Plan(r.as("acme", "owner"), acme)
+		r.fails("who may", err, tenon.ErrDenied)
+		q := r.verified(gdpr.KindErasure, acme)
+		_, err = r.desk().Replan(r.staff(), q.Key)
+		r.must(err)
+		equal(r.t, "hash", r.get(q.Key).PlanHash, "plan")
+	}},
+}}
+
+var exportRules = group{"export", []rule{
+	{"is_made_kept_and_removed", "an export is made after it is verified, can be fetched until it expires, and is removed then", func(r *rig) {
+		q, other := r.verified(gdpr.KindExport, acme), r.verified(gdpr.KindExport, zenith)
+		r.must(r.round())
+		q = r.stands(q.Key, gdpr.StateCompleted)
+		d, err := r.desk().Open(r.as("acme", "owner"), q.Key)
+		r.must(err)
+		body, err := io.ReadAll(d)
+		r.must(err)
+		equal(r.t, "body", string(body), "all about acme")
+		equal(r.t, "size", d.Size, int64(len(body)))
+		_, err = r.desk().Open(r.as("acme", "owner"), other.Key)
+		r.fails("another's", err, tenon.ErrNotFound)
+		r.now = q.File.Expires
+		_, err = r.desk().Open(r.staff(), q.Key)
+		r.fails("expired", err, gdpr.ErrUnknownFile)
+		r.must(r.round())
+		equal(r.t, "files", r.host.kept(), 0)
+		equal(r.t, "gone", r.get(q.Key).File.Gone, true)
+	}},
+	{"begins_anew_after_a_failure", "what failed while it was made is made again", func(r *rig) {
+		for _, broken := range []string{"pack", "put"} {
+			r.host.breaks(broken, true)
+			q := r.verified(gdpr.KindExport, tenon.Subject{Tenant: broken})
+			r.fails("round", r.round(), errHost)
+			r.stands(q.Key, gdpr.StateVerified)
+			r.host.breaks(broken, false)
+			r.later(time.Minute)
+			r.must(r.round())
+			r.stands(q.Key, gdpr.StateCompleted)
+		}
+	}},
+	{"a_document_is_recorded_first", "the document is written at once, and recorded before", func(r *rig) {
+		var out bytes.Buffer
+		r.must(r.desk().Document(r.as("acme", "owner"), acme, &out))
+		equal(r.t, "document", out.String(), "{\"company\":\"acme\"}\n")
+		equal(r.t, "actions", r.heard.actions(), []string{"gdpr.document_exported"})
+		r.heard.shutUp(true)
+		out.Reset()
+		r.fails("unrecorded", r.desk().Document(r.as("acme", "owner"), acme, &out), errEars)
+		equal(r.t, "document", out.Len(), 0)
+	}},
+	{"a_desk_without_a_packer_refuses", "a desk that cannot export says so when it is asked", func(r *rig) {
+		r.opts.Packer = nil
+		_, err := r.desk().Ask(r.staff(), gdpr.Order{Kind: gdpr.KindExport, Subject: acme})
+		r.fails("ask", err, tenon.ErrInvalid)
+		r.fails("document", r.desk().Document(r.staff(), acme, io.Discard), tenon.ErrInvalid)
+	}},
+}}
+
+var linkRules = group{"links", []rule{
+	{"leads_to_the_file_until_it_expires", "a link is followed by whoever has it, until its end", func(r *rig) {
+		q := r.verified(gdpr.KindExport, acme)
+		_, err := r.desk().Link(r.as("acme", "owner"), q.Key, time.Hour)
+		r.fails("too early", err, gdpr.ErrUnknownFile)
+		r.must(r.round())
+		token, err := r.desk().Link(r.as("acme", "owner"), q.Key, time.Hour)
+		r.must(err)
+		_, err = r.desk().Link(r.as("zenith", "owner"), q.Key, time.Hour)
+		r.fails("another company", err, tenon.ErrNotFound)
+		d, err := r.desk().Follow(context.Background(), token)
+		r.must(err)
+		body, err := io.ReadAll(d)
+		r.must(err)
+		equal(r.t, "body", string(body), "all about acme")
+		r.later(time.Hour)
+		_, err = r.desk().Follow(context.Background(), token)
+		r.fails("expired", err, gdpr.ErrLink)
+	}},
+	{"holds_no_longer_than_the_file", "a link ends with the file", func(r *rig) {
+		q := r.verified(gdpr.KindExport, acme)
+		r.must(r.round())
+		token, err := r.desk().Link(r.staff(), q.Key, 365*day)
+		r.must(err)
+		r.now = r.get(q.Key).File.Expires
+		_, err = r.desk().Follow(context.Background(), token)
+		r.fails("expired", err, gdpr.ErrLink)
+	}},
+	{"no_other_token_leads_anywhere", "a changed token, or one of another key, is refused", func(r *rig) {
+		q := r.verified(gdpr.KindExport, acme)
+		r.must(r.round())
+		token, err := r.desk().Link(r.staff(), q.Key, time.Hour)
+		r.must(err)
+		for i := range len(token) {
+			changed := []byte(token)
+			changed[i] ^= 1
+			if _, err := r.desk().Follow(context.Background(), string(changed)); !errors.Is(err, tenon.ErrDenied) {
+				r.t.Fatalf("changed at %d: %v", i, err)
+			}
+		}
+		for _, bad := range []string{"", ".", token + "a", strings.Repeat("a", 10_000)} {
+			_, err := r.desk().Follow(context.Background(), bad)
+			r.fails("token", err, gdpr.ErrLink)
+		}
+		keys := r.opts.Links
+		r.opts.Links = []gdpr.Secret{gdpr.NewSecret("another key")}
+		_, err = r.desk().Follow(context.Background(), token)
+		r.fails("another key", err, gdpr.ErrLink)
+		r.opts.Links = slices.Concat(r.opts.Links, keys)
+		_, err = r.desk().Follow(context.Background(), token)
+		r.must(err)
+	}},
+}}

@@ -1,0 +1,56 @@
+package gdprtest
+
+import (
+	"testing"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/gdpr"
+)
+
+// rule is one promise and how it is tried.
+type rule struct {
+	name string
+	says string // the promise, printed when it is broken
+	run  func(r *rig)
+}
+
+// group is rules about one thing.
+type group struct {
+	name  string
+	rules []rule
+}
+
+// TestStore checks that the empty stores that newStore gives keep what [gdpr.Store] promises.
+func TestStore(t *testing.T, newStore func(t *testing.T) gdpr.Store) {
+	for _, g := range []group{caseRules, listRules, claimRules} {
+		g.test(t, func(t *testing.T) *rig { return newRig(t, newStore(t), nil) })
+	}
+}
+
+// TestDesk checks that a [gdpr.Desk] over empty stores, which tell the notifier and the recorder that newStore is handed,
+// sees requests through.
+func TestDesk(t *testing.T, newStore func(t *testing.T, n tenon.Notifier, r tenon.Recorder) gdpr.Store) {
+	for _, g := range []group{effectRules, askRules, dueRules, holdRules, erasureRules, exportRules, linkRules} {
+		g.test(t, func(t *testing.T) *rig {
+			heard := &ears{}
+			return newRig(t, newStore(t, heard, heard), heard)
+		})
+	}
+}
+
+func (g group) test(t *testing.T, newRig func(t *testing.T) *rig) {
+	t.Run(g.name, func(t *testing.T) {
+		t.Parallel()
+		for _, one := range g.rules {
+			t.Run(one.name, func(t *testing.T) {
+				t.Parallel()
+				t.Cleanup(func() {
+					if t.Failed() {
+						t.Log("the rule: " + one.says)
+					}
+				})
+				one.run(newRig(t))
+			})
+		}
+	})
+}

@@ -1,0 +1,9 @@
+drop table tenon.gdpr_file_chunks;
+drop table tenon.gdpr_files;
+drop table tenon.gdpr_holds;
+drop table tenon.gdpr_requests;
+drop table tenon.gdpr_suppressions;
+drop table tenon.gdpr_certificates;
+drop table tenon.gdpr_work;
+drop table tenon.gdpr_marks;
+drop table tenon.gdpr_deletions;
