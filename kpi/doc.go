@@ -1,0 +1,2 @@
+// Package kpi is the rest of a page.
+package kpi
