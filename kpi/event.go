@@ -1,6 +1,7 @@
 package kpi
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -106,9 +107,15 @@ func (e *Event) group(breakdown string) string {
 	return s
 }
 
-// before orders events: by when they happened, then by id.
-func (e *Event) before(o *Event) bool { return e.compare(o) < 0 }
+// Read sets the properties from the JSON that [Event.JSON] was, as a store does with what it kept.
+func (e *Event) Read(properties []byte) error {
+	d := json.NewDecoder(bytes.NewReader(properties))
+	d.UseNumber()
+	e.JSON, e.Properties = properties, nil
+	return d.Decode(&e.Properties)
+}
 
+// compare orders events: by when they happened, then by id.
 func (e *Event) compare(o *Event) int {
 	if c := e.At.Compare(o.At); c != 0 {
 		return c

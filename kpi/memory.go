@@ -5,8 +5,8 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/transbotai/tenon"
 )
@@ -26,6 +26,7 @@ type MemoryStore struct {
 	state  State
 	events map[string]Event  // by id
 	keys   map[Ref]memoryKey // never forgotten
+	ids    map[Ref]bool      // of events that were ever stored, without a key; never forgotten
 	asides map[string]Aside  // by id
 }
 
@@ -42,7 +43,7 @@ var (
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore(opts *MemoryOptions) *MemoryStore {
-	s := &MemoryStore{events: map[string]Event{}, keys: map[Ref]memoryKey{}, asides: map[string]Aside{}}
+	s := &MemoryStore{events: map[string]Event{}, keys: map[Ref]memoryKey{}, ids: map[Ref]bool{}, asides: map[string]Aside{}}
 	if opts != nil {
 		s.options = *opts
 	}
@@ -88,10 +89,16 @@ func (s *MemoryStore) add(e Event, ref Ref, key memoryKey, taken bool) Receipt {
 	if taken {
 		return Receipt{Outcome: Duplicate, ID: key.first}
 	}
-	s.events[e.ID] = e
-	if ref.Key != "" {
+	if ref.Key == "" {
+		id := Ref{e.Tenant, e.ID}
+		if s.ids[id] {
+			return Receipt{Outcome: Duplicate, ID: e.ID}
+		}
+		s.ids[id] = true
+	} else {
 		s.keys[ref] = memoryKey{first: e.ID, now: e.ID}
 	}
+	s.events[e.ID] = e
 	return Receipt{Outcome: Accepted, ID: e.ID}
 }
 
@@ -172,7 +179,7 @@ func (s *MemoryStore) Release(_ context.Context, tenant, id string) (Aside, erro
 	return a, nil
 }
 
-// view is the events of a tenant, or all, in order; and what it says of them.
+// view returns the events of a tenant, or all, and what it says of them.
 func (s *MemoryStore) view(tenant string) ([]Event, Cells) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,199 +194,34 @@ func (s *MemoryStore) view(tenant string) ([]Event, Cells) {
 			cells.Newest = e.ReceivedAt
 		}
 	}
-	slices.SortFunc(events, func(a, b Event) int { return a.compare(&b) })
 	return events, cells
 }
 
 // Cells implements [Store].
 func (s *MemoryStore) Cells(_ context.Context, q CellQuery) (Cells, error) {
 	events, answer := s.view(q.Tenant)
-	count := counting{edges: q.Edges, split: q.Split, cells: map[place]*Cell{}}
-	if q.Measure.Pair != nil {
-		count.pairs(q.Measure, events)
-		answer.Cells = count.sorted()
-		return answer, nil
-	}
+	counter := NewCounter(q)
 	for i := range events {
-		if err := count.tally(q.Measure, &events[i]); err != nil {
+		if err := counter.Add(&events[i]); err != nil {
 			return Cells{}, err
 		}
 	}
-	answer.Cells = count.sorted()
+	answer.Cells = counter.Cells()
 	return answer, nil
 }
 
 // Scan implements [Store].
 func (s *MemoryStore) Scan(_ context.Context, q ScanQuery) (Cells, error) {
 	events, answer := s.view(q.Tenant)
-	count := counting{edges: q.Edges, split: q.Split, cells: map[place]*Cell{}}
-	switch {
-	case q.Unique != nil:
-		count.unique(q.Unique, events)
-	case q.Cohort != nil:
-		count.cohort(q.Cohort, events)
-	default:
-		count.funnel(q.Funnel, events)
-	}
-	answer.Cells = count.sorted()
-	return answer, nil
-}
-
-// counting fills cells.
-type counting struct {
-	edges []time.Time
-	split bool
-	cells map[place]*Cell
-}
-
-type place struct {
-	period int
-	group  string
-}
-
-// at returns the cell that holds t and group, or nil when t lies outside of the periods.
-func (c *counting) at(t time.Time, group string) *Cell {
-	period, ok := periodOf(c.edges, t)
-	if !ok {
-		return nil
-	}
-	if !c.split {
-		group = ""
-	}
-	p := place{period, group}
-	if c.cells[p] == nil {
-		c.cells[p] = &Cell{Period: period, Group: group}
-	}
-	return c.cells[p]
-}
-
-func (c *counting) sorted() []Cell {
-	var cells []Cell
-	for _, cell := range c.cells {
-		cells = append(cells, *cell)
-	}
-	slices.SortFunc(cells, func(a, b Cell) int {
-		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Group, b.Group))
+	slices.SortFunc(events, func(a, b Event) int {
+		x, _ := q.Subject().Of(&a)
+		y, _ := q.Subject().Of(&b)
+		return cmp.Or(strings.Compare(a.Tenant, b.Tenant), strings.Compare(x, y))
 	})
-	return cells
-}
-
-func (c *counting) tally(m Measure, e *Event) error {
-	d, ok := m.Tally(e)
-	if !ok {
-		return nil
-	}
-	cell := c.at(e.At, d.Group)
-	if cell == nil {
-		return nil
-	}
-	sum, fits := cell.Sum.plus(d.Sum)
-	if !fits {
-		return errSum
-	}
-	cell.Count, cell.Numbers, cell.Sum = cell.Count+1, cell.Numbers+d.Numbers, sum
-	return nil
-}
-
-// who is a subject of a tenant.
-type who struct{ tenant, subject string }
-
-// pairs counts who started and who converted. Events are in order, so that the first sighting of each is the one.
-func (c *counting) pairs(m Measure, events []Event) {
-	starts, converts := map[who]Sighting{}, map[who]time.Time{}
+	scanner := NewScanner(q)
 	for i := range events {
-		s, ok := m.Sight(&events[i])
-		if !ok {
-			continue
-		}
-		w := who{s.Tenant, s.Subject}
-		if _, seen := starts[w]; s.Starts && !seen {
-			starts[w] = s
-		}
-		if _, seen := converts[w]; s.Converts && !seen {
-			converts[w] = s.At
-		}
+		scanner.Add(&events[i])
 	}
-	for w, start := range starts {
-		cell := c.at(start.At, start.Group)
-		if cell == nil {
-			continue
-		}
-		cell.Count++
-		if at, converted := converts[w]; converted {
-			if took, ok := m.Pair.Converts(start.At, at); ok {
-				cell.Converted++
-				cell.Took += took
-			}
-		}
-	}
-}
-
-func (c *counting) unique(u *Unique, events []Event) {
-	type once struct {
-		who
-		cell *Cell
-	}
-	seen := map[once]bool{}
-	for i := range events {
-		e := &events[i]
-		subject, ok := u.Subject.Of(e)
-		if !ok || !u.Of.Fits(e) {
-			continue
-		}
-		cell := c.at(e.At, e.group(u.Breakdown))
-		if k := (once{who{e.Tenant, subject}, cell}); cell != nil && !seen[k] {
-			seen[k] = true
-			cell.Count++
-		}
-	}
-}
-
-func (c *counting) cohort(cohort *Cohort, events []Event) {
-	for _, path := range bySubject(cohort.Subject, events) {
-		i := slices.IndexFunc(path, func(e *Event) bool { return cohort.Start.Fits(e) })
-		if i < 0 {
-			continue
-		}
-		start := path[i]
-		cell := c.at(start.At, start.group(cohort.Breakdown))
-		if cell == nil {
-			continue
-		}
-		if cell.Reached == nil {
-			cell.Reached = make([]int64, cohort.Ages())
-		}
-		cell.Count++
-		cell.age(cohort, start, path)
-	}
-}
-
-// age counts the ages in which the subject had an event after start.
-func (c *Cell) age(cohort *Cohort, start *Event, path []*Event) {
-	ages := map[int64]bool{}
-	for _, e := range path {
-		since := e.At.Sub(start.At)
-		if e != start && since >= 0 && since < time.Duration(cohort.Window) && cohort.Convert.Fits(e) {
-			ages[int64(since)/int64(cohort.every())] = true
-		}
-	}
-	for age := range ages {
-		c.Reached[age]++
-	}
-	if len(ages) > 0 {
-		c.Converted++
-	}
-}
-
-// bySubject returns the events of each subject, in order.
-func bySubject(subject Subject, events []Event) map[who][]*Event {
-	paths := map[who][]*Event{}
-	for i := range events {
-		e := &events[i]
-		if s, ok := subject.Of(e); ok {
-			w := who{e.Tenant, s}
-			paths[w] = append(paths[w], e)
-		}
-	}
-	return paths
+	answer.Cells = scanner.Cells()
+	return answer, nil
 }

@@ -12,7 +12,7 @@ import (
 // method returns an error of the class [tenon.ErrUnavailable].
 type Store interface {
 	// Track carries out entries in their order and returns a receipt for each. Of entries with the same tenant and
-	// key, also within one call, an Add after the first is a [Duplicate]. All are carried out or none; they are durable
+	// key, also within one call, an Add after the first is a [Duplicate]; without a key, of those with the same ID. All are carried out or none; they are durable
 	// when Track returns, or, if the store is bound to a caller's transaction, when that commits. After an error the
 	// outcome is unknown, and the same call may be made again: entries with a key have no second effect, but that a
 	// Retract then finds nothing and is [Unknown].
