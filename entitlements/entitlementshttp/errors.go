@@ -10,6 +10,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 // WriteError answers r with the problem document of err's class: 404, 409, 400, 403, 503 for the five classes of
@@ -22,7 +23,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 func writeError(w http.ResponseWriter, r *http.Request, err error, retryAfter time.Duration) {
 	p := documentOf(err)
 	if p.Status == http.StatusServiceUnavailable {
-		setRetryAfter(w.Header(), retryAfter)
+		httpjson.SetRetryAfter(w.Header(), retryAfter)
 	}
 	write(w, r, p)
 }

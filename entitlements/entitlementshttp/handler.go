@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 // Handler returns a handler that tells a front end what the tenant of a request may use:
@@ -43,12 +44,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page, feature, named := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	answer := h.page(page, named)
 	if answer == nil {
-		write(w, r, newDocument("not-found", http.StatusNotFound, "There is no such page."))
+		httpjson.Refuse(w, r, httpjson.NoPage)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		write(w, r, newDocument("method-not-allowed", http.StatusMethodNotAllowed, "This page can only be read."))
+		httpjson.MethodNotAllowed(w, r, "GET", "HEAD")
 		return
 	}
 	h.vary(w.Header())

@@ -1,13 +1,12 @@
 package entitlementshttp
 
 import (
-	"encoding/json"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 const defaultRetryAfter = 5 * time.Second
@@ -15,11 +14,7 @@ const defaultRetryAfter = 5 * time.Second
 // document is a problem document of RFC 9457. Everything in it comes from the host's catalogue and from this package,
 // and nothing from the request.
 type document struct {
-	Type    string `json:"type"`
-	Title   string `json:"title"`
-	Status  int    `json:"status"`
-	Detail  string `json:"detail"`
-	Field   string `json:"field,omitempty"` // of a 400: which input is at fault
+	httpjson.Problem
 	Feature string `json:"feature,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	Plan    string `json:"plan,omitempty"`
@@ -45,9 +40,8 @@ func limitsOf(d entitlements.Decision) *limits {
 	}
 }
 
-// newDocument returns the problem called name: "limit-reached".
 func newDocument(name string, status int, detail string) document {
-	return document{Type: "urn:tenon:problem:" + name, Title: http.StatusText(status), Status: status, Detail: detail}
+	return document{Problem: httpjson.New(status, name, detail)}
 }
 
 // Problem answers r with the problem document of a refusal: see the package's table of statuses. Its type is
@@ -64,9 +58,9 @@ func problem(w http.ResponseWriter, r *http.Request, d entitlements.Decision, qu
 		write(w, r, internal())
 		return
 	case http.StatusTooManyRequests:
-		setRetryAfter(w.Header(), time.Until(d.ResetsAt))
+		httpjson.SetRetryAfter(w.Header(), time.Until(d.ResetsAt))
 	case http.StatusServiceUnavailable:
-		setRetryAfter(w.Header(), retryAfter)
+		httpjson.SetRetryAfter(w.Header(), retryAfter)
 	}
 	p := newDocument(strings.ReplaceAll(d.Reason.String(), "_", "-"), status, d.Text())
 	p.Reason = d.Reason.String()
@@ -106,29 +100,10 @@ func statusOfLimit(d entitlements.Decision, quantity int64) int {
 	return http.StatusTooManyRequests
 }
 
-// setRetryAfter asks for whole seconds, at least one, so that nobody comes back too early.
-func setRetryAfter(h http.Header, d time.Duration) {
-	seconds := int64((d + time.Second - 1) / time.Second)
-	h.Set("Retry-After", strconv.FormatInt(max(seconds, 1), 10))
-}
-
-// write sends p. Headers that describe another body are taken off, as http.Error does.
+// write sends p.
 func write(w http.ResponseWriter, r *http.Request, p document) {
-	body, err := json.Marshal(p)
-	if err != nil { // a reset past the year 9999: the refusal itself still has to be told
+	if p.limits != nil && p.ResetsAt.Year() > 9999 { // JSON has no such time, and the refusal itself still has to be told
 		p.limits = nil
-		body, _ = json.Marshal(p)
 	}
-	h := w.Header()
-	for _, name := range []string{"Content-Encoding", "Content-Disposition", "Etag", "Last-Modified", "Trailer"} {
-		h.Del(name)
-	}
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(p.Status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body)
-	}
+	httpjson.RefuseWith(w, r, p.Status, p)
 }

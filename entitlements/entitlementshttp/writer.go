@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 // writer holds a handler's answer back until the use that it stands for is counted.
@@ -66,7 +68,7 @@ func (w *writer) withhold(err error) {
 	h := w.Header()
 	clear(h)
 	maps.Copy(h, w.before)
-	setRetryAfter(h, w.reserved.options.RetryAfter)
+	httpjson.SetRetryAfter(h, w.reserved.options.RetryAfter)
 	write(w.ResponseWriter, w.request, unavailable())
 }
 

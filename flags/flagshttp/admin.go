@@ -1,14 +1,13 @@
 package flagshttp
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 // Admin returns a handler for those who look after flags:
@@ -42,8 +41,7 @@ func Admin(set *flags.Set, authorize AuthorizeFunc, opts *Options) http.Handler 
 	for pattern, route := range a.routes() {
 		mux.HandleFunc(pattern, a.serve(route))
 	}
-	mux.HandleFunc("/", notFound)
-	return a.methods(mux)
+	return httpjson.Mux(mux)
 }
 
 type admin struct {
@@ -81,41 +79,6 @@ func (a *admin) routes() map[string]route {
 	}
 }
 
-// methods answers with a problem document where the mux would with text.
-func (a *admin) methods(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if allow := allowed(mux, r); allow != "" {
-			notAllowed(w, r, allow)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
-}
-
-// allowed returns the methods that the path of r takes when its own is none of them.
-func allowed(mux *http.ServeMux, r *http.Request) string {
-	var methods []string
-	for _, method := range []string{"GET", "PUT", "POST", "DELETE"} {
-		other := r.Clone(r.Context())
-		other.Method = method
-		if _, pattern := mux.Handler(other); pattern != "/" {
-			methods = append(methods, method)
-			if method == "GET" {
-				methods = append(methods, "HEAD")
-			}
-		}
-	}
-	if len(methods) == 0 {
-		return ""
-	}
-	for _, method := range methods {
-		if method == r.Method {
-			return ""
-		}
-	}
-	return strings.Join(methods, ", ")
-}
-
 // serve asks in this order: may they, is there such a key, is the set ready.
 func (a *admin) serve(route route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -128,13 +91,12 @@ func (a *admin) serve(route route) http.HandlerFunc {
 		w.Header().Set("Cache-Control", "no-store")
 		switch {
 		case key != "" && !keyForm.MatchString(key):
-			write(w, r, unknownFlag())
+			httpjson.Refuse(w, r, unknownFlag)
 			return
 		case a.set.Status() == flags.StatusNotReady:
 			a.fail(w, r, flags.ErrNotLoaded)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, a.options.MaxBody)
 		if err := route.serve(w, r, key); err != nil {
 			a.failWith(w, r, err)
 		}
@@ -152,38 +114,22 @@ func (a *admin) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	a.unauthenticated(w, r)
 }
 
-// statusError is a fault that has a document of its own.
-type statusError struct{ document }
-
-func (e statusError) Error() string { return e.Detail }
-
-func problem(name string, status int, detail string) error {
-	return statusError{newDocument(name, status, detail)}
-}
-
 func (a *admin) failWith(w http.ResponseWriter, r *http.Request, err error) {
-	var own statusError
-	if errors.As(err, &own) {
-		write(w, r, own.document)
+	var changed changedError
+	if !errors.As(err, &changed) {
+		a.fail(w, r, err)
 		return
 	}
-	a.fail(w, r, err)
+	p := httpjson.New(http.StatusPreconditionFailed, "changed", "Another version is stored by now. Read it, and change that one.")
+	write(w, r, document{Problem: p, Version: changed.version})
 }
 
 // answer sends v, with its version as ETag where it has one.
-func answer(w http.ResponseWriter, status int, version int64, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("X-Content-Type-Options", "nosniff")
+func answer(w http.ResponseWriter, r *http.Request, status int, version int64, v any) error {
 	if version > 0 {
-		h.Set("Etag", tagOf(version))
+		w.Header().Set("Etag", tagOf(version))
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client went away
+	httpjson.Answer(w, r, status, v)
 	return nil
 }
 

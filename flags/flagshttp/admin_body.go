@@ -1,40 +1,19 @@
 package flagshttp
 
 import (
-	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
-var errTrailing = errors.New("something follows the object")
-
 // receive reads one JSON object of known fields, and nothing after it, into v.
-func receive(r *http.Request, v any) error {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" {
-		return problem("media-type", http.StatusUnsupportedMediaType, "Send application/json.")
-	}
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err = d.Decode(v)
-	if err == nil {
-		if _, err = d.Token(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		err = errors.Join(errTrailing, err)
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return problem("too-large", http.StatusRequestEntityTooLarge, "The body is too large.")
-	}
-	return tenon.Invalid("body", "is not one JSON object of the known fields")
+func (a *admin) receive(w http.ResponseWriter, r *http.Request, v any) error {
+	return httpjson.Read(w, r, a.options.MaxBody, v)
 }
 
 // why is what every change comes with.
@@ -53,8 +32,8 @@ func (y why) check() error {
 }
 
 // receiveWhy reads a body that holds a reason.
-func receiveWhy(r *http.Request, v any, y *why) error {
-	if err := receive(r, v); err != nil {
+func (a *admin) receiveWhy(w http.ResponseWriter, r *http.Request, v any, y *why) error {
+	if err := a.receive(w, r, v); err != nil {
 		return err
 	}
 	return y.check()
@@ -67,7 +46,8 @@ func condition(r *http.Request) (int64, error) {
 		return 0, nil
 	}
 	if match == "" {
-		return 0, problem("precondition-required", http.StatusPreconditionRequired, `Send If-Match with the version that was read, or If-None-Match: * for a new one.`)
+		return 0, httpjson.New(http.StatusPreconditionRequired, "precondition-required",
+			"Send If-Match with the version that was read, or If-None-Match: * for a new one.")
 	}
 	text, opened := strings.CutPrefix(match, `"`)
 	text, closed := strings.CutSuffix(text, `"`)
@@ -78,27 +58,17 @@ func condition(r *http.Request) (int64, error) {
 	return version, nil
 }
 
+// changedError refuses a client's condition.
+type changedError struct{ version int64 } // what is stored now
+
+func (changedError) Error() string { return "another version is stored" }
+
 // stored makes of a conflict the refusal of the client's condition, which tells what is stored now.
 func stored(err error, version func() int64) error {
 	if !errors.Is(err, flags.ErrConflict) {
 		return err
 	}
-	p := newDocument("changed", http.StatusPreconditionFailed, "Another version is stored by now. Read it, and change that one.")
-	p.Version = version()
-	return statusError{p}
-}
-
-// number reads a query parameter that is a whole number within bounds.
-func number(r *http.Request, name string, other, lowest, highest int64) (int64, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return other, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < lowest || n > highest {
-		return 0, tenon.Invalid(name, "is not a whole number within %d and %d", lowest, highest)
-	}
-	return n, nil
+	return changedError{version()}
 }
 
 // whoJSON is for whom an answer is to be explained.

@@ -21,20 +21,20 @@ func (a *admin) show(d flags.Definition) flagJSON {
 	return flagJSON{Flag: d, Version: d.Version, Fault: a.set.Stats().Faults["flag/"+d.Key]}
 }
 
-func (a *admin) listFlags(w http.ResponseWriter, _ *http.Request, _ string) error {
+func (a *admin) listFlags(w http.ResponseWriter, r *http.Request, _ string) error {
 	all, faults := []flagJSON{}, a.set.Stats().Faults
 	for _, d := range a.set.Flags() {
 		all = append(all, flagJSON{Flag: d, Version: d.Version, Fault: faults["flag/"+d.Key]})
 	}
-	return answer(w, http.StatusOK, 0, map[string]any{"flags": all, "status": a.set.Status(), "revision": a.set.Revision()})
+	return answer(w, r, http.StatusOK, 0, map[string]any{"flags": all, "status": a.set.Status(), "revision": a.set.Revision()})
 }
 
-func (a *admin) getFlag(w http.ResponseWriter, _ *http.Request, key string) error {
+func (a *admin) getFlag(w http.ResponseWriter, r *http.Request, key string) error {
 	d, err := a.set.Flag(key)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, d.Version, a.show(d))
+	return answer(w, r, http.StatusOK, d.Version, a.show(d))
 }
 
 func (a *admin) putFlag(w http.ResponseWriter, r *http.Request, key string) error {
@@ -46,7 +46,7 @@ func (a *admin) putFlag(w http.ResponseWriter, r *http.Request, key string) erro
 		Flag json.RawMessage `json:"flag"`
 		why
 	}
-	if err := receiveWhy(r, &body, &body.why); err != nil {
+	if err := a.receiveWhy(w, r, &body, &body.why); err != nil {
 		return err
 	}
 	d, err := definitionOf(body.Flag, key)
@@ -58,7 +58,7 @@ func (a *admin) putFlag(w http.ResponseWriter, r *http.Request, key string) erro
 	if err != nil {
 		return stored(err, func() int64 { return a.version(r.Context(), key) })
 	}
-	return answer(w, statusOfPut(version), d.Version, a.show(d))
+	return answer(w, r, statusOfPut(version), d.Version, a.show(d))
 }
 
 // statusOfPut tells what was made from what was changed.
@@ -120,22 +120,22 @@ func (a *admin) switchFlag(w http.ResponseWriter, r *http.Request, key string) e
 		Disabled *bool `json:"disabled"`
 		why
 	}
-	if err := receiveWhy(r, &body, &body.why); err != nil {
+	if err := a.receiveWhy(w, r, &body, &body.why); err != nil {
 		return err
 	}
 	if body.Disabled == nil {
 		return tenon.Invalid("disabled", "is neither true nor false")
 	}
-	return a.changed(w)(a.set.SetDisabled(r.Context(), key, *body.Disabled, body.Reason))
+	return a.changed(w, r)(a.set.SetDisabled(r.Context(), key, *body.Disabled, body.Reason))
 }
 
 // changed answers with what a change has stored.
-func (a *admin) changed(w http.ResponseWriter) func(flags.Definition, error) error {
+func (a *admin) changed(w http.ResponseWriter, r *http.Request) func(flags.Definition, error) error {
 	return func(d flags.Definition, err error) error {
 		if err != nil {
 			return err
 		}
-		return answer(w, http.StatusOK, d.Version, a.show(d))
+		return answer(w, r, http.StatusOK, d.Version, a.show(d))
 	}
 }
 
@@ -144,10 +144,10 @@ func (a *admin) revertFlag(w http.ResponseWriter, r *http.Request, key string) e
 		Version int64 `json:"version"`
 		why
 	}
-	if err := receiveWhy(r, &body, &body.why); err != nil {
+	if err := a.receiveWhy(w, r, &body, &body.why); err != nil {
 		return err
 	}
-	return a.changed(w)(a.set.Revert(r.Context(), key, body.Version, body.Reason))
+	return a.changed(w, r)(a.set.Revert(r.Context(), key, body.Version, body.Reason))
 }
 
 func (a *admin) startRamp(w http.ResponseWriter, r *http.Request, key string) error {
@@ -155,13 +155,13 @@ func (a *admin) startRamp(w http.ResponseWriter, r *http.Request, key string) er
 		Ramp *flags.Schedule `json:"ramp"`
 		why
 	}
-	if err := receiveWhy(r, &body, &body.why); err != nil {
+	if err := a.receiveWhy(w, r, &body, &body.why); err != nil {
 		return err
 	}
 	if body.Ramp == nil {
 		return tenon.Invalid("ramp", "is missing")
 	}
-	return a.changed(w)(a.set.Ramp(r.Context(), key, *body.Ramp, body.Reason))
+	return a.changed(w, r)(a.set.Ramp(r.Context(), key, *body.Ramp, body.Reason))
 }
 
 // move returns what serves a step of a ramp.
@@ -170,9 +170,9 @@ func (a *admin) move(
 ) func(http.ResponseWriter, *http.Request, string) error {
 	return func(w http.ResponseWriter, r *http.Request, key string) error {
 		var body why
-		if err := receiveWhy(r, &body, &body); err != nil {
+		if err := a.receiveWhy(w, r, &body, &body); err != nil {
 			return err
 		}
-		return a.changed(w)(step(r.Context(), key, body.Reason))
+		return a.changed(w, r)(step(r.Context(), key, body.Reason))
 	}
 }

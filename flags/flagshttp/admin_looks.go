@@ -9,6 +9,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 // versionJSON is a version of a flag.
@@ -21,11 +22,11 @@ type versionJSON struct {
 }
 
 func (a *admin) listVersions(w http.ResponseWriter, r *http.Request, key string) error {
-	before, err := number(r, "before", 0, 0, 1<<62)
+	before, err := httpjson.Number(r, "before", 0, 0, 1<<62)
 	if err != nil {
 		return err
 	}
-	limit, err := number(r, "limit", 20, 1, 100)
+	limit, err := httpjson.Number(r, "limit", 20, 1, 100)
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (a *admin) listVersions(w http.ResponseWriter, r *http.Request, key string)
 	for _, v := range records {
 		all = append(all, versionJSON{Version: v.Version, At: v.At, By: v.By, Reason: v.Reason, Flag: v.Body})
 	}
-	return answer(w, http.StatusOK, 0, map[string]any{"versions": all})
+	return answer(w, r, http.StatusOK, 0, map[string]any{"versions": all})
 }
 
 // explanationJSON is the way to an answer.
@@ -53,7 +54,7 @@ type explanationJSON struct {
 
 func (a *admin) explainFlag(w http.ResponseWriter, r *http.Request, key string) error {
 	var body whoJSON
-	if err := receive(r, &body); err != nil {
+	if err := a.receive(w, r, &body); err != nil {
 		return err
 	}
 	who, err := body.who()
@@ -64,7 +65,7 @@ func (a *admin) explainFlag(w http.ResponseWriter, r *http.Request, key string) 
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, 0, explanationJSON{
+	return answer(w, r, http.StatusOK, 0, explanationJSON{
 		evaluation: evaluationOf(x.Detail), Cause: x.Detail.Cause, Steps: x.Steps, Text: x.Text(),
 	})
 }
@@ -73,7 +74,7 @@ func (a *admin) diffFlag(w http.ResponseWriter, r *http.Request, key string) err
 	var body struct {
 		Flag json.RawMessage `json:"flag"`
 	}
-	if err := receive(r, &body); err != nil {
+	if err := a.receive(w, r, &body); err != nil {
 		return err
 	}
 	after, err := flags.ParseDefinition(bytes.NewReader(keyed(body.Flag, key)))
@@ -92,14 +93,14 @@ func (a *admin) diffFlag(w http.ResponseWriter, r *http.Request, key string) err
 	if flips == nil {
 		flips = []flags.Flip{}
 	}
-	return answer(w, http.StatusOK, 0, map[string]any{"flips": flips})
+	return answer(w, r, http.StatusOK, 0, map[string]any{"flips": flips})
 }
 
 // unknownPopulation tells what this service was not given from what is wrong with the request.
 func unknownPopulation(err error) error {
 	var field *tenon.FieldError
 	if errors.As(err, &field) && field.Field == "population" {
-		return problem("no-population", http.StatusNotImplemented, "This service does not know which tenants there are.")
+		return httpjson.New(http.StatusNotImplemented, "no-population", "This service does not know which tenants there are.")
 	}
 	return err
 }
@@ -125,5 +126,5 @@ func (a *admin) listStale(w http.ResponseWriter, r *http.Request, _ string) erro
 	for _, f := range stale {
 		all = append(all, staleJSON(f))
 	}
-	return answer(w, http.StatusOK, 0, map[string]any{"stale": all})
+	return answer(w, r, http.StatusOK, 0, map[string]any{"stale": all})
 }

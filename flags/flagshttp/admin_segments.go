@@ -15,20 +15,20 @@ type segmentJSON struct {
 	Version int64         `json:"version"`
 }
 
-func (a *admin) listSegments(w http.ResponseWriter, _ *http.Request, _ string) error {
+func (a *admin) listSegments(w http.ResponseWriter, r *http.Request, _ string) error {
 	all := []segmentJSON{}
 	for _, s := range a.set.Segments() {
 		all = append(all, segmentJSON{s, s.Version})
 	}
-	return answer(w, http.StatusOK, 0, map[string]any{"segments": all})
+	return answer(w, r, http.StatusOK, 0, map[string]any{"segments": all})
 }
 
-func (a *admin) getSegment(w http.ResponseWriter, _ *http.Request, key string) error {
+func (a *admin) getSegment(w http.ResponseWriter, r *http.Request, key string) error {
 	s, err := a.set.Segment(key)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, s.Version, segmentJSON{s, s.Version})
+	return answer(w, r, http.StatusOK, s.Version, segmentJSON{s, s.Version})
 }
 
 func (a *admin) putSegment(w http.ResponseWriter, r *http.Request, key string) error {
@@ -40,7 +40,7 @@ func (a *admin) putSegment(w http.ResponseWriter, r *http.Request, key string) e
 		Segment json.RawMessage `json:"segment"`
 		why
 	}
-	if err := receiveWhy(r, &body, &body.why); err != nil {
+	if err := a.receiveWhy(w, r, &body, &body.why); err != nil {
 		return err
 	}
 	s, err := flags.ParseSegment(bytes.NewReader(keyed(body.Segment, key)))
@@ -55,7 +55,7 @@ func (a *admin) putSegment(w http.ResponseWriter, r *http.Request, key string) e
 	if err != nil {
 		return stored(err, func() int64 { return a.versionOfSegment(key) })
 	}
-	return answer(w, statusOfPut(version), s.Version, segmentJSON{s, s.Version})
+	return answer(w, r, statusOfPut(version), s.Version, segmentJSON{s, s.Version})
 }
 
 // versionOfSegment returns the live version of a segment, 0 when there is none.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 // Handler returns a handler that evaluates flags for a front end:
@@ -69,11 +70,11 @@ var keyForm = regexp.MustCompile(`^[A-Za-z0-9._:\-]{1,128}$`)
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page, key, one := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if page != "flags" {
-		notFound(w, r)
+		httpjson.Refuse(w, r, httpjson.NoPage)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		notAllowed(w, r, "GET, HEAD")
+		httpjson.MethodNotAllowed(w, r, "GET", "HEAD")
 		return
 	}
 	h.vary(w.Header())
@@ -101,12 +102,12 @@ func (h *handler) all(w http.ResponseWriter, r *http.Request, who *flags.Who) {
 
 func (h *handler) one(w http.ResponseWriter, r *http.Request, key string, who *flags.Who) {
 	if !keyForm.MatchString(key) || !h.options.Visible(key) {
-		write(w, r, unknownFlag())
+		httpjson.Refuse(w, r, unknownFlag)
 		return
 	}
 	d := h.set.Evaluate(key, who)
 	if d.Code == flags.CodeNotFound {
-		write(w, r, unknownFlag())
+		httpjson.Refuse(w, r, unknownFlag)
 		return
 	}
 	h.send(w, r, evaluationOf(d))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 // WhoFunc returns for whom r asks, by what the host's authentication has found out. One without a tenant and without
@@ -104,18 +105,7 @@ func (s service) identify(w http.ResponseWriter, r *http.Request, who WhoFunc) (
 }
 
 func (s service) unauthenticated(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("WWW-Authenticate", s.options.Challenge)
-	write(w, r, newDocument("unauthenticated", http.StatusUnauthorized, "Please sign in."))
+	s.fail(w, r, httpjson.Unauthenticated)
 }
 
 func (s service) vary(h http.Header) { h.Add("Vary", strings.Join(s.options.Vary, ", ")) }
-
-// notAllowed answers a request whose method is none of allow.
-func notAllowed(w http.ResponseWriter, r *http.Request, allow string) {
-	w.Header().Set("Allow", allow)
-	write(w, r, newDocument("method-not-allowed", http.StatusMethodNotAllowed, "This page does not take that method."))
-}
-
-func notFound(w http.ResponseWriter, r *http.Request) {
-	write(w, r, newDocument("not-found", http.StatusNotFound, "There is no such page."))
-}

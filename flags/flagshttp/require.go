@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/internal/httpjson"
 )
 
 // Require returns a middleware that lets a request through when flag is on for the one who sent it, and otherwise
@@ -42,9 +43,7 @@ func Problem(w http.ResponseWriter, r *http.Request, d flags.Detail[bool]) {
 	if d.Cause == flags.CauseKillSwitch {
 		name = "switched-off"
 	}
-	p := newDocument(name, http.StatusForbidden, Text(d))
-	p.Flag = d.Key
-	write(w, r, p)
+	write(w, r, document{Problem: httpjson.New(http.StatusForbidden, name, Text(d)), Flag: d.Key})
 }
 
 // Text says in words for a customer why a flag is off. They differ from those of a plan that lacks a feature.

@@ -117,7 +117,7 @@ func TestMuxAnswersWithProblems(t *testing.T) {
 	require.Equal(t, `"7"`, serve(h, "GET", "/a/7", "", "").Body.String())
 	w := serve(h, "POST", "/a/7", "", "")
 	require.Equal(t, 405, w.Code)
-	require.Equal(t, "DELETE, GET, HEAD", w.Header().Get("Allow"))
+	require.Equal(t, "GET, HEAD, DELETE", w.Header().Get("Allow"))
 	require.Contains(t, w.Body.String(), "method-not-allowed")
 	w = serve(h, "GET", "/b", "", "")
 	require.Equal(t, 404, w.Code)

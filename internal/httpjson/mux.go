@@ -1,9 +1,6 @@
 package httpjson
 
-import (
-	"net/http"
-	"slices"
-)
+import "net/http"
 
 // Mux answers with problem documents where [http.ServeMux] would with text: 404 and 405. Every path of mux is expected
 // to name its method.
@@ -30,6 +27,5 @@ func taken(mux *http.ServeMux, r *http.Request) (methods []string) {
 			methods = append(methods, method)
 		}
 	}
-	slices.Sort(methods)
 	return methods
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
+	"github.com/transbotai/tenon/internal/httpjson"
 	"github.com/transbotai/tenon/ratelimit"
 )
 
@@ -104,13 +106,7 @@ func (m *middleware) refuse(w http.ResponseWriter, r *http.Request, d ratelimit.
 	Problem(w, r, d)
 }
 
+// fail answers what kept the limiter from deciding, by its class.
 func (m *middleware) fail(w http.ResponseWriter, r *http.Request, err error) {
-	p := documentOf(err)
-	if p.Status >= http.StatusInternalServerError {
-		m.options.Logger.WarnContext(r.Context(), "not answered", "status", p.Status, "err", err)
-	}
-	if p.Status == http.StatusServiceUnavailable {
-		setRetryAfter(w.Header(), 0)
-	}
-	write(w, r, p)
+	httpjson.Failure{RetryAfter: time.Second, Logger: m.options.Logger}.Fail(w, r, err)
 }

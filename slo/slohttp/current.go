@@ -1,15 +1,14 @@
 package slohttp
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"math"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/httpjson"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -86,19 +85,18 @@ func newHandler(board *slo.Board, opts *Options, shape func(slo.Report, string) 
 // ServeHTTP answers whether anybody asks or not; the report is counted in the store each time.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		problem(w, r, http.StatusMethodNotAllowed, "method-not-allowed", "This page can only be read.")
+		httpjson.MethodNotAllowed(w, r, "GET", "HEAD")
 		return
 	}
-	body, err := h.answer(r)
+	shaped, err := h.answer(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	send(w, r, http.StatusOK, "application/json", body)
+	httpjson.Answer(w, r, http.StatusOK, shaped)
 }
 
-func (h *handler) answer(r *http.Request) ([]byte, error) {
+func (h *handler) answer(r *http.Request) (any, error) {
 	tenant, err := h.options.Tenant(r)
 	if err != nil {
 		return nil, err
@@ -107,53 +105,17 @@ func (h *handler) answer(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	shaped, err := h.shape(report, tenant)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(shaped)
+	return h.shape(report, tenant)
 }
 
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, tenon.ErrNotFound):
-		problem(w, r, http.StatusNotFound, "not-found", "There is no such objective.")
+		err = httpjson.New(http.StatusNotFound, "not-found", "There is no such objective.")
 	case errors.Is(err, tenon.ErrDenied):
-		problem(w, r, http.StatusForbidden, "denied", "You may not see this.")
-	default:
-		h.options.Logger.ErrorContext(r.Context(), "objectives not read", "err", err)
-		if errors.Is(err, tenon.ErrUnavailable) {
-			problem(w, r, http.StatusServiceUnavailable, "unavailable", "This cannot be answered just now.")
-			return
-		}
-		problem(w, r, http.StatusInternalServerError, "internal", "Something went wrong on our side.")
+		err = httpjson.New(http.StatusForbidden, "denied", "You may not see this.")
 	}
-}
-
-// problem sends a problem document of RFC 9457.
-func problem(w http.ResponseWriter, r *http.Request, code int, name, detail string) {
-	body, _ := json.Marshal(struct { // of strings and a number, which does not fail
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{"urn:tenon:problem:" + name, http.StatusText(code), code, detail})
-	if code == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
-	}
-	send(w, r, code, "application/problem+json", body)
-}
-
-func send(w http.ResponseWriter, r *http.Request, code int, kind string, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(code)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client went away
-	}
+	httpjson.Failure{Logger: h.options.Logger}.Fail(w, r, err)
 }
 
 // finite returns a number as JSON can write it: nil for none.
