@@ -19,7 +19,8 @@ const (
 	maxAmount = 1_000_000_000_000 * one
 )
 
-var errSum = tenon.Invalid("sum", "lies beyond ±9.2e12")
+// ErrSum says that a sum does not fit an [Amount].
+var ErrSum = tenon.Invalid("sum", "lies beyond ±9.2e12")
 
 // AmountOf returns the value of a number in JSON, and false when its magnitude is over 10^12 or it is not a number.
 func AmountOf(n json.Number) (Amount, bool) {
@@ -81,8 +82,8 @@ func (a *Amount) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// plus adds, and says false when the sum does not fit.
-func (a Amount) plus(b Amount) (Amount, bool) {
+// Plus adds, and says false when the sum does not fit.
+func (a Amount) Plus(b Amount) (Amount, bool) {
 	s := a + b
 	return s, (s > a) == (b > 0)
 }

@@ -34,9 +34,9 @@ func (c *Counter) Add(e *Event) error {
 	if cell == nil {
 		return nil
 	}
-	sum, fits := cell.Sum.plus(d.Sum)
+	sum, fits := cell.Sum.Plus(d.Sum)
 	if !fits {
-		return errSum
+		return ErrSum
 	}
 	cell.Count, cell.Numbers, cell.Sum = cell.Count+1, cell.Numbers+d.Numbers, sum
 	return nil

@@ -43,9 +43,10 @@ const (
 	Retracted           // the event with its key is gone; the key stays
 	Quarantined         // kept aside, with the reason, and not counted
 	Unknown             // there is no event with its key to correct or retract
+	Spooled             // a [Batcher] keeps it on disk: it will be stored once, when the store is back
 )
 
-var outcomeNames = [...]string{"", "accepted", "duplicate", "corrected", "retracted", "quarantined", "unknown"}
+var outcomeNames = [...]string{"", "accepted", "duplicate", "corrected", "retracted", "quarantined", "unknown", "spooled"}
 
 // String returns "accepted", "duplicate", …
 func (o Outcome) String() string {

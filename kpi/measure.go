@@ -148,7 +148,7 @@ func Deltas(measures []Measure, events []Event) []Delta {
 
 // add adds o to d, and says false when the sum does not fit.
 func (d *Delta) add(o Delta) bool {
-	sum, ok := d.Sum.plus(o.Sum)
+	sum, ok := d.Sum.Plus(o.Sum)
 	if ok {
 		d.Sum, d.Count, d.Numbers = sum, d.Count+o.Count, d.Numbers+o.Numbers
 	}

@@ -44,6 +44,9 @@ var valueTypes = []ValueType{TypeText, TypeNumber, TypeBool, TypeAny}
 
 // Check returns the first fault of r, a [tenon.ErrInvalid] that names the field, or nil.
 func (r *Registry) Check() error {
+	if r == nil {
+		return nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Events)) {
 		field := fmt.Sprintf("events[%q]", name)
 		if err := checkName(field, name); err != nil {

@@ -253,7 +253,7 @@ func cellAt(cells []Cell, p place) Cell {
 // add adds o to c. Sums are bounded by what the store can tell, so that they stay where they are when they would not fit.
 func (c *Cell) add(o Cell) {
 	c.Count, c.Numbers, c.Converted, c.Took = c.Count+o.Count, c.Numbers+o.Numbers, c.Converted+o.Converted, c.Took+o.Took
-	if sum, ok := c.Sum.plus(o.Sum); ok {
+	if sum, ok := c.Sum.Plus(o.Sum); ok {
 		c.Sum = sum
 	}
 	for i, n := range o.Reached {
