@@ -3,7 +3,6 @@ package kpipg
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -71,16 +70,10 @@ func (s *Store) Release(ctx context.Context, tenant, id string) (kpi.Aside, erro
 func scanAside(row pgx.CollectableRow) (a kpi.Aside, err error) {
 	e := &a.Event
 	var properties []byte
-	err = row.Scan(&e.Tenant, &e.ID, &e.Key, &e.User, &e.Name, &properties, at(&e.At), at(&e.ReceivedAt), &a.Reason)
+	err = row.Scan(&e.Tenant, &e.ID, &e.Key, &e.User, &e.Name, &properties, &e.At, &e.ReceivedAt, &a.Reason)
+	e.At, e.ReceivedAt = kpi.Instant(e.At), kpi.Instant(e.ReceivedAt)
 	if err == nil {
-		err = setJSON(e, properties)
+		err = e.Read(properties)
 	}
 	return a, err
 }
-
-// at scans an instant as tenon keeps it.
-func at(t *time.Time) *instant { return (*instant)(t) }
-
-type instant time.Time
-
-// ScanTimestamptz implements pgtype.TimestamptzScanner.
