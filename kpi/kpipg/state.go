@@ -17,12 +17,15 @@ for update`
 
 // loadSQL is one statement, so that definitions and goals are of the same instant.
 const loadSQL = `
-select true as defined, name, definition
-from tenon.kpis
-union all
-select false, kpi, body
-from tenon.kpi_goals
-order by 1, 2 collate "C"`
+select defined, name, body
+from (
+  select true as defined, name, definition as body
+  from tenon.kpis
+  union all
+  select false, kpi, body
+  from tenon.kpi_goals
+) s
+order by defined, name collate "C"`
 
 // Load implements [kpi.Store].
 func (s *Store) Load(ctx context.Context) (*kpi.State, error) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -14,19 +15,25 @@ import (
 	"github.com/transbotai/tenon/kpi/kpitest"
 )
 
+// suited returns a database with partitions for the times of the suite.
+func suited(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	_, pool := database(t)
+	execute(t, pool, "select tenon.ensure_partitions('tenon.events', '2026-02-01Z', 6)")
+	return pool
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	kpitest.TestStore(t, func(t *testing.T) kpi.Store {
-		_, pool := database(t)
-		return kpipg.New(pool, nil)
+		return kpipg.New(suited(t), nil)
 	})
 }
 
 func TestEffects(t *testing.T) {
 	t.Parallel()
 	kpitest.TestEffects(t, func(t *testing.T, n tenon.Notifier, r tenon.Recorder) kpi.Store {
-		_, pool := database(t)
-		return kpipg.New(pool, &kpipg.Options{
+		return kpipg.New(suited(t), &kpipg.Options{
 			Notifier: func(pgx.Tx) tenon.Notifier { return n }, Recorder: func(pgx.Tx) tenon.Recorder { return r },
 		})
 	})

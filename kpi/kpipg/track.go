@@ -10,7 +10,7 @@ import (
 )
 
 // addSQL stores events whose key is new, and those without one that are new themselves, and puts what it stored on the
-// list of what is to be folded. It returns the ids of the events whose key was there. Keys are claimed in their order,
+// list of what is to be folded. It returns the ids of the others. Keys are claimed in their order,
 // so that two calls with the same keys wait for each other and not crosswise. "in (…) is true" is always hashed.
 const addSQL = `
 with given as materialized (
@@ -42,8 +42,7 @@ with given as materialized (
 )
 select id::text
 from given
-where key <> ''
-  and (id in (select id from claimed)) is not true`
+where (id in (select id from stored)) is not true`
 
 const firstSQL = `
 select g.n, k.id::text
@@ -128,20 +127,26 @@ func (c *columns) args() []any {
 	return []any{c.tenants, c.ids, c.keys, c.users, c.names, c.properties, c.at, c.received}
 }
 
-// add stores events. Of those with the same key in one call the first is sent.
+// identity is what makes an event the same as another: its key, or its id where it has none.
+func identity(e *kpi.Event) kpi.Ref {
+	if e.Key == "" {
+		return kpi.Ref{Tenant: e.Tenant, Key: "\x00" + e.ID}
+	}
+	return kpi.Ref{Tenant: e.Tenant, Key: e.Key}
+}
+
+// add stores events. Of the same event in one call the first is sent.
 func add(ctx context.Context, db DB, entries []kpi.Entry, receipts []kpi.Receipt) error {
 	var c columns
 	sent := map[kpi.Ref]bool{}
 	for i := range entries {
 		e := &entries[i].Event
 		receipts[i] = kpi.Receipt{Outcome: kpi.Accepted, ID: e.ID}
-		if ref := (kpi.Ref{Tenant: e.Tenant, Key: e.Key}); e.Key != "" {
-			if sent[ref] {
-				receipts[i].Outcome = kpi.Duplicate
-				continue
-			}
-			sent[ref] = true
+		if sent[identity(e)] {
+			receipts[i].Outcome = kpi.Duplicate
+			continue
 		}
+		sent[identity(e)] = true
 		c.add(e)
 	}
 	rows, err := db.Query(ctx, addSQL, c.args()...)
@@ -166,7 +171,10 @@ func findFirst(ctx context.Context, db DB, entries []kpi.Entry, receipts []kpi.R
 	for i, r := range receipts {
 		e := &entries[i].Event
 		if r.Outcome == kpi.Duplicate || refused[e.ID] {
-			receipts[i] = kpi.Receipt{Outcome: kpi.Duplicate}
+			receipts[i] = kpi.Receipt{Outcome: kpi.Duplicate, ID: e.ID}
+			if e.Key == "" {
+				continue
+			}
 			tenants, keys, of = append(tenants, e.Tenant), append(keys, e.Key), append(of, i)
 		}
 	}
