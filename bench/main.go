@@ -21,6 +21,7 @@ import (
 
 	"github.com/transbotai/tenon/bench/entitlements"
 	"github.com/transbotai/tenon/bench/flags"
+	"github.com/transbotai/tenon/bench/kpi"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/ratelimit"
 	"github.com/transbotai/tenon/bench/report"
@@ -37,6 +38,7 @@ type comparison struct {
 var comparisons = []comparison{
 	{"entitlements", entitlements.Compare},
 	{"flags", flags.Compare},
+	{"kpi", kpi.Compare},
 	{"ratelimit", ratelimit.Compare},
 	{"slo", slo.Compare},
 }
