@@ -17,8 +17,8 @@ type Event struct {
 	Key string
 	// At is when it happened; zero means when it is tracked. From 1970 on, and at most 24 hours ahead.
 	At time.Time
-	// Properties are written as a JSON object of at most 32 KiB and at most 20 levels. Once tracked, numbers are
-	// [json.Number] and everything else is what package json makes of it.
+	// Properties are written as a JSON object of at most 32 KiB and at most 20 levels. In an event that comes from a
+	// store, numbers are [json.Number] and everything else is what package json makes of it.
 	Properties map[string]any
 
 	ID         string          // given by the Tracker: a UUIDv7; ids order events that happened at the same instant

@@ -89,6 +89,9 @@ func (r *Registry) admit(e *Event) error {
 	if !ok {
 		return tenon.Invalid("name", "%q is not registered", e.Name)
 	}
+	if err := e.Read(e.JSON); err != nil {
+		return tenon.Invalid("properties", "%v", err)
+	}
 	for _, name := range slices.Sorted(maps.Keys(t.Properties)) {
 		v := e.Properties[name]
 		if v == nil && t.Properties[name].Required {

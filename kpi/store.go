@@ -83,8 +83,8 @@ const (
 	SetAside                  // keep it in quarantine, with the reason
 )
 
-// Entry is one thing to do. Its event is as the [Tracker] checked it; that of a SetAside may be anything but what
-// cannot be stored as text.
+// Entry is one thing to do. Its event is as the [Tracker] checked it: JSON is what to store, and Properties are what the
+// caller gave, which [Event.Read] makes of JSON anew. That of a SetAside may be anything that can be stored as text.
 type Entry struct {
 	Kind   EntryKind
 	Event  Event

@@ -121,8 +121,7 @@ func aside(e Event, id string, now time.Time, reason error) Entry {
 		e.At = now
 	}
 	if e.prepareProperties() != nil {
-		e.Properties = map[string]any{"unreadable": printable(fmt.Sprint(e.Properties), maxProperties/8)}
-		e.JSON = digest(e.Properties)
+		e.JSON = digest(map[string]string{"unreadable": printable(fmt.Sprint(e.Properties), maxProperties/8)})
 	}
 	return Entry{Kind: SetAside, Event: e, Reason: printable(reason.Error(), 1000)}
 }

@@ -55,6 +55,9 @@ func (s *Store) Track(ctx context.Context, entries []kpi.Entry) (receipts []kpi.
 	if len(entries) == 0 {
 		return nil, nil
 	}
+	if receipts, err := s.trackNew(ctx, entries); receipts != nil || err != nil {
+		return receipts, err
+	}
 	err = s.inTxOr(ctx, plain(entries), func(db DB) error {
 		receipts = make([]kpi.Receipt, len(entries))
 		for from := 0; from < len(entries); {

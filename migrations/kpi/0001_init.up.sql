@@ -1,10 +1,10 @@
 -- What happened, and what is counted of it.
 
 create table tenon.events (
-  tenant_id   text not null,
+  tenant_id   text collate "C" not null,
   id          uuid not null,
   user_id     text not null,
-  event_name  text not null,
+  event_name  text collate "C" not null,
   properties  jsonb not null,
   occurred_at timestamptz not null,
   received_at timestamptz not null,
@@ -15,8 +15,8 @@ comment on table tenon.events is
 create index events_name on tenon.events using brin (occurred_at) with (autosummarize = on);
 
 create table tenon.event_keys (
-  tenant_id text not null,
-  key       text not null,
+  tenant_id text collate "C" not null,
+  key       text collate "C" not null,
   id        uuid not null,
   latest    uuid,
   primary key (tenant_id, key)
