@@ -21,6 +21,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/insight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/flags"
@@ -105,7 +106,7 @@ func database(ctx context.Context, c config) (url string, stop func() error, err
 func sets() ([]migrations.Set, error) {
 	files, err := fs.Sub(schema, "schema")
 	return []migrations.Set{
-		migrations.Entitlements, migrations.Flags, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files),
+		migrations.Entitlements, migrations.Flags, migrations.KPI, migrations.Notify, migrations.SLO, migrations.NewSet("transbot", files),
 	}, err
 }
 
@@ -131,6 +132,7 @@ type platform struct {
 	flags    *flags.Set
 	listener *listenpg.Listener
 	ops      *ops.Desk
+	insight  *insight.Desk
 	drills   bool // the demo may be broken on purpose
 	limits   *limits
 	adminKey string
@@ -154,7 +156,8 @@ func newPlatform(pool *pgxpool.Pool, fake *billing.Fake, oncall tenon.Notifier, 
 	desk := ops.New(pool, oncall, logger)
 	return &platform{
 		pool: pool, store: store, timed: timed, gate: entitlements.NewGate(timed, &entitlements.Options{Logger: logger}),
-		flags: newFlags(pool, listener, desk.Policy, logger), listener: listener, ops: desk, logger: logger,
+		insight: insight.New(pool, ops.Tell, logger),
+		flags:   newFlags(pool, listener, desk.Policy, logger), listener: listener, ops: desk, logger: logger,
 	}
 }
 
@@ -171,6 +174,9 @@ func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) erro
 		return err
 	}
 	if err := p.ops.Prepare(ctx); err != nil {
+		return err
+	}
+	if err := p.insight.Prepare(ctx); err != nil {
 		return err
 	}
 	p.adminKey, p.drills = c.adminKey, c.demo
@@ -193,6 +199,11 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	p.logger.Info("traffic made up", "requests", requests)
+	events, err := p.insight.Seed(ctx, p.pool, now)
+	if err != nil {
+		return err
+	}
+	p.logger.Info("events told", "events", events)
 	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
 	if err != nil {
 		return err
@@ -212,5 +223,6 @@ func (p *platform) web(c config) *web.Server {
 	return web.New(web.Config{
 		Pool: p.pool, Store: p.store, Gate: p.gate, Flags: p.flags, AdminKey: p.adminKey, Ops: p.ops, Drills: p.drills,
 		APILimit: p.limits.api, SignInLimit: p.limits.signIn, HTTPS: c.https, Billing: p.billing, Logger: p.logger,
+		Insight: p.insight,
 	})
 }

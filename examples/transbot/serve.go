@@ -30,6 +30,9 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	background.run("entitlements gate", p.gate.Run)
 	p.sell(background, listener.Addr())
 	background.run("flags", p.flags.Run)
+	for name, job := range p.insight.Jobs() {
+		background.run(name, job)
+	}
 	if err := p.watch(background); err != nil {
 		return errors.Join(err, listener.Close(), background.stop())
 	}

@@ -31,6 +31,7 @@ func (s *Server) pages() http.Handler {
 	mux.HandleFunc("POST /companies/{company}/overrides/remove", s.form(s.staff(s.removeOverride)))
 	s.addBilling(mux)
 	s.flagPages(mux)
+	s.kpiPages(mux)
 	mux.HandleFunc("GET /slo", s.signedIn(s.staff(s.sloPage)))
 	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
 	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))

@@ -17,7 +17,7 @@ import (
 //go:embed templates/*.html assets/*
 var files embed.FS
 
-var templates = parse("signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "error")
+var templates = parse("signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "kpi", "error")
 
 // parse returns each page with what all pages share. The files are part of the program, so a fault in them shows at
 // its first start.
@@ -31,14 +31,15 @@ func parse(pages ...string) map[string]*template.Template {
 }
 
 var funcs = template.FuncMap{
-	"count":  count,
-	"kilos":  func(n int) string { return count(int64(n)) + " kg" },
-	"short":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
-	"day":    func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"clock":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
-	"second": func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
-	"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"brief":  brief, "percent": percent, "exactly": exactly,
+	"count":   count,
+	"kilos":   func(n int) string { return count(int64(n)) + " kg" },
+	"short":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"day":     func(t time.Time) string { return t.UTC().Format("2 January 2006") },
+	"clock":   func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"second":  func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
+	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"display": display,
+	"brief":   brief, "percent": percent, "exactly": exactly,
 	"hundred": func(f float64) float64 { return f * 100 },
 	"money":   func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
 }

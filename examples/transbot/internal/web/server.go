@@ -16,6 +16,7 @@ import (
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/insight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/flags"
@@ -34,6 +35,7 @@ type Config struct {
 	APILimit *ratelimit.Limiter    // of each API key
 	HTTPS    bool                  // people reach the service by https, perhaps through a proxy
 	Billing  *billing.Desk         // nil: nothing is sold
+	Insight  *insight.Desk         // knows the business
 	Logger   *slog.Logger
 
 	SignInLimit *ratelimit.Limiter // of each address
