@@ -36,8 +36,7 @@ const insertSQL = `
 insert into public.bare (tenant_id, id, user_id, event_name, properties, occurred_at, received_at)
 select tenant_id, id, user_id, event_name, properties::jsonb, occurred_at, received_at
 from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-  as e(tenant_id, id, user_id, event_name, properties, occurred_at, received_at)
-on conflict do nothing`
+  as e(tenant_id, id, user_id, event_name, properties, occurred_at, received_at)`
 
 // pipe takes events in.
 type pipe struct {

@@ -80,6 +80,11 @@ create table tenon.kpi_pending (
 );
 comment on table tenon.kpi_pending is
   'What rollups do not hold yet: events by their keys, and an event that is gone, with whether rollups hold it.';
+-- short-lived, and already small for what they hold: compressing them costs more than it saves
+alter table tenon.kpi_pending
+  alter column names set storage external,
+  alter column times set storage external,
+  alter column ids set storage external;
 
 create table tenon.kpi_rollups (
   tenant_id text not null,
