@@ -1,10 +1,10 @@
 -- What happened, and what is counted of it.
 
 create table tenon.events (
-  tenant_id   text collate "C" not null,
+  tenant_id   text collate ucs_basic not null,
   id          uuid not null,
   user_id     text not null,
-  event_name  text collate "C" not null,
+  event_name  text collate ucs_basic not null,
   properties  jsonb not null,
   occurred_at timestamptz not null,
   received_at timestamptz not null,
@@ -15,8 +15,8 @@ comment on table tenon.events is
 create index events_name on tenon.events using brin (occurred_at) with (autosummarize = on);
 
 create table tenon.event_keys (
-  tenant_id text collate "C" not null,
-  key       text collate "C" not null,
+  tenant_id text collate ucs_basic not null,
+  key       text collate ucs_basic not null,
   id        uuid not null,
   latest    uuid,
   primary key (tenant_id, key)
@@ -183,35 +183,39 @@ create function tenon.kpi_ended_trials(p_since timestamptz)
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if to_regclass('tenon.plan_history') is null or to_regclass('tenon.plans') is null then
+  if to_regclass('tenon.plan_history') is null or to_regclass('tenon.billing_customers') is null then
     return;
   end if;
   return query
     with spells as (
-      select h.tenant_id, h.effective_at, h.status, lag(h.status) over w as before
+      select h.tenant_id, h.effective_at, h.status, lag(h.status) over w as status_before, lag(h.plan_id) over w as plan_before
       from tenon.plan_history h
       window w as (partition by h.tenant_id order by h.effective_at)
     )
     select s.tenant_id, s.effective_at, exists (
-      select
-      from tenon.plan_history p
-      join tenon.plans pl on pl.id = p.plan_id
-      where p.tenant_id = s.tenant_id
-        and p.status = 'active'
-        and p.effective_at >= s.effective_at
-        and p.effective_at < s.effective_at + interval '30 days'
-        and p.effective_at <= now()
-        and (pl.price_monthly > 0 or pl.price_yearly > 0))
+        select
+        from tenon.plan_history p
+        join tenon.plans l on l.id = p.plan_id
+        left join tenon.org_entitlements o on o.tenant_id = p.tenant_id
+        where p.tenant_id = s.tenant_id
+          and p.status = 'active'
+          and (l.price_monthly > 0 or l.price_yearly > 0)
+          and p.effective_at >= s.effective_at
+          and p.effective_at < s.effective_at + interval '30 days'
+          and p.effective_at <= now()
+          and (p.plan_id = s.plan_before or p.effective_at is distinct from o.trial_ends_at))
+      and coalesce((select c.paid_at is not null from tenon.billing_customers c where c.tenant_id = s.tenant_id), true)
     from spells s
-    where s.before = 'trialing'
+    where s.status_before = 'trialing'
       and s.status <> 'trialing'
       and s.effective_at >= p_since
       and s.effective_at <= now();
 end
 $$;
 comment on function tenon.kpi_ended_trials(timestamptz) is
-  'Trials that ended since, and whether the tenant was on a plan with a price, paid and active, within 30 days. A trial
-that runs has not ended. Nothing without the tables of entitlements.';
+  'Trials that ended since, and whether they converted: within 30 days the tenant was active on a plan with a price, other
+than by falling back to one when the trial ran out, and has paid where it is a payment provider''s customer. A trial that
+runs has not ended. Nothing without the tables of entitlements.';
 
 create view tenon.kpi_trial_conversion with (security_invoker = true) as
 select date_trunc('week', t.ended_at)::date as week,
@@ -239,20 +243,20 @@ begin
       from tenon.plan_history h
       window w as (partition by h.tenant_id order by h.effective_at)
     )
-    select s.plan_id, u.feature_key, count(*) filter (where u.corrects is null),
+    select coalesce(s.plan_id, ''), u.feature_key, count(*) filter (where u.corrects is null),
       round(sum(u.qty) / nullif(count(*) filter (where u.corrects is null), 0), 4)
     from tenon.usage_events u
-    join spells s on s.tenant_id = u.tenant_id
+    left join spells s on s.tenant_id = u.tenant_id
       and u.occurred_at >= s.effective_at
       and u.occurred_at < s.until
     where u.occurred_at >= p_since
       and u.occurred_at <= now()
-    group by s.plan_id, u.feature_key;
+    group by coalesce(s.plan_id, ''), u.feature_key;
 end
 $$;
 comment on function tenon.kpi_used_features(timestamptz) is
-  'How often each feature was used since, by the plan in force at the time, and how much at a time; corrections count in
-the average. Nothing without the tables of entitlements.';
+  'How often each feature was used since, by the plan in force at the time (empty: there was none), and how much at a
+time; corrections count in the average. Nothing without the tables of entitlements.';
 
 create view tenon.kpi_feature_usage with (security_invoker = true) as
 select plan_id, feature_key, usage_count, avg_quantity

@@ -217,7 +217,7 @@ func (v trialView) Share() string {
 func display(key string) string {
 	words := strings.ReplaceAll(key, "_", " ")
 	if words == "" {
-		return words
+		return "None"
 	}
 	return strings.ToUpper(words[:1]) + words[1:]
 }
