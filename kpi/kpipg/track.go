@@ -78,7 +78,8 @@ func (s *Store) Track(ctx context.Context, entries []kpi.Entry) (receipts []kpi.
 
 // plain says whether one statement writes all that is to be written.
 func plain(entries []kpi.Entry) bool {
-	return run(entries, 0) == len(entries)
+	kind := entries[0].Kind
+	return (kind == kpi.Add || kind == kpi.SetAside) && run(entries, 0) == len(entries)
 }
 
 // inTxOr runs f in a transaction, or on the handle as it is when one statement alone writes.
