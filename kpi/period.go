@@ -91,6 +91,9 @@ func (f frame) last(n int, now time.Time) ([]time.Time, error) {
 	for range n - 1 {
 		first = f.start(first.Add(-1))
 	}
+	if first.Year() < 1969 {
+		return nil, tenon.Invalid("last", "%d periods begin before 1970", n)
+	}
 	return f.edges(first, now.Add(1))
 }
 
