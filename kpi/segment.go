@@ -46,7 +46,7 @@ func Segment(e *Event, leftOut ...string) ([]byte, error) {
 			t.Properties[name] = v
 		}
 	}
-	return marshal(t)
+	return json.Marshal(t)
 }
 
 // Forward returns the notification by which e leaves, as a store hands it to an outbox: its text is what [Segment]

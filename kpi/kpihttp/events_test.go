@@ -15,7 +15,9 @@ import (
 	"github.com/transbotai/tenon/kpi/kpihttp"
 )
 
-type receipts struct{ Receipts []struct{ Outcome, ID string } }
+type receipts struct {
+	Receipts []struct{ Outcome, ID string }
+}
 
 func TestAnEventThatIsSentTwiceCountsOnce(t *testing.T) {
 	t.Parallel()

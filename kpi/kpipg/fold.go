@@ -3,10 +3,13 @@ package kpipg
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -69,7 +72,7 @@ func (s *Store) Fold(ctx context.Context) error {
 	for {
 		var n int
 		err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-			n, err = foldSome(ctx, tx)
+			n, err = s.foldSome(ctx, tx)
 			return err
 		})
 		if err != nil {
@@ -89,7 +92,7 @@ func folder(ctx context.Context, tx pgx.Tx) (mine bool, err error) {
 // taken are rows of kpi_pending.
 type taken struct{ tenants, ids []string }
 
-func foldSome(ctx context.Context, tx pgx.Tx) (int, error) {
+func (s *Store) foldSome(ctx context.Context, tx pgx.Tx) (int, error) {
 	if mine, err := folder(ctx, tx); err != nil || !mine {
 		return 0, err
 	}
@@ -107,7 +110,7 @@ func foldSome(ctx context.Context, tx pgx.Tx) (int, error) {
 	if err != nil || len(t.ids) == 0 {
 		return 0, err
 	}
-	if err := fold(ctx, tx, t); err != nil {
+	if err := s.fold(ctx, tx, t); err != nil {
 		return 0, err
 	}
 	b := &pgx.Batch{}
@@ -121,12 +124,14 @@ func text(id [16]byte) string {
 }
 
 // fold adds what was taken.
-func fold(ctx context.Context, tx pgx.Tx, t taken) error {
+func (s *Store) fold(ctx context.Context, tx pgx.Tx, t taken) error {
 	measures, err := ready(ctx, tx)
 	if err != nil {
 		return err
 	}
-	f := folding{books: newBooks(measures), seen: map[subjectKey][]kpi.Sighting{}, recount: map[subjectKey]bool{}}
+	f := folding{
+		books: newBooks(measures), seen: map[subjectKey][]kpi.Sighting{}, recount: map[subjectKey]bool{}, keeps: s.options.Forward != nil,
+	}
 	rows, err := tx.Query(ctx, listedSQL, t.tenants, t.ids)
 	if err != nil {
 		return err
@@ -141,6 +146,9 @@ func fold(ctx context.Context, tx pgx.Tx, t taken) error {
 	}
 	if err := rows.Err(); err != nil {
 		return err
+	}
+	if err := s.forward(ctx, tx, f.kept); err != nil {
+		return pgerr.Hosts(err)
 	}
 	if err := f.advance(ctx, tx); err != nil {
 		return err
@@ -158,16 +166,40 @@ func scanListed(row pgx.CollectableRow) (sign int64, e kpi.Event, err error) {
 	return sign, e, e.Read(properties)
 }
 
+// forward hands events to the outbox, in the order in which they came.
+func (s *Store) forward(ctx context.Context, tx pgx.Tx, events []kpi.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	slices.SortFunc(events, func(a, b kpi.Event) int { return strings.Compare(a.ID, b.ID) })
+	outbox := s.options.Forward(tx)
+	for i := range events {
+		n, err := kpi.Forward(&events[i], s.options.Registry.Personal(events[i].Name)...)
+		if err != nil {
+			return err
+		}
+		if err := outbox.Notify(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // folding is what one transaction adds.
 type folding struct {
 	books   *books
 	seen    map[subjectKey][]kpi.Sighting
 	recount map[subjectKey]bool // lost an event
+	keeps   bool
+	kept    []kpi.Event // that leave
 }
 
 func (f *folding) add(e *kpi.Event, sign int64) {
 	if sign != 0 {
 		f.books.tally(e, sign)
+	}
+	if f.keeps && sign == 1 {
+		f.kept = append(f.kept, *e)
 	}
 	f.books.sight(e, func(k subjectKey, s kpi.Sighting) {
 		if sign == 1 {

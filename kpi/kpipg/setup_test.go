@@ -89,7 +89,17 @@ func fold(t *testing.T, db kpipg.DB) {
 // figure returns a KPI's total over the present and the last day, whatever is mature.
 func figure(t *testing.T, db kpipg.DB, name, tenant string) string {
 	t.Helper()
-	report, err := board(kpipg.New(db, nil)).Read(t.Context(), kpi.Query{KPI: name, Tenant: tenant, Last: 2})
+	return figures(t, kpipg.New(db, nil), kpi.Query{KPI: name, Tenant: tenant, Last: 2})
+}
+
+func figureOf(t *testing.T, store *kpipg.Store, name string) string {
+	t.Helper()
+	return figures(t, store, kpi.Query{KPI: name, Last: 2})
+}
+
+func figures(t *testing.T, store *kpipg.Store, q kpi.Query) string {
+	t.Helper()
+	report, err := board(store).Read(t.Context(), q)
 	require.NoError(t, err)
 	var count, sample int64
 	var sum kpi.Amount

@@ -35,7 +35,11 @@ type Options struct {
 	// Recorder makes the recorder that is told of definitions, in their transaction; its error undoes the change. Nil:
 	// nobody is told.
 	Recorder func(pgx.Tx) tenon.Recorder
-	// Registry says which properties are about a person: erasing one empties them. Nil: none is.
+	// Forward makes the notifier, an outbox, that is handed every event when it is folded, in that transaction; its
+	// error leaves the event unfolded. What it is handed says [kpi.Forward]. Nil: events stay here.
+	Forward func(pgx.Tx) tenon.Notifier
+	// Registry says which properties are about a person: erasing one empties them, and they are not forwarded. Nil:
+	// none is.
 	Registry *kpi.Registry
 	// Every is how often Run folds; 0 means 2 seconds.
 	Every time.Duration

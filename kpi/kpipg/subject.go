@@ -137,7 +137,7 @@ func (s *Store) forget(ctx context.Context, tx pgx.Tx, subject tenon.Subject, er
 	}
 	erased["tenon.event_quarantine"], erased["tenon.events"] = asides.RowsAffected(), events.RowsAffected()
 	for n := foldAtOnce; n == foldAtOnce; {
-		if n, err = foldSome(ctx, tx); err != nil {
+		if n, err = s.foldSome(ctx, tx); err != nil {
 			return err
 		}
 	}
