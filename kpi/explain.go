@@ -43,7 +43,7 @@ func (r reading) words() string {
 	kind, _ := r.kpi.kind() // it was checked
 	b.WriteString(kind.words())
 	fmt.Fprintf(&b, " %s in the zone %s, %d of them, from %s to %s.", r.frame.grain.words(), r.frame.zone,
-		len(r.edges)-1, r.frame.date(r.edges[0]), r.frame.date(r.edges[len(r.edges)-1]))
+		len(r.edges)-1, r.frame.date(r.edges[0]), r.frame.date(r.edges[len(r.edges)-1].Add(-1)))
 	if r.query.Tenant != "" {
 		fmt.Fprintf(&b, " Of the tenant %q.", r.query.Tenant)
 	}
@@ -81,7 +81,7 @@ func (g Grain) words() string {
 	case Yearly:
 		return "Years"
 	case Whole:
-		return "One period"
+		return "Everything together"
 	}
 	return "Days"
 }

@@ -265,7 +265,9 @@ func (s *Sum) words() string {
 	return fmt.Sprintf("The %s of %s over the events %s. Events without a number are left out.", what, s.Property, s.Of)
 }
 
-func (r *Ratio) words() string { return fmt.Sprintf("%s, divided by %s.", r.Of, r.Per) }
+func (r *Ratio) words() string {
+	return fmt.Sprintf("What comes out when %s is divided by %s.", r.Of, r.Per)
+}
 
 // String returns the term in words.
 func (t Term) String() string {

@@ -12,12 +12,11 @@ type Scanner struct {
 	cells cells
 	fits  []*matcher // by step: of a Unique one, of a Cohort Start and Convert, of a Funnel its steps, then exclusions
 
-	who    who
-	path   []Event // of the present subject
-	seen   map[*Cell]bool
-	walk   walk
-	taken  map[*Cell][]int64 // milliseconds of those who got to the end of a funnel
-	nobody bool              // the present event names no subject
+	who   who
+	path  []Event // of the present subject
+	seen  map[*Cell]bool
+	walk  walk
+	taken map[*Cell][]int64 // milliseconds of those who got to the end of a funnel
 }
 
 // NewScanner returns a scanner of q, whose Tenant it leaves to the caller.

@@ -2,6 +2,7 @@ package kpi_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"sync"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/kpi"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 var noon = time.Date(2026, 3, 30, 12, 0, 0, 0, time.UTC)
 

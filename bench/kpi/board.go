@@ -180,11 +180,13 @@ func (f *field) ask(ctx context.Context, sql string) (map[string]day, error) {
 	days := map[string]day{}
 	var date string
 	var one day
-	_, err = pgx.ForEachRow(rows, []any{&date, &one.sample, &one.end, &one.second}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&date, &one.sample, &one.end, &one.second}, func() error {
 		days[date] = one
 		return nil
-	})
-	return days, err
+	}); err != nil {
+		return nil, err
+	}
+	return days, rows.Err()
 }
 
 func (f *field) compare(ctx context.Context, l *lab.Lab, s *report.Section, c contest) (report.Row, error) {

@@ -119,7 +119,8 @@ func (f *field) fill(ctx context.Context) error {
 
 // flatSQL makes the table that somebody would lay out by hand who asks this one question: columns for what is in the
 // properties, nothing else, and an index that holds all of it.
-var flatSQL = []string{`
+var flatSQL = []string{
+	`
 create table public.flat as
 select tenant_id, properties ->> 'quote_id' as quote_id, event_name, occurred_at
 from tenon.events
