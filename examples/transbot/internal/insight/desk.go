@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
@@ -34,6 +35,7 @@ const onboardWithin = 30 * kpi.Day
 func definitions() []kpi.KPI {
 	book := kpi.QuoteBook("UTC")
 	book.Description = "Which share of the quotes that went out were accepted."
+	book.Conversion.Window = kpi.Duration(freight.Validity)
 	book.Goal = &kpi.Goal{Target: 0.45, MinSample: 20}
 	onboard := kpi.DirectoryOnboard("UTC", onboardWithin)
 	onboard.Description = "Which share of the partners that were invited to the directory came."

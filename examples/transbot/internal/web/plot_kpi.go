@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/transbotai/tenon/kpi"
@@ -153,7 +154,20 @@ func kpiMarks(share bool, tallest float64) []plotMark {
 	if share {
 		return []plotMark{{kpiFloor, "0 %", "axis"}, {shareY(0.5), "50 %", "grid"}, {shareY(1), "100 %", "grid"}}
 	}
-	return []plotMark{{kpiFloor, "0", "axis"}, {kpiTop, count(int64(tallest)), "grid"}}
+	return []plotMark{{kpiFloor, "0", "axis"}, {kpiTop, short(tallest), "grid"}}
+}
+
+// short writes a number in at most five characters.
+func short(n float64) string {
+	for _, unit := range []struct {
+		size float64
+		name string
+	}{{1e9, " G"}, {1e6, " M"}, {1e3, " k"}} {
+		if n >= unit.size {
+			return strconv.FormatFloat(n/unit.size, 'g', 3, 64) + unit.name
+		}
+	}
+	return strconv.FormatFloat(n, 'f', 0, 64)
 }
 
 func kpiTimes(columns []column) []plotTime {
