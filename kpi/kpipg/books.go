@@ -182,6 +182,16 @@ on conflict (tenant_id, measure, bucket, grp) do update
 set count = r.count + excluded.count, numbers = r.numbers + excluded.numbers, sum = r.sum + excluded.sum,
   converted = r.converted + excluded.converted, took = r.took + excluded.took`
 
+// addTotalsSQL adds the same rows without their tenants.
+const addTotalsSQL = `
+insert into tenon.kpi_totals as r (measure, bucket, grp, count, numbers, sum, converted, took)
+select measure, bucket, grp, count, numbers, sum, converted, took
+from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bigint[], $6::bigint[], $7::text[]::numeric[],
+  $8::bigint[], $9::text[]::numeric[]) as t(tenant_id, measure, bucket, grp, count, numbers, sum, converted, took)
+on conflict (measure, bucket, grp) do update
+set count = r.count + excluded.count, numbers = r.numbers + excluded.numbers, sum = r.sum + excluded.sum,
+  converted = r.converted + excluded.converted, took = r.took + excluded.took`
+
 const putSubjectsSQL = `
 insert into tenon.kpi_subjects (tenant_id, measure, subject, started_at, start_id, grp, converted_at)
 select tenant_id, measure, subject, started_at, nullif(start_id, '')::uuid, grp, converted_at
@@ -196,10 +206,11 @@ const writeAtOnce = 5000
 
 // write adds the books to the tables.
 func (b *books) write(ctx context.Context, tx pgx.Tx) error {
-	for keys := range slices.Chunk(sortedKeys(b.rollups, compareCells), writeAtOnce) {
-		if err := b.writeRollups(ctx, tx, keys); err != nil {
-			return err
-		}
+	if err := writeRollups(ctx, tx, addRollupsSQL, b.rollups); err != nil {
+		return err
+	}
+	if err := writeRollups(ctx, tx, addTotalsSQL, b.totals()); err != nil {
+		return err
 	}
 	for keys := range slices.Chunk(sortedKeys(b.subjects, compareSubjects), writeAtOnce) {
 		if err := b.writeSubjects(ctx, tx, keys); err != nil {
@@ -227,17 +238,42 @@ func compareSubjects(a, b subjectKey) int {
 	return cmp.Or(cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.measure, b.measure), cmp.Compare(a.subject, b.subject))
 }
 
-func (b *books) writeRollups(ctx context.Context, tx pgx.Tx, keys []cellKey) error {
+// totals returns the rollups of all tenants together, whose keys have no tenant.
+func (b *books) totals() map[cellKey]*total {
+	all := map[cellKey]*total{}
+	for k, c := range b.rollups {
+		k.tenant = ""
+		if all[k] == nil {
+			all[k] = &total{}
+		}
+		t := all[k]
+		t.count, t.numbers, t.converted = t.count+c.count, t.numbers+c.numbers, t.converted+c.converted
+		t.sum.Add(&t.sum, &c.sum)
+		t.took.Add(&t.took, &c.took)
+	}
+	return all
+}
+
+func writeRollups(ctx context.Context, tx pgx.Tx, sql string, rollups map[cellKey]*total) error {
+	for keys := range slices.Chunk(sortedKeys(rollups, compareCells), writeAtOnce) {
+		if err := writeSome(ctx, tx, sql, rollups, keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeSome(ctx context.Context, tx pgx.Tx, sql string, rollups map[cellKey]*total, keys []cellKey) error {
 	var tenants, measures, groups, sums, took []string
 	var buckets []time.Time
 	var counts, numbers, converted []int64
 	for _, k := range keys {
-		c := b.rollups[k]
+		c := rollups[k]
 		tenants, measures, groups = append(tenants, k.tenant), append(measures, k.measure), append(groups, k.group)
 		buckets, sums, took = append(buckets, time.Unix(k.bucket, 0)), append(sums, c.sum.String()), append(took, c.took.String())
 		counts, numbers, converted = append(counts, c.count), append(numbers, c.numbers), append(converted, c.converted)
 	}
-	_, err := tx.Exec(ctx, addRollupsSQL, tenants, measures, buckets, groups, counts, numbers, sums, converted, took)
+	_, err := tx.Exec(ctx, sql, tenants, measures, buckets, groups, counts, numbers, sums, converted, took)
 	return err
 }
 

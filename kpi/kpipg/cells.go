@@ -40,7 +40,7 @@ union all
 select 1, width_bucket(p.bucket, $2::timestamptz[]) - 1, case when $3 then p.grp else '' end, sum(p.count)::bigint,
   sum(p.numbers)::bigint, sum(p.sum)::text, sum(p.converted)::bigint, sum(p.took)::text,
   '', '', '', '', '{}'::jsonb, now(), now(), null, '', null
-from tenon.kpi_rollups p
+from %[3]s p
 where p.measure = $1
   and p.bucket >= ($2::timestamptz[])[1]
   and p.bucket < ($2::timestamptz[])[cardinality($2::timestamptz[])]%[1]s
@@ -54,7 +54,10 @@ order by kind`
 
 // cellsStatement fills the gaps. What the host names is an argument, never text of the statement.
 func (s *Store) cellsStatement(q kpi.CellQuery) (sql string, args []any) {
-	tenant, subject := "", "null"
+	tenant, subject, rollups := "", "null", "tenon.kpi_totals"
+	if q.Tenant != "" || s.bound { // the transaction may be one that sees a tenant alone
+		rollups = "tenon.kpi_rollups"
+	}
 	args = []any{q.Measure.Key(), q.Edges, q.Split, q.Measure.Names()}
 	if q.Tenant != "" {
 		args = append(args, q.Tenant)
@@ -66,7 +69,7 @@ func (s *Store) cellsStatement(q kpi.CellQuery) (sql string, args []any) {
 			args = append(args, property)
 		}
 	}
-	return fmt.Sprintf(cellsSQL, tenant, subject), args
+	return fmt.Sprintf(cellsSQL, tenant, subject, rollups), args
 }
 
 // subjectSQL returns the expression for whose path an event e belongs to, and the argument $n that it needs.

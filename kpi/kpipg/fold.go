@@ -98,12 +98,9 @@ func (s *Store) foldSome(ctx context.Context, tx pgx.Tx) (int, error) {
 	}
 	var t taken
 	rows, err := tx.Query(ctx, takeSQL, foldAtOnce)
-	if err != nil {
-		return 0, err
-	}
 	var tenant string
 	var id [16]byte
-	_, err = pgx.ForEachRow(rows, []any{&tenant, &id}, func() error {
+	err = each(rows, err, []any{&tenant, &id}, func() error {
 		t.tenants, t.ids = append(t.tenants, tenant), append(t.ids, text(id))
 		return nil
 	})

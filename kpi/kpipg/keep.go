@@ -3,6 +3,7 @@ package kpipg
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math/big"
 	"slices"
 	"time"
@@ -32,6 +33,10 @@ where measure = any ($1)`
 
 	dropRollupsSQL = `
 delete from tenon.kpi_rollups
+where measure = any ($1)`
+
+	dropTotalsSQL = `
+delete from tenon.kpi_totals
 where measure = any ($1)`
 
 	dropSubjectsSQL = `
@@ -81,7 +86,7 @@ func dropUnneeded(ctx context.Context, tx pgx.Tx) error {
 
 func drop(ctx context.Context, tx pgx.Tx, measures []string) error {
 	b := &pgx.Batch{}
-	for _, sql := range []string{dropMeasuresSQL, dropRollupsSQL, dropSubjectsSQL} {
+	for _, sql := range []string{dropMeasuresSQL, dropRollupsSQL, dropTotalsSQL, dropSubjectsSQL} {
 		b.Queue(sql, measures)
 	}
 	return tx.SendBatch(ctx, b).Close()
@@ -129,9 +134,13 @@ func (s *Store) Rebuild(ctx context.Context) error {
 	})
 }
 
+// rollupsSQL reads the rollups, and those of all tenants together as of a tenant without a name.
 const rollupsSQL = `
 select tenant_id, measure, bucket, grp, count, numbers, sum::text, converted, took::text
-from tenon.kpi_rollups`
+from tenon.kpi_rollups
+union all
+select '', measure, bucket, grp, count, numbers, sum::text, converted, took::text
+from tenon.kpi_totals`
 
 // Verify implements [kpi.Keeper]. Nobody folds meanwhile.
 func (s *Store) Verify(ctx context.Context) (drifts []kpi.Drift, err error) {
@@ -151,6 +160,7 @@ func (s *Store) Verify(ctx context.Context) (drifts []kpi.Drift, err error) {
 		if err != nil {
 			return err
 		}
+		maps.Copy(counted.rollups, counted.totals())
 		drifts = compare(stored, counted.rollups)
 		return nil
 	})
@@ -159,16 +169,13 @@ func (s *Store) Verify(ctx context.Context) (drifts []kpi.Drift, err error) {
 
 func readRollups(ctx context.Context, tx pgx.Tx) (map[cellKey]*total, error) {
 	rows, err := tx.Query(ctx, rollupsSQL)
-	if err != nil {
-		return nil, err
-	}
 	found := map[cellKey]*total{}
 	var k cellKey
 	var bucket time.Time
 	var c total
 	var sum, took string
 	targets := []any{&k.tenant, &k.measure, &bucket, &k.group, &c.count, &c.numbers, &sum, &c.converted, &took}
-	_, err = pgx.ForEachRow(rows, targets, func() error {
+	err = each(rows, err, targets, func() error {
 		k.bucket = bucket.Unix()
 		t := &total{count: c.count, numbers: c.numbers, converted: c.converted}
 		addText(&t.sum, sum)
@@ -195,8 +202,11 @@ func compare(stored, counted map[cellKey]*total) []kpi.Drift {
 			what string
 			s, c *big.Int
 		}{
-			{"count", big.NewInt(s.count), big.NewInt(c.count)}, {"numbers", big.NewInt(s.numbers), big.NewInt(c.numbers)},
-			{"sum", &s.sum, &c.sum}, {"converted", big.NewInt(s.converted), big.NewInt(c.converted)}, {"took", &s.took, &c.took},
+			{"count", big.NewInt(s.count), big.NewInt(c.count)},
+			{"numbers", big.NewInt(s.numbers), big.NewInt(c.numbers)},
+			{"sum", &s.sum, &c.sum},
+			{"converted", big.NewInt(s.converted), big.NewInt(c.converted)},
+			{"took", &s.took, &c.took},
 		} {
 			if f.s.Cmp(f.c) != 0 {
 				drifts = append(drifts, kpi.Drift{

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 	"github.com/transbotai/tenon/migrations"
@@ -64,7 +65,6 @@ func TestTheWorkerFoldsAndTheAppSeesItsTenantAlone(t *testing.T) {
 	require.Equal(t, kpi.Accepted, track(t, tx, accepted("acme", "1"))[0].Outcome)
 	require.Equal(t, kpi.Duplicate, track(t, tx, sent("acme", "1"))[0].Outcome)
 	require.Equal(t, "1 of 1, 0", figure(t, tx, "quote_book", "acme"))
-	require.Equal(t, "1 of 1, 0", figure(t, tx, "quote_book", ""), "all that it may see")
 	require.NoError(t, tx.Commit(t.Context()))
 
 	running(t, kpipg.New(worker, &kpipg.Options{Every: 10 * time.Millisecond}).Run)
@@ -75,12 +75,15 @@ func TestTheWorkerFoldsAndTheAppSeesItsTenantAlone(t *testing.T) {
 	tx = begin(t, app)
 	_, err = tx.Exec(t.Context(), "select set_config('tenon.tenant_id', 'acme', true)")
 	require.NoError(t, err)
-	require.Equal(t, "1 of 1, 0", figure(t, tx, "quote_book", ""))
+	require.Equal(t, "1 of 1, 0", figure(t, tx, "quote_book", "acme"))
+	require.Equal(t, "0 of 0, 0", figure(t, tx, "quote_book", "zenith"), "it sees none of them")
 	require.EqualValues(t, 1, one[int64](t, tx, "select sum(quotes) from tenon.kpi_quote_book"), "the view too")
 	require.EqualValues(t, 3, one[int64](t, admin, "select sum(quotes) from tenon.kpi_quote_book"))
+	_, err = board(kpipg.New(app, nil)).Read(t.Context(), kpi.Query{KPI: "quote_book"})
+	require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "all tenants together are not for the app: %v", err)
 	_, err = kpipg.New(app, nil).Erase(t.Context(), tenon.Subject{Tenant: "zenith"})
-	require.NoError(t, err)
-	require.EqualValues(t, 2, one[int64](t, admin, "select count(*) from tenon.events where tenant_id = 'zenith'"), "it sees none of them")
+	require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "erasing is for the worker: %v", err)
+	require.EqualValues(t, 2, one[int64](t, admin, "select count(*) from tenon.events where tenant_id = 'zenith'"))
 }
 
 // running runs f until the test ends.

@@ -131,3 +131,12 @@ func scanEvent(row pgx.CollectableRow) (e kpi.Event, err error) {
 	e.At, e.ReceivedAt = kpi.Instant(e.At), kpi.Instant(e.ReceivedAt)
 	return e, e.Read(properties)
 }
+
+// each scans the rows of a query one after the other.
+func each(rows pgx.Rows, err error, targets []any, f func() error) error {
+	if err != nil {
+		return err
+	}
+	_, err = pgx.ForEachRow(rows, targets, f)
+	return err
+}

@@ -35,14 +35,11 @@ func (s *Store) Load(ctx context.Context) (*kpi.State, error) {
 
 func load(ctx context.Context, db DB) (*kpi.State, error) {
 	rows, err := db.Query(ctx, loadSQL)
-	if err != nil {
-		return nil, err
-	}
 	state := &kpi.State{}
 	var defined bool
 	var name string
 	var body []byte
-	_, err = pgx.ForEachRow(rows, []any{&defined, &name, &body}, func() error {
+	err = each(rows, err, []any{&defined, &name, &body}, func() error {
 		if defined {
 			state.KPIs = append(state.KPIs, kpi.KPI{})
 			return json.Unmarshal(body, &state.KPIs[len(state.KPIs)-1])

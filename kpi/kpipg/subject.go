@@ -82,6 +82,9 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		if subject.User != "" {
 			return s.forget(ctx, tx, subject, erased)
 		}
+		if _, err := tx.Exec(ctx, lessTotalsSQL, subject.Tenant); err != nil {
+			return err
+		}
 		for _, table := range tenantTables {
 			tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", subject.Tenant)
 			if err != nil {
@@ -93,6 +96,17 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 	})
 	return erased, err
 }
+
+// lessTotalsSQL takes a tenant out of what is kept of all together.
+const lessTotalsSQL = `
+update tenon.kpi_totals t
+set count = t.count - r.count, numbers = t.numbers - r.numbers, sum = t.sum - r.sum,
+  converted = t.converted - r.converted, took = t.took - r.took
+from tenon.kpi_rollups r
+where r.tenant_id = $1
+  and t.measure = r.measure
+  and t.bucket = r.bucket
+  and t.grp = r.grp`
 
 const forgetAsidesSQL = `
 delete from tenon.event_quarantine

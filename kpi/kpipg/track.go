@@ -186,14 +186,10 @@ func findFirst(ctx context.Context, db DB, entries []kpi.Entry, receipts []kpi.R
 		return nil
 	}
 	rows, err := db.Query(ctx, firstSQL, tenants, keys)
-	if err != nil {
-		return err
-	}
 	var n int
 	var id string
-	_, err = pgx.ForEachRow(rows, []any{&n, &id}, func() error {
+	return each(rows, err, []any{&n, &id}, func() error {
 		receipts[of[n-1]].ID = id
 		return nil
 	})
-	return err
 }

@@ -8,6 +8,7 @@ drop view tenon.kpi_quote_book;
 drop function tenon.kpi_text(jsonb);
 drop table tenon.kpi_freshness;
 drop table tenon.kpi_subjects;
+drop table tenon.kpi_totals;
 drop table tenon.kpi_rollups;
 drop table tenon.kpi_pending;
 drop table tenon.kpi_measures;

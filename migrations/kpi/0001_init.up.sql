@@ -101,6 +101,19 @@ create table tenon.kpi_rollups (
 comment on table tenon.kpi_rollups is 'What measures count, by the quarter of an hour in UTC; sum in millionths, took in ms.';
 create index kpi_rollups_measure on tenon.kpi_rollups (measure, bucket);
 
+create table tenon.kpi_totals (
+  measure   text not null,
+  bucket    timestamptz not null,
+  grp       text not null,
+  count     bigint not null,
+  numbers   bigint not null,
+  sum       numeric not null,
+  converted bigint not null,
+  took      numeric not null,
+  primary key (measure, bucket, grp)
+);
+comment on table tenon.kpi_totals is 'The rollups of all tenants together, which add up to the same. [app: none]';
+
 create table tenon.kpi_subjects (
   tenant_id    text not null,
   measure      text not null,

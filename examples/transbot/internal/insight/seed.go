@@ -23,7 +23,7 @@ where created_at > $1
       and k.key = 'quote_created/' || id)
 order by created_at`
 
-const countsSQL = `
+const companiesSQL = `
 select id
 from public.companies
 where deleted_at is null
@@ -36,7 +36,7 @@ func (d *Desk) Seed(ctx context.Context, pool *pgxpool.Pool, now time.Time) (int
 	if err != nil {
 		return 0, fmt.Errorf("insight: %w", err)
 	}
-	rows, err := pool.Query(ctx, countsSQL)
+	rows, err := pool.Query(ctx, companiesSQL)
 	if err != nil {
 		return 0, fmt.Errorf("insight: %w", err)
 	}
@@ -62,25 +62,35 @@ func sold(ctx context.Context, pool *pgxpool.Pool, since time.Time) ([]kpi.Event
 	if err != nil {
 		return nil, err
 	}
+	quotes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[soldQuote])
 	var events []kpi.Event
-	var company, id string
-	var cents int64
-	var created time.Time
-	var sent, accepted, booked *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&company, &id, &cents, &created, &sent, &accepted, &booked}, func() error {
-		events = append(events, Deed{Company: company, At: created}.Created(id, cents, 1))
-		if sent != nil {
-			events = append(events, Deed{Company: company, At: *sent}.Sent(id, 1+int(cents%3)))
-		}
-		if accepted != nil {
-			events = append(events, Deed{Company: company, At: *accepted}.Accepted(id, accepted.Sub(*sent)))
-		}
-		if booked != nil {
-			events = append(events, Deed{Company: company, At: *booked}.Booked(id, cents))
-		}
-		return nil
-	})
+	for _, q := range quotes {
+		events = append(events, q.events()...)
+	}
 	return events, err
+}
+
+// soldQuote is a quote with what became of it.
+type soldQuote struct {
+	Company, ID            string
+	Cents                  int64
+	Created                time.Time
+	Sent, Accepted, Booked *time.Time
+}
+
+func (q soldQuote) events() []kpi.Event {
+	at := func(t time.Time) Deed { return Deed{Company: q.Company, At: t} }
+	events := []kpi.Event{at(q.Created).Created(q.ID, q.Cents, 1)}
+	if q.Sent != nil {
+		events = append(events, at(*q.Sent).Sent(q.ID, 1+int(q.Cents%3)))
+	}
+	if q.Accepted != nil {
+		events = append(events, at(*q.Accepted).Accepted(q.ID, q.Accepted.Sub(*q.Sent)))
+	}
+	if q.Booked != nil {
+		events = append(events, at(*q.Booked).Booked(q.ID, q.Cents))
+	}
+	return events
 }
 
 var kinds = []string{"carrier", "broker", "warehouse", "customs"}
