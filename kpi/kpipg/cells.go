@@ -14,13 +14,22 @@ import (
 
 // cellsSQL returns, as of one instant, whether the measure has rollups (kind 0), what these count (1), and the events
 // that they do not hold yet (2), or still hold (3, and 4 where they never did), each with how far its subject is by the
-// rollups. The gaps are what narrows to a tenant, and whose path is followed.
+// rollups. The gaps are what narrows to a tenant, whose path is followed, and where the rollups are. An "offset 0" makes
+// sure that events and subjects are looked up by their keys, however many a planner expects.
 const cellsSQL = `
 with pending as (
   select 2 as kind, p.received_at as listed, e.*
   from tenon.kpi_pending p
   cross join unnest(p.names, p.times, p.ids) as u(name, at, id)
-  join tenon.events e on e.tenant_id = p.tenant_id and e.event_name = u.name and e.occurred_at = u.at and e.id = u.id
+  cross join lateral (
+    select *
+    from tenon.events
+    where tenant_id = p.tenant_id
+      and event_name = u.name
+      and occurred_at = u.at
+      and id = u.id
+    offset 0
+  ) e
   where u.name = any ($4)%[1]s
   union all
   select case when p.folded then 3 else 4 end, p.received_at, g.*
@@ -49,7 +58,14 @@ union all
 select e.kind, null, s.grp, null, null, null, null, null, e.tenant_id, e.id::text, e.user_id, e.event_name, e.properties,
   e.occurred_at, e.received_at, s.started_at, s.start_id::text, s.converted_at
 from pending e
-left join tenon.kpi_subjects s on s.tenant_id = e.tenant_id and s.measure = $1 and s.subject = %[2]s
+left join lateral (
+  select *
+  from tenon.kpi_subjects
+  where tenant_id = e.tenant_id
+    and measure = $1
+    and subject = %[2]s
+  offset 0
+) s on true
 order by kind`
 
 // cellsStatement fills the gaps. What the host names is an argument, never text of the statement.
