@@ -24,6 +24,7 @@ import (
 	"github.com/transbotai/tenon/bench/entitlements"
 	"github.com/transbotai/tenon/bench/flags"
 	"github.com/transbotai/tenon/bench/gdpr"
+	"github.com/transbotai/tenon/bench/kpi"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/ratelimit"
 	"github.com/transbotai/tenon/bench/report"
@@ -43,6 +44,7 @@ var comparisons = []comparison{
 	{"entitlements", entitlements.Compare},
 	{"flags", flags.Compare},
 	{"gdpr", gdpr.Compare},
+	{"kpi", kpi.Compare},
 	{"ratelimit", ratelimit.Compare},
 	{"slo", slo.Compare},
 }

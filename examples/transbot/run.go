@@ -24,6 +24,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
+	"github.com/transbotai/tenon/examples/transbot/internal/insight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 	"github.com/transbotai/tenon/examples/transbot/internal/privacy"
@@ -125,6 +126,7 @@ func sets() ([]migrations.Set, error) {
 		migrations.Entitlements,
 		migrations.Flags,
 		migrations.GDPR,
+		migrations.KPI,
 		migrations.Notify,
 		migrations.SLO,
 		migrations.Support,
@@ -160,6 +162,7 @@ type platform struct {
 	ops      *ops.Desk
 	partners *partners.Desk
 	help     *helpdesk.Desk
+	insight  *insight.Desk
 	drills   bool // the demo may be broken on purpose
 	limits   *limits
 	adminKey string
@@ -188,7 +191,8 @@ func newPlatform(pools evidence.Pools, fake *billing.Fake, oncall tenon.Notifier
 	return &platform{
 		pool: pool, store: store, timed: timed, gate: entitlements.NewGate(timed, &entitlements.Options{Logger: logger}),
 		flags: newFlags(pool, listener, desk.Policy, book.recorder, logger), listener: listener, ops: desk, logger: logger,
-		app: pools.App, evidence: evidence.New(book.log, book.signer, book.anchor, pools),
+		insight: insight.New(pool, ops.Tell, logger),
+		app:     pools.App, evidence: evidence.New(book.log, book.signer, book.anchor, pools),
 	}
 }
 
@@ -209,6 +213,9 @@ func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) erro
 		return err
 	}
 	if err := p.help.Prepare(ctx); err != nil {
+		return err
+	}
+	if err := p.insight.Prepare(ctx); err != nil {
 		return err
 	}
 	p.adminKey, p.drills = c.adminKey, c.demo
@@ -235,6 +242,11 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 	if err := p.help.Fill(ctx, now); err != nil {
 		return err
 	}
+	events, err := p.insight.Seed(ctx, p.pool, now)
+	if err != nil {
+		return err
+	}
+	p.logger.Info("events told", "events", events)
 	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
 	if err != nil {
 		return err

@@ -34,6 +34,9 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	p.list(background)
 	p.answer(background)
 	background.run("privacy", p.privacy.Run)
+	for name, job := range p.insight.Jobs() {
+		background.run(name, job)
+	}
 	if err := p.watch(background); err != nil {
 		return errors.Join(err, listener.Close(), background.stop())
 	}

@@ -69,7 +69,10 @@ func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.R
 	if err == nil && !added[a.Quote.ID] {
 		err = errTaken
 	}
-	return a, err
+	if err != nil {
+		return a, err
+	}
+	return a, tellCreated(ctx, tx, r.Company, a.Quote)
 }
 
 // earlier answers with the quote that was made under the key before the gate forgot it.

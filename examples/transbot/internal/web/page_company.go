@@ -56,6 +56,7 @@ type quoteLine struct {
 }
 
 var doneTexts = map[string]string{
+	"sent": "The quote was sent.", "accepted": "The quote was accepted.", "booked": "The load was booked.",
 	"quote": "The quote was made.", "plan": "The plan was changed.", "grant": "The units were granted.",
 	"override": "The limit was overridden.", "removed": "The override was removed.",
 }

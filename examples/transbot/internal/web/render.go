@@ -22,6 +22,7 @@ var templates = parse(
 	"signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "error",
 	"audit", "isolation",
 	"data", "privacy",
+	"kpi",
 	"support", "ticket", "desk", "findings",
 	"partners", "partner", "invitation", "listings", "listing", "directory",
 )
@@ -46,6 +47,7 @@ var funcs = template.FuncMap{
 	"second":   func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"happened": happened,
+	"display":  display,
 	"brief":    brief, "percent": percent, "exactly": exactly,
 	"long":    func(n int) int64 { return int64(n) },
 	"hundred": func(f float64) float64 { return f * 100 },

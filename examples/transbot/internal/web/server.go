@@ -19,6 +19,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
+	"github.com/transbotai/tenon/examples/transbot/internal/insight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 	"github.com/transbotai/tenon/examples/transbot/internal/privacy"
@@ -44,6 +45,7 @@ type Config struct {
 	Partners *partners.Desk        // the partner directory
 	Help     *helpdesk.Desk        // answers customers
 	Privacy  *privacy.Desk         // hands companies their data and forgets them
+	Insight  *insight.Desk         // knows the business
 	Logger   *slog.Logger
 
 	SignInLimit *ratelimit.Limiter // of each address

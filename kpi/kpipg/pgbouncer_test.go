@@ -1,0 +1,48 @@
+package kpipg_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
+	"github.com/transbotai/tenon/kpi/kpipg"
+	"github.com/transbotai/tenon/migrations"
+)
+
+// execModes are those of pgx that prepare no statement under a name, as PgBouncer before 1.21 requires.
+var execModes = []string{"cache_describe", "exec", "simple_protocol"}
+
+func TestStoreThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	for _, mode := range execModes {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			config, err := pgx.ParseConfig(pgtest.Database(t, migrations.KPI))
+			require.NoError(t, err)
+			url := pgtest.PgBouncer(t, pgtest.Shared(t), config.Database, map[string]string{"default_pool_size": "4"}) +
+				"&pool_max_conns=12&default_query_exec_mode=" + mode
+			pool := connectPool(t, url)
+			define(t, pool)
+			track(t, pool, sent("acme", "1"), accepted("acme", "1"))
+			fold(t, pool)
+			track(t, pool, sent("acme", "1"), sent("acme", "2"))
+			_, err = patient(kpipg.New(pool, nil)).Correct(t.Context(), sent("acme", "1"))
+			require.NoError(t, err)
+			for range 2 {
+				require.Equal(t, "1 of 2, 0", figure(t, pool, "quote_book", "acme"))
+				require.Equal(t, "2 of 2, 25", figure(t, pool, "amount", "acme"))
+				require.Equal(t, "2 of 2, 0", figure(t, pool, "users", "acme"))
+				fold(t, pool)
+				consistent(t, pool)
+			}
+			require.NoError(t, kpipg.New(pool, nil).Rebuild(t.Context()))
+			consistent(t, pool)
+			_, err = kpipg.New(pool, nil).Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann"})
+			require.NoError(t, err)
+			consistent(t, pool)
+		})
+	}
+}

@@ -1,0 +1,170 @@
+package kpipg
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/transbotai/tenon"
+)
+
+// tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
+var tenantTables = []string{
+	"event_keys", "events", "event_quarantine", "kpi_pending", "kpi_rollups", "kpi_subjects", "kpi_freshness",
+}
+
+// Export implements [tenon.Exporter]. Of a person there are the person's events, those set aside too.
+func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
+	return func(yield func(tenon.Row, error) bool) {
+		if subject.Tenant == "" {
+			yield(tenon.Row{}, tenon.Invalid("tenant", "is empty"))
+			return
+		}
+		for _, table := range tenantTables {
+			if subject.User != "" && table != "events" && table != "event_quarantine" {
+				continue
+			}
+			if !s.exportTable(ctx, subject, table, yield) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Store) exportTable(ctx context.Context, subject tenon.Subject, table string, yield func(tenon.Row, error) bool) bool {
+	sql := "select to_jsonb(t) from tenon." + pgx.Identifier{table}.Sanitize() + " t where tenant_id = $1"
+	args := []any{subject.Tenant}
+	if subject.User != "" {
+		sql, args = sql+" and user_id = $2", append(args, subject.User)
+	}
+	rows, err := s.db.Query(ctx, sql, args...)
+	if err != nil {
+		yield(tenon.Row{}, translate(err))
+		return false
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var data json.RawMessage
+		if err := rows.Scan(&data); err != nil {
+			yield(tenon.Row{}, translate(err))
+			return false
+		}
+		if !yield(tenon.Row{Table: "tenon." + table, Data: data}, nil) {
+			return false
+		}
+	}
+	if err := rows.Err(); err != nil {
+		yield(tenon.Row{}, translate(err))
+		return false
+	}
+	return true
+}
+
+// Erase implements [tenon.Eraser], in one transaction. Of a company it removes everything. Of a person it removes the
+// events that were set aside, and makes the others nobody's: they get one new user, which cannot be traced back and
+// keeps figures by user as they were, and lose the properties that the registry calls personal. While it lasts nobody
+// folds.
+func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[string]int64, err error) {
+	if subject.Tenant == "" {
+		return nil, tenon.Invalid("tenant", "is empty")
+	}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		erased = map[string]int64{}
+		for _, table := range tenantTables {
+			erased["tenon."+table] = 0
+		}
+		if _, err := tx.Exec(ctx, waitFolderSQL); err != nil {
+			return err
+		}
+		if subject.User != "" {
+			return s.forget(ctx, tx, subject, erased)
+		}
+		if _, err := tx.Exec(ctx, lessTotalsSQL, subject.Tenant); err != nil {
+			return err
+		}
+		for _, table := range tenantTables {
+			tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", subject.Tenant)
+			if err != nil {
+				return err
+			}
+			erased["tenon."+table] = tag.RowsAffected()
+		}
+		return nil
+	})
+	return erased, err
+}
+
+// lessTotalsSQL takes a tenant out of what is kept of all together.
+const lessTotalsSQL = `
+update tenon.kpi_totals t
+set count = t.count - r.count, numbers = t.numbers - r.numbers, sum = t.sum - r.sum,
+  converted = t.converted - r.converted, took = t.took - r.took
+from tenon.kpi_rollups r
+where r.tenant_id = $1
+  and t.measure = r.measure
+  and t.bucket = r.bucket
+  and t.grp = r.grp`
+
+const forgetAsidesSQL = `
+delete from tenon.event_quarantine
+where tenant_id = $1
+  and user_id = $2`
+
+// replaceListSQL lists the person's events as gone as they were, and as new where rollups hold them.
+const replaceListSQL = `
+insert into tenon.kpi_pending (tenant_id, id, received_at, names, times, ids, gone, folded)
+select e.tenant_id, gen_random_uuid(), e.received_at, case when h.held then array[e.event_name] else '{}' end,
+  case when h.held then array[e.occurred_at] else '{}' end, case when h.held then array[e.id] else '{}' end,
+  to_jsonb(e), h.held
+from tenon.events e
+cross join lateral (
+  select (e.id in (select unnest(p.ids) from tenon.kpi_pending p where p.tenant_id = $1)) is not true as held
+) h
+where e.tenant_id = $1
+  and e.user_id = $2
+for update of e`
+
+const forgetEventsSQL = `
+update tenon.events
+set user_id = $3,
+  properties = properties - array(select jsonb_array_elements_text($4::text::jsonb -> event_name))
+where tenant_id = $1
+  and user_id = $2`
+
+// forget replaces the person's events by ones of nobody, and folds that at once, so that nothing is left of how they
+// were.
+func (s *Store) forget(ctx context.Context, tx pgx.Tx, subject tenon.Subject, erased map[string]int64) error {
+	asides, err := tx.Exec(ctx, forgetAsidesSQL, subject.Tenant, subject.User)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, replaceListSQL, subject.Tenant, subject.User); err != nil {
+		return err
+	}
+	nobody := "erased-" + rand.Text()
+	events, err := tx.Exec(ctx, forgetEventsSQL, subject.Tenant, subject.User, nobody, s.personal())
+	if err != nil {
+		return err
+	}
+	erased["tenon.event_quarantine"], erased["tenon.events"] = asides.RowsAffected(), events.RowsAffected()
+	for n := foldAtOnce; n == foldAtOnce; {
+		if n, err = s.foldSome(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// personal returns the personal properties by the event's name, as JSON.
+func (s *Store) personal() string {
+	personal := map[string][]string{}
+	if r := s.options.Registry; r != nil {
+		for name := range r.Events {
+			personal[name] = r.Personal(name)
+		}
+	}
+	return document(personal)
+}

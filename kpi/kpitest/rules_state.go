@@ -1,0 +1,273 @@
+package kpitest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/kpi"
+)
+
+// every has a KPI of each kind, with all that it may say.
+func every() []kpi.KPI {
+	step := kpi.On("a", "b").If(kpi.Is("p", "x"), kpi.Filter{Property: "n", Op: kpi.Less, Number: 1_500_000},
+		kpi.Filter{Property: "q", Op: kpi.In, Texts: []string{"ü", "\""}})
+	step.Label = "A or B"
+	return []kpi.KPI{
+		{
+			Name: "k1", Title: "Count", Description: "What.", Count: &kpi.Count{Of: step, Breakdown: "p"}, Grain: kpi.Weekly,
+			Last: 7, Zone: "Asia/Kolkata", Goal: &kpi.Goal{Target: 0.25, AtMost: true, MinSample: 9},
+		},
+		{Name: "k2", Sum: &kpi.Sum{Of: step, Property: "n", Average: true, Breakdown: "p"}},
+		{Name: "k3", Unique: &kpi.Unique{Of: step, Subject: kpi.Tenant, Breakdown: "p"}},
+		{Name: "k4", Ratio: &kpi.Ratio{Of: kpi.Term{Of: step, Property: "n"}, Per: kpi.Term{Of: step}}},
+		{Name: "k5", Conversion: &kpi.Conversion{Start: step, Convert: step, Subject: "s", Window: kpi.Day, Lead: kpi.Hour, Breakdown: "p"}},
+		{Name: "k6", Cohort: &kpi.Cohort{Start: step, Convert: step, Subject: "s", Window: 4 * kpi.Day, Every: kpi.Day, Breakdown: "p"}},
+		{Name: "k7", Funnel: &kpi.Funnel{
+			Steps: []kpi.Step{step, step}, Subject: "s", Window: kpi.Day, Order: kpi.Strict, Exclude: []kpi.Step{step},
+			Ties: kpi.TiesApart, Breakdown: "p",
+		}},
+	}
+}
+
+var stateRules = group{"state", []rule{
+	{
+		"an_empty_store_is_no_error",
+		"What nobody defined is not there, and nothing is counted.",
+		func(r *rig) {
+			s, err := r.store.Load(r.ctx())
+			r.must(err)
+			equal(r.t, "definitions", len(s.KPIs)+len(s.Goals), 0)
+			_, err = r.board().Read(r.ctx(), kpi.Query{KPI: "none"})
+			r.fails("read", err, kpi.ErrUnknownKPI)
+			report, err := r.board().Preview(r.ctx(), sentCount, kpi.Query{Last: 3})
+			r.must(err)
+			equal(r.t, "points", len(report.Points), 3)
+			equal(r.t, "total", report.Total.Count, int64(0))
+		},
+	},
+	{
+		"definitions_come_back_as_they_were",
+		"The stored definitions are those that were defined, by name.",
+		func(r *rig) {
+			all := every()
+			for i := range all {
+				r.define(all[len(all)-1-i])
+			}
+			got, err := r.board().KPIs(r.ctx())
+			r.must(err)
+			equal(r.t, "definitions", got, all)
+			all[0].Title = "Changed"
+			r.define(all[0])
+			r.must(r.board().Retire(r.ctx(), "k7", "not needed"))
+			r.fails("retired twice", r.board().Retire(r.ctx(), "k7", ""), kpi.ErrUnknownKPI)
+			got, err = r.board().KPIs(r.ctx())
+			r.must(err)
+			equal(r.t, "after changes", got, all[:6])
+		},
+	},
+	{
+		"an_edit_that_fails_changes_nothing",
+		"When edit returns an error, Change returns it and nothing is written.",
+		func(r *rig) {
+			r.define(sentCount)
+			broken := errors.New("broken")
+			_, err := r.store.Change(r.ctx(), func(s *kpi.State) (kpi.Effects, error) {
+				s.KPIs = nil
+				return kpi.Effects{}, broken
+			})
+			r.fails("change", err, broken)
+			got, err := r.board().KPIs(r.ctx())
+			r.must(err)
+			equal(r.t, "definitions", got, []kpi.KPI{sentCount})
+		},
+	},
+	{
+		"changes_at_once_are_all_kept",
+		"Edits follow each other; none overwrites another.",
+		func(r *rig) {
+			var wg sync.WaitGroup
+			errs := make([]error, 8)
+			for i := range errs {
+				k := sentCount
+				k.Name = fmt.Sprint("k", i)
+				wg.Go(func() { errs[i] = r.board().Define(r.ctx(), k) })
+			}
+			wg.Wait()
+			r.must(errors.Join(errs...))
+			got, err := r.board().KPIs(r.ctx())
+			r.must(err)
+			equal(r.t, "definitions", len(got), len(errs))
+		},
+	},
+	{
+		"a_caller_that_gave_up_gets_an_error",
+		"A context that is done is an error, and nothing else happens to the store; one in memory may still answer.",
+		func(r *rig) {
+			ctx, cancel := context.WithCancel(r.ctx())
+			cancel()
+			_, _ = r.store.Load(ctx)
+			_, _ = r.board().Preview(ctx, sentCount, kpi.Query{})
+			r.define(sentCount)
+			r.track(sent("k", nil))
+			r.counts("afterwards", 1)
+		},
+	},
+}}
+
+var asideRules = group{"quarantine", []rule{
+	{
+		"what_is_unfit_is_kept_with_the_reason",
+		"An event that the registry does not know, or that is malformed, is kept aside and counted nowhere.",
+		func(r *rig) {
+			asides, ok := r.store.(kpi.Asides)
+			if !ok {
+				return
+			}
+			r.define(sentCount)
+			tracker := r.trackerWith(kpi.TrackerOptions{
+				Unfit:    kpi.Quarantine,
+				Registry: &kpi.Registry{Events: map[string]kpi.EventType{"quote_sent": {}}},
+			})
+			unknown, torn, future := sent("k", nil), sent("torn\xff\x00", nil), sent("f", map[string]any{"a": make(chan int)})
+			unknown.Name = "other"
+			future.At = r.now.Add(25 * time.Hour)
+			receipts, err := tracker.Track(r.ctx(), unknown, torn, sent("fine", nil), future)
+			r.must(err)
+			equal(r.t, "outcomes", outcomes(receipts), []kpi.Outcome{kpi.Quarantined, kpi.Quarantined, kpi.Accepted, kpi.Quarantined})
+			r.counts("what is fit", 1)
+			kept, err := asides.Quarantined(r.ctx(), kpi.AsideQuery{Tenant: "acme"})
+			r.must(err)
+			equal(r.t, "how many", len(kept), 3)
+			for i, reason := range []string{`name: "other" is not registered`, "key: is not UTF-8", "at: 2026-04-09T13:00:00Z is more than a day ahead"} {
+				equal(r.t, "reason", kept[i].Reason, reason)
+			}
+			equal(r.t, "name", kept[0].Event.Name, "other")
+			page, err := asides.Quarantined(r.ctx(), kpi.AsideQuery{After: kept[0].Event.ID, Limit: 1})
+			r.must(err)
+			equal(r.t, "a page", page[0].Event.ID, kept[1].Event.ID)
+			none, err := asides.Quarantined(r.ctx(), kpi.AsideQuery{Tenant: "other"})
+			r.must(err)
+			equal(r.t, "of another tenant", len(none), 0)
+			_, err = asides.Release(r.ctx(), "other", kept[0].Event.ID)
+			r.fails("by another tenant", err, kpi.ErrUnknownEvent)
+			released, err := asides.Release(r.ctx(), "acme", kept[0].Event.ID)
+			r.must(err)
+			equal(r.t, "released", released.Event.Key, "k")
+			_, err = asides.Release(r.ctx(), "acme", kept[0].Event.ID)
+			r.fails("twice", err, kpi.ErrUnknownEvent)
+			equal(r.t, "and tracked", outcomes(r.track(released.Event)), []kpi.Outcome{kpi.Accepted})
+		},
+	},
+}}
+
+var effectRules = group{"effects", []rule{
+	{
+		"definitions_are_recorded",
+		"What is defined, changed or retired is recorded; what stays as it is, is not.",
+		func(r *rig) {
+			r.define(sentCount)
+			r.define(sentCount)
+			changed := sentCount
+			changed.Title = "Sent"
+			r.define(changed)
+			r.must(r.board().Retire(r.ctx(), "sent", "why"))
+			equal(r.t, "recorded", r.heard.actions(), []string{"kpi.defined kpi/sent", "kpi.defined kpi/sent", "kpi.retired kpi/sent"})
+		},
+	},
+	{
+		"a_goal_that_is_crossed_is_told_once",
+		"A goal is judged by the newest period that is over, and told when it is crossed, by however many look.",
+		func(r *rig) {
+			k := sentCount
+			k.Goal = &kpi.Goal{Target: 2}
+			r.define(k)
+			day := 24 * time.Hour
+			r.evaluate("with nothing there")
+			r.evaluate("again")
+			r.later(day)
+			first := sent("", nil)
+			first.At = noon.Add(-time.Hour)
+			r.track(first)
+			r.evaluate("one is too few", "sent missed")
+			r.evaluate("told once")
+			r.track(first)
+			r.evaluate("a late event", "sent reached")
+			next := first
+			r.later(day)
+			next.At = first.At.Add(day)
+			r.track(next)
+			r.evaluate("the next day", "sent missed")
+			equal(r.t, "how often", r.heard.take(), []string{})
+		},
+	},
+	{
+		"what_cannot_be_told_is_not_decided",
+		"When the notifier or the recorder fails, nothing is written, and the next evaluation tells.",
+		func(r *rig) {
+			r.heard.shutUp(true)
+			r.fails("define", r.board().Define(r.ctx(), sentCount), errEars)
+			r.heard.shutUp(false)
+			k := sentCount
+			k.Goal = &kpi.Goal{Target: 2}
+			r.define(k)
+			late := sent("", nil)
+			late.At = noon.Add(-24 * time.Hour)
+			r.track(late)
+			r.heard.shutUp(true)
+			_, err := r.board().Evaluate(r.ctx())
+			r.fails("evaluate", err, errEars)
+			r.heard.shutUp(false)
+			r.evaluate("afterwards", "sent missed")
+		},
+	},
+	{
+		"many_evaluate_and_one_tells",
+		"However many instances evaluate at once, a crossing is told once.",
+		func(r *rig) {
+			k := sentCount
+			k.Goal = &kpi.Goal{Target: 2}
+			r.define(k)
+			late := sent("", nil)
+			late.At = noon.Add(-24 * time.Hour)
+			r.track(late)
+			var wg sync.WaitGroup
+			errs := make([]error, 6)
+			for i := range errs {
+				wg.Go(func() { _, errs[i] = r.board().Evaluate(r.ctx()) })
+			}
+			wg.Wait()
+			r.must(errors.Join(errs...))
+			equal(r.t, "told", r.heard.take(), []string{"sent missed"})
+		},
+	},
+}}
+
+// evaluate fails unless this is told.
+func (r *rig) evaluate(what string, want ...string) {
+	r.t.Helper()
+	_, err := r.board().Evaluate(r.ctx())
+	r.must(err)
+	equal(r.t, what, r.heard.take(), append([]string{}, want...))
+}
+
+// badInputRules are about what never reaches a store.
+var badInputRules = group{"bad input", []rule{
+	{
+		"bad_events_are_refused",
+		"What cannot be stored or counted is refused with the field's name, and nothing is written.",
+		func(r *rig) {
+			r.define(sentCount)
+			for what, spoil := range badEvents() {
+				e := sent("k", map[string]any{})
+				spoil(&e)
+				_, err := r.tracker().Track(r.ctx(), sent("fine", nil), e)
+				r.fails(what, err, tenon.ErrInvalid)
+			}
+			r.counts("after all", 0)
+		},
+	},
+}}

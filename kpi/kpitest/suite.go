@@ -1,0 +1,62 @@
+package kpitest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/kpi"
+)
+
+// Folder is what a store offers whose rollups are made some time after the events were tracked.
+type Folder interface {
+	// Fold makes the rollups of all that was tracked before.
+	Fold(ctx context.Context) error
+}
+
+// rule is one promise and how it is tried.
+type rule struct {
+	name string
+	says string // the promise, printed when it is broken
+	run  func(r *rig)
+}
+
+// group is rules about one thing.
+type group struct {
+	name  string
+	rules []rule
+}
+
+// TestStore checks that the empty stores that newStore gives keep what [kpi.Store] promises, and what [kpi.Keeper] and
+// [kpi.Asides] promise where they implement them.
+func TestStore(t *testing.T, newStore func(t *testing.T) kpi.Store) {
+	for _, g := range []group{trackRules, asideRules, stateRules, streamRules, funnelRules, badInputRules} {
+		g.test(t, func(t *testing.T) *rig { return newRig(t, newStore(t), nil) })
+	}
+}
+
+// TestEffects checks that empty stores, which tell the notifier and the recorder that newStore is handed, keep what
+// [kpi.Store] promises about what is told.
+func TestEffects(t *testing.T, newStore func(t *testing.T, n tenon.Notifier, r tenon.Recorder) kpi.Store) {
+	effectRules.test(t, func(t *testing.T) *rig {
+		heard := &ears{}
+		return newRig(t, newStore(t, heard, heard), heard)
+	})
+}
+
+func (g group) test(t *testing.T, newRig func(t *testing.T) *rig) {
+	t.Run(g.name, func(t *testing.T) {
+		t.Parallel()
+		for _, one := range g.rules {
+			t.Run(one.name, func(t *testing.T) {
+				t.Parallel()
+				t.Cleanup(func() {
+					if t.Failed() {
+						t.Log("the rule: " + one.says)
+					}
+				})
+				one.run(newRig(t))
+			})
+		}
+	})
+}
