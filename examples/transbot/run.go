@@ -270,5 +270,7 @@ func (p *platform) web(c config) *web.Server {
 		HTTPS: c.https, Billing: p.billing, Logger: p.logger,
 		Partners: p.partners,
 		Help:     p.help,
+		Privacy:  p.privacy,
+		Insight:  p.insight,
 	})
 }
