@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -44,13 +45,13 @@ var formats = []audit.Format{audit.JSONL, audit.CSV}
 
 func TestAnExportIsVerifiedFromItselfAlone(t *testing.T) {
 	t.Parallel()
-	log := filled(t, 600)
+	log := filled(t, 300)
 	key := signer(t, "example.com/audit", 1).Verifier()
 	for _, f := range formats {
 		for _, c := range []struct {
 			q    audit.Query
 			want int64
-		}{{audit.Query{AllTenants: true}, 601}, {audit.Query{Tenant: "acme"}, 301}, {audit.Query{Tenant: "acme", Actor: "ann@acme.test"}, 100}, {audit.Query{Tenant: "nobody"}, 0}} {
+		}{{audit.Query{AllTenants: true}, 301}, {audit.Query{Tenant: "acme"}, 151}, {audit.Query{Tenant: "acme", Actor: "ann@acme.test"}, 50}, {audit.Query{Tenant: "nobody"}, 0}} {
 			b := export(t, log, audit.ExportOptions{Query: c.q, Format: f})
 			s, err := audit.VerifyExport(bytes.NewReader(b), key)
 			require.NoError(t, err)
@@ -87,11 +88,15 @@ func TestAnyChangeOfAnExportIsFound(t *testing.T) {
 			_, err = audit.VerifyExport(bytes.NewReader(bytes.Join(append(append([][]byte{}, lines[:i+1]...), lines[i:]...), nil)), key)
 			require.Error(t, err, "%s with line %d twice", f, i)
 		}
-		for cut := 0; cut < len(b); cut += 1 + len(b)/400 {
+		for cut := 0; cut < len(b)-1; cut += 1 + len(b)/150 { // without its last newline a CSV is whole
 			_, err := audit.VerifyExport(bytes.NewReader(b[:cut]), key)
 			require.Error(t, err, "%s cut at %d", f, cut)
 		}
-		for i := range b {
+		step := 1 + len(b)/700
+		if os.Getenv("TENON_SOAK") != "" {
+			step = 1
+		}
+		for i := len(b) % step; i < len(b); i += step {
 			changed := bytes.Clone(b)
 			changed[i] ^= 1
 			s, err := audit.VerifyExport(bytes.NewReader(changed), key)
@@ -121,7 +126,7 @@ func (b *broken) Write(p []byte) (int, error) {
 
 func TestAnExportThatWasBrokenOffIsGoneOnWith(t *testing.T) {
 	t.Parallel()
-	log := filled(t, 1200)
+	log := filled(t, 800)
 	key := signer(t, "example.com/audit", 1).Verifier()
 	for _, f := range formats {
 		o := audit.ExportOptions{Query: audit.Query{Tenant: "acme"}, Format: f}
@@ -141,7 +146,7 @@ func TestAnExportThatWasBrokenOffIsGoneOnWith(t *testing.T) {
 			}
 			s, err := audit.VerifyExport(strings.NewReader(w.String()+string(rest)), key)
 			require.NoError(t, err, "%s at %d", f, at)
-			require.GreaterOrEqual(t, s.Records, int64(600))
+			require.GreaterOrEqual(t, s.Records, int64(400))
 		}
 		_, _, err := audit.ReadExport(bytes.NewReader(whole))
 		require.ErrorIs(t, err, tenon.ErrInvalid)

@@ -61,7 +61,7 @@ func (h *Hold) check() error {
 		return tenon.Invalid("reason", "required")
 	case h.AllTenants && h.Tenant != "":
 		return tenon.Invalid("tenant", "named, while all tenants are held")
-	case !uuidForm.MatchString(h.ID):
+	case !isUUID(h.ID):
 		return tenon.Invalid("id", "not a UUID in its usual form")
 	case !h.From.IsZero() && !h.To.IsZero() && !h.From.Before(h.To):
 		return tenon.Invalid("to", "not after from")

@@ -38,7 +38,7 @@ func (l *Log) ProveInclusion(ctx context.Context, ref Ref) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	if !uuidForm.MatchString(ref.ID) {
+	if !isUUID(ref.ID) {
 		return Proof{}, ErrUnknownRecord
 	}
 	index, err := s.Index(ctx, ref)

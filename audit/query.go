@@ -37,9 +37,9 @@ func (q *Query) Check() error {
 	switch {
 	case q.AllTenants && q.Tenant != "":
 		return tenon.Invalid("tenant", "named, while all tenants are asked for")
-	case q.ID != "" && !uuidForm.MatchString(q.ID):
+	case q.ID != "" && !isUUID(q.ID):
 		return tenon.Invalid("id", "not a UUID in its usual form")
-	case q.After != "" && !uuidForm.MatchString(q.After):
+	case q.After != "" && !isUUID(q.After):
 		return tenon.Invalid("after", "not a UUID in its usual form")
 	case q.Limit < 0 || q.Limit > MaxLimit:
 		return tenon.Invalid("limit", "not within 1 and %d", MaxLimit)

@@ -2,9 +2,9 @@ package audit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,11 +64,27 @@ const (
 // Instant returns t as stores keep it: UTC, truncated to microseconds.
 func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+// isUUID says whether id is a UUID in its usual form, in lower case.
+func isUUID(id string) bool {
+	if len(id) != 36 {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case (c < '0' || c > '9') && (c < 'a' || c > 'f'):
+			return false
+		}
+	}
+	return true
+}
 
 // Check returns a [tenon.ErrInvalid] that names the field at fault.
 func (r *Record) Check() error {
-	if !uuidForm.MatchString(r.ID) {
+	if !isUUID(r.ID) {
 		return tenon.Invalid("id", "not a UUID in its usual form")
 	}
 	if y := r.At.Year(); y < 1970 || y > 9999 {
@@ -104,7 +120,7 @@ func (r *Record) checkTexts() error {
 	if len(r.Targets) > MaxTargets {
 		return tenon.Invalid("targets", "more than %d", MaxTargets)
 	}
-	texts := []struct{ field, text string }{
+	for _, t := range [...]struct{ field, text string }{
 		{"tenant", r.Tenant},
 		{"actor", r.Actor},
 		{"on_behalf_of", r.OnBehalfOf},
@@ -113,18 +129,27 @@ func (r *Record) checkTexts() error {
 		{"request_id", r.RequestID},
 		{"trace_id", r.TraceID},
 		{"key", r.Key},
-	}
-	for i, t := range r.Targets {
-		if t.Type == "" {
-			return tenon.Invalid(fmt.Sprintf("targets[%d].type", i), "required")
-		}
-		texts = append(texts, struct{ field, text string }{fmt.Sprintf("targets[%d].type", i), t.Type},
-			struct{ field, text string }{fmt.Sprintf("targets[%d].id", i), t.ID})
-	}
-	for _, t := range texts {
+	} {
 		if err := checkText(t.field, t.text); err != nil {
 			return err
 		}
+	}
+	for i, t := range r.Targets {
+		if err := t.check(); err != nil {
+			return tenon.Invalid(fmt.Sprintf("targets[%d].%s", i, err.Field), "%s", err.Reason)
+		}
+	}
+	return nil
+}
+
+// check returns what is wrong with a target, or nil.
+func (t *Target) check() *tenon.FieldError {
+	var field *tenon.FieldError
+	switch {
+	case t.Type == "":
+		return &tenon.FieldError{Field: "type", Reason: "required"}
+	case errors.As(checkText("type", t.Type), &field), errors.As(checkText("id", t.ID), &field):
+		return field
 	}
 	return nil
 }

@@ -10,11 +10,12 @@ import (
 )
 
 // houseEvery is how often Run maintains the store and looks for months to drop, lookEvery how often it looks how far
-// sealing has come; patience bounds one round.
+// sealing has come; patience bounds one round, writePatience one batch.
 const (
-	houseEvery = time.Hour
-	lookEvery  = time.Second
-	patience   = 5 * time.Minute
+	houseEvery    = time.Hour
+	lookEvery     = time.Second
+	patience      = 5 * time.Minute
+	writePatience = 30 * time.Second
 )
 
 // Run stores what is queued and spooled, seals, signs and anchors checkpoints, tells sinks and drops what is old, until
@@ -56,8 +57,11 @@ func (l *Log) start(ctx context.Context) error {
 	}
 }
 
-// write empties the queue until ctx is done.
+// write empties the queue until ctx is done. A batch under way is finished, within Options.Drain.
 func (l *Log) write(ctx context.Context) {
+	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(l.options.Drain, cancel) })()
 	for {
 		select {
 		case <-ctx.Done():
@@ -68,7 +72,7 @@ func (l *Log) write(ctx context.Context) {
 			sleep(ctx, l.options.Linger)
 		}
 		for ctx.Err() == nil {
-			n, err := l.flush(context.WithoutCancel(ctx)) // a batch under way is finished
+			n, err := l.flushOnce(writing)
 			if err != nil {
 				l.trouble(ctx, err)
 				sleep(ctx, time.Second)
@@ -79,6 +83,13 @@ func (l *Log) write(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// flushOnce stores a batch. A store that does not answer is taken to be away.
+func (l *Log) flushOnce(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, writePatience)
+	defer cancel()
+	return l.flush(ctx)
 }
 
 // keepHouse does everything else until ctx is done.

@@ -31,13 +31,13 @@ func TestStore(t *testing.T, open func(t *testing.T) audit.Store) {
 	}
 }
 
-// base is when the suite's records happened: this month, so that stores with a partition a month have its.
+// base is when the suite's records happened: last month, of which stores with a partition a month have one too.
 func base() time.Time {
 	now := time.Now().UTC()
-	return time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 123_456_000, time.UTC)
+	return time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 123_456_000, time.UTC)
 }
 
-// Entry returns an entry of a tenant, n seconds into the month, with every field filled in.
+// Entry returns an entry of a tenant, n seconds into the last month, with every field filled in.
 func Entry(tenant string, n int) audit.Entry {
 	at := base().Add(time.Duration(n) * time.Second)
 	return audit.Entry{

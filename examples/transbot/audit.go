@@ -32,7 +32,7 @@ type book struct {
 // with a database of the host's and no key, records are sealed and not signed.
 func newBook(pool *pgxpool.Pool, c config, logger *slog.Logger) (*book, error) {
 	b := &book{}
-	o := &audit.Options{CheckpointEvery: 10 * time.Second, Logger: logger}
+	o := &audit.Options{SealEvery: time.Second, CheckpointEvery: 10 * time.Second, Logger: logger}
 	seed, err := c.auditSeed()
 	if err != nil {
 		return nil, err

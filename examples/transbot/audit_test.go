@@ -37,21 +37,24 @@ func TestWhatIsChangedIsRecordedWithWhoDidIt(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, staff.post("/companies/acme/plan", "plan", "starter", "reason", "x").status, "a form of nobody's")
 
 	actor := "key:" + scan[string](s, "select id::text from api_keys where company_id = 'acme'")
-	record := func(action, target string) (who string) {
-		t.Helper()
-		return scan[string](s, `
-select actor || ' ' || outcome
+	for _, want := range [][4]string{
+		{"POST /api/quotes", "path", actor, "succeeded"},
+		{"INSERT", "public.quotes", actor, "succeeded"}, // the trigger knows who acts
+		{"POST /companies/{company}/plan", "path", "staff", "succeeded"},
+		{"POST /companies/{company}/plan", "path", "staff", "denied"},
+		{"entitlements.plan_changed", "entitlement", "staff", "succeeded"},
+	} {
+		require.Eventually(t, func() bool {
+			return scan[int](s, `
+select count(*)
 from tenon.audit_log
 where tenant_id = 'acme'
   and action = $1
   and target = $2
-order by id desc
-limit 1`, action, target)
+  and actor = $3
+  and outcome = $4`, want[0], want[1], want[2], want[3]) == 1
+		}, inTime, 20*time.Millisecond, "%v", want)
 	}
-	require.Equal(t, actor+" succeeded", record("POST /api/quotes", "path"))
-	require.Equal(t, actor+" succeeded", record("INSERT", "public.quotes"), "the trigger knows who acts")
-	require.Equal(t, "staff denied", record("POST /companies/{company}/plan", "path"))
-	require.Equal(t, "staff succeeded", record("entitlements.plan_changed", "entitlement"))
 	require.Equal(t, 1, scan[int](s, `
 select count(distinct request_id)
 from tenon.audit_log
@@ -73,9 +76,10 @@ func TestACompanySeesItsOwnRecordsAlone(t *testing.T) {
 	theirs := scan[string](s, "select id::text from tenon.audit_log where tenant_id = 'bolt' and action = 'INSERT' and target = 'public.quotes'")
 
 	people := s.signIn(acme)
-	page := people.get("/companies/acme/audit")
-	require.Equal(t, http.StatusOK, page.status)
-	require.Contains(t, page.body, "POST /api/quotes")
+	require.Eventually(t, func() bool {
+		page := people.get("/companies/acme/audit")
+		return page.status == http.StatusOK && strings.Contains(page.body, "POST /api/quotes")
+	}, inTime, 20*time.Millisecond)
 	for _, path := range []string{"/companies/acme/audit?tenant=bolt", "/companies/acme/audit?text=bolt", "/companies/acme/audit/export?format=jsonl&tenant=bolt"} {
 		require.NotContains(t, people.get(path).body, theirs, path)
 	}
@@ -165,7 +169,7 @@ func TestTheSearchOfTheLog(t *testing.T) {
 	}
 	require.Equal(t, 2, rows("action=INSERT&target=public.quotes"))
 	require.Equal(t, 1, rows("action=INSERT&target=public.quotes&tenant=bolt"))
-	require.Equal(t, 2, rows("action=POST+/api/*"))
+	require.Eventually(t, func() bool { return rows("action=POST+/api/*") == 2 }, inTime, 20*time.Millisecond)
 	require.Equal(t, 0, rows("actor=nobody"))
 	require.Equal(t, http.StatusBadRequest, staff.get("/audit?after=x").status)
 	require.NotContains(t, staff.get("/audit?text=%3Cscript%3E").body, "<script>")
@@ -180,8 +184,11 @@ func TestCompaniesAreApart(t *testing.T) {
 	for _, k := range []string{"", key, "no-such-key"} {
 		require.Equal(t, http.StatusUnauthorized, s.ask(k, "/api/isolation", "").status)
 	}
-	r := s.ask(adminKey, "/api/isolation", "")
-	require.Equal(t, http.StatusOK, r.status, r.body)
+	var r reply
+	require.Eventually(t, func() bool { // what could not be locked in time is tried again
+		r = s.ask(adminKey, "/api/isolation", "")
+		return r.status == http.StatusOK
+	}, inTime, 100*time.Millisecond)
 	require.Equal(t, "pass", r.field(t, "verdict.outcome"))
 	require.Equal(t, 0.0, r.field(t, "report.cross_tenant_rows"))
 	require.Greater(t, r.field(t, "report.mutations"), 60.0)

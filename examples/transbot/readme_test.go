@@ -34,7 +34,7 @@ func TestReadmeWalkThrough(t *testing.T) {
 
 	s := newSite(t, "-demo")
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script.String())
-	cmd.Env = append(os.Environ(), "BASE="+s.url, "ADMIN_KEY="+adminKey)
+	cmd.Env = append(os.Environ(), "BASE="+s.url)
 	for name, key := range printed(s) {
 		cmd.Env = append(cmd.Env, name+"="+key)
 	}

@@ -77,19 +77,26 @@ func (d *Desk) Drifts(ctx context.Context) ([]auditpg.Drift, error) {
 	return auditpg.Drifts(ctx, d.pools.Owner)
 }
 
-// freshFor is how long a report on isolation is shown to programs before it is made again.
-const freshFor = time.Minute
+// freshFor is how long a good report on isolation is shown to programs before it is made again, and reportWithin bounds
+// the making, however little time a request has.
+const (
+	freshFor     = time.Minute
+	reportWithin = 25 * time.Second
+)
 
-// Isolation returns a report on whether companies are apart; one that was just made, unless a new one is asked for.
+// Isolation returns a report on whether companies are apart; one that was just made, unless a new one is asked for or
+// something was wrong.
 func (d *Desk) Isolation(ctx context.Context, renew bool) (*isolation.Result, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !renew && d.last != nil && time.Since(d.last.At) < freshFor {
+	if !renew && d.last != nil && d.last.OK() && time.Since(d.last.At) < freshFor {
 		return d.last, nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportWithin)
+	defer cancel()
 	r, err := isolation.Report(ctx, d.pools.Owner, d.pools.App, &isolation.Options{
 		Columns: []string{"tenant_id", "company_id"}, Tables: map[string]string{"public.companies": "id"}, Except: except,
-		LockTimeout: time.Second,
+		LockTimeout: 3 * time.Second,
 	})
 	if err != nil {
 		return nil, err
