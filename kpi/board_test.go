@@ -52,12 +52,14 @@ func TestRunTellsWhenAGoalIsCrossed(t *testing.T) {
 		}
 		k := kpi.KPI{Name: "sent", Title: "Quotes sent", Last: 3, Count: &kpi.Count{Of: kpi.On("e")}, Goal: &kpi.Goal{Target: 2}}
 		require.NoError(t, boards[0].Define(t.Context(), k))
+		time.Sleep(30 * time.Minute) // boards look at full hours
 		for d, n := range []int{1, 2, 3, 0, 1} {
 			for range n {
 				_, err := tracker.Track(t.Context(), event("e", "", time.Time{}))
 				require.NoError(t, err)
 			}
 			time.Sleep(24 * time.Hour)
+			synctest.Wait()
 			want := [][]string{{"missed 1"}, {"reached 2"}, nil, nil, {"missed 1"}}[d] // a day without a sample is not judged
 			require.Equal(t, want, heard.take(), d)
 		}

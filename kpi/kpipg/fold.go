@@ -31,13 +31,21 @@ limit $1
 for update skip locked`
 
 // listedSQL reads the events of what was taken, and those that are gone: 1 is to be added, -1 to be taken away, and 0 was
-// never added.
+// never added. An "offset 0" makes sure that each is looked up by its key, however many a planner expects.
 const listedSQL = `
 select 1 as sign, e.tenant_id, e.id::text, e.user_id, e.event_name, e.properties, e.occurred_at, e.received_at
 from unnest($1::text[], $2::uuid[]) as t(tenant_id, id)
 join tenon.kpi_pending p on p.tenant_id = t.tenant_id and p.id = t.id
 cross join unnest(p.names, p.times, p.ids) as u(name, at, id)
-join tenon.events e on e.tenant_id = p.tenant_id and e.event_name = u.name and e.occurred_at = u.at and e.id = u.id
+cross join lateral (
+  select *
+  from tenon.events
+  where tenant_id = p.tenant_id
+    and event_name = u.name
+    and occurred_at = u.at
+    and id = u.id
+  offset 0
+) e
 union all
 select case when p.folded then -1 else 0 end, g.tenant_id, g.id::text, g.user_id, g.event_name, g.properties,
   g.occurred_at, g.received_at
@@ -211,7 +219,14 @@ func (f *folding) add(e *kpi.Event, sign int64) {
 const progressSQL = `
 select s.tenant_id, s.measure, s.subject, s.started_at, coalesce(s.start_id::text, ''), s.grp, s.converted_at
 from unnest($1::text[], $2::text[], $3::text[]) as k(tenant_id, measure, subject)
-join tenon.kpi_subjects s on s.tenant_id = k.tenant_id and s.measure = k.measure and s.subject = k.subject`
+cross join lateral (
+  select *
+  from tenon.kpi_subjects
+  where tenant_id = k.tenant_id
+    and measure = k.measure
+    and subject = k.subject
+  offset 0
+) s`
 
 // advance moves the subjects on that had an event, and counts again those that lost one. An event of theirs that is
 // listed and not taken yet may be found on the way: it changes nothing when its turn comes.

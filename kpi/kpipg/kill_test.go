@@ -43,7 +43,7 @@ func TestAWriterAndAFolderKilledAtAnyMomentLoseAndDoubleNothing(t *testing.T) {
 	define(t, pool)
 	kills := 4
 	if soak() {
-		kills = 100
+		kills = 40
 	}
 	var said []string
 	for k := range kills {

@@ -82,7 +82,7 @@ func TestACrowdOfWritersFoldersAndReadersAgreeInTheEnd(t *testing.T) {
 	}
 	rounds := 12
 	if soak() {
-		rounds = 300
+		rounds = 100
 	}
 	const writers = 4
 	var wait sync.WaitGroup
