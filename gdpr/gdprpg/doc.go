@@ -24,6 +24,17 @@
 //
 // The tables of this package are none: a desk forgets its own requests when an erasure is complete.
 //
+// # Erasures
+//
+// A row is the subject's when the first reference of its table that is not null leads to a row of the subject's. Tables
+// are done in the order of their keys, and of the references by which rows are found. Rows are deleted in batches by
+// their keys, each a transaction of one round trip that also counts; an erasure rests after each, and waits for the disk
+// only when it is certified. Tables that refer to each other in a circle, or to themselves, are peeled: rows to which no
+// other refers go in batches as well, and what is left goes in one statement, at whose end Postgres asks the keys,
+// RESTRICT included. Each transaction sets tenon.erasure_id, by which a host's audit triggers can tell that they must
+// record keys and no data. The certificate follows a search through every text, json and array column of the database, a
+// few pages at a time, partitions and materialised views included.
+//
 // # Exports
 //
 // An export reads in one read-only transaction with one snapshot, inside exporters included. The server sends rows as

@@ -13,7 +13,7 @@ import (
 )
 
 func bazaarHost(db gdprpg.DB) *gdprpg.Host {
-	return gdprpg.NewHost(db, gdprpg.HostOptions{Company: bazaar(), Secret: secret, Batch: 2})
+	return gdprpg.NewHost(db, gdprpg.HostOptions{Company: bazaar(), Secret: secret, Batch: 4, Rest: -1})
 }
 
 // rows returns what was done with each table.
@@ -111,7 +111,7 @@ func TestAnErasureThatFailsAtAnyStatementAndGoesOnEndsAsIfNothingHadFailed(t *te
 	}
 }
 
-// eraseWith plans, marks, erases and certifies, each again until it succeeds, and returns how many statements it took.
+// eraseWith plans, erases and certifies, each again until it succeeds, and returns how many statements it took.
 func eraseWith(t *testing.T, db *pgtest.Faulty) (certificate gdpr.Certificate, steps int) {
 	t.Helper()
 	host, d := bazaarHost(db), deletion("acme")
@@ -127,8 +127,6 @@ func eraseWith(t *testing.T, db *pgtest.Faulty) (certificate gdpr.Certificate, s
 		require.NoError(t, err)
 	}
 	var plan gdpr.Plan
-	again(func() (err error) { plan, err = host.Plan(t.Context(), d.Subject); return err })
-	again(func() error { _, err := host.Mark(t.Context(), d); return err })
 	again(func() (err error) { plan, err = host.Plan(t.Context(), d.Subject); return err })
 	again(func() error { _, err := host.Erase(t.Context(), d, plan); return err })
 	again(func() (err error) { certificate, err = host.Certify(t.Context(), d, nil); return err })

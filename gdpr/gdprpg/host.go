@@ -25,7 +25,7 @@ type HostOptions struct {
 	// halved. A cycle of keys whose last rows can only go together takes one statement, which must have time enough.
 	Statement time.Duration
 	// Rest is how long an erasure rests after each batch, as a share of the time that the batch took, for the sake of those
-	// who work in the same database; 0 means 0.5, negative none.
+	// who work in the same database; 0 means 1, negative none.
 	Rest float64
 	// Values is how many known values of a subject are looked for when it is erased; 0 means 10,000.
 	Values int
@@ -48,7 +48,7 @@ var (
 func NewHost(db DB, opts HostOptions) *Host {
 	opts.Batch = cmp.Or(max(opts.Batch, 0), 250)
 	opts.Statement = cmp.Or(opts.Statement, 30*time.Second)
-	opts.Rest = max(cmp.Or(opts.Rest, 0.5), 0)
+	opts.Rest = max(cmp.Or(opts.Rest, 1), 0)
 	opts.Values = cmp.Or(max(opts.Values, 0), 10_000)
 	return &Host{db: db, options: opts}
 }
