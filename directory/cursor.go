@@ -61,16 +61,16 @@ const maxCursor = 4000
 // cursors makes and reads cursors.
 type cursors struct{ key Key }
 
-func (c cursors) seal(p Position, print uint64) string {
+func (c cursors) seal(p Position, search uint64) string {
 	b, _ := json.Marshal(p) // text and numbers
-	return c.key.seal(fmt.Sprintf("cursor %x", print), b)
+	return c.key.seal(fmt.Sprintf("cursor %x", search), b)
 }
 
-func (c cursors) open(text string, print uint64) (*Position, error) {
+func (c cursors) open(text string, search uint64) (*Position, error) {
 	if text == "" {
 		return nil, nil
 	}
-	b, ok := c.key.open(fmt.Sprintf("cursor %x", print), text)
+	b, ok := c.key.open(fmt.Sprintf("cursor %x", search), text)
 	p := &Position{}
 	if !ok || json.Unmarshal(b, p) != nil {
 		return nil, ErrCursor

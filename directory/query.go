@@ -202,8 +202,8 @@ func ranked(counts map[string]int64) []FacetCount {
 	return all[:min(len(all), maxFacet)]
 }
 
-// print tells searches apart, so that a cursor serves the one that it was made for.
-func (q *Query) print() uint64 {
+// fingerprint tells searches apart, so that a cursor serves the one that it was made for.
+func (q *Query) fingerprint() uint64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%q %q %q %t", q.Services, q.Regions, q.Sort, q.HasText)
 	for _, w := range q.Words {

@@ -98,8 +98,8 @@ func (b *Book) Search(ctx context.Context, s Search) (*Page, error) {
 	if err != nil {
 		return nil, prefix(err)
 	}
-	print := q.print()
-	if q.After, err = b.cursors.open(s.After, print); err != nil {
+	asked := q.fingerprint()
+	if q.After, err = b.cursors.open(s.After, asked); err != nil {
 		return nil, err
 	}
 	if q.Now, err = b.now(ctx); err != nil {
@@ -118,7 +118,7 @@ func (b *Book) Search(ctx context.Context, s Search) (*Page, error) {
 	}
 	for i, e := range found.Entries {
 		if i == limit {
-			page.Next = b.cursors.seal(q.position(found.Entries[i-1]), print)
+			page.Next = b.cursors.seal(q.position(found.Entries[i-1]), asked)
 			break
 		}
 		page.Results = append(page.Results, q.result(e))

@@ -15,7 +15,7 @@ import (
 )
 
 // execModes are those of pgx that prepare no statement under a name, as PgBouncer in transaction mode may require.
-var execModes = []string{"cache_describe", "exec", "simple_protocol"}
+var execModes = []string{"exec", "simple_protocol"}
 
 func connectPool(t *testing.T, url string) *pgxpool.Pool {
 	t.Helper()
@@ -34,9 +34,11 @@ func TestStoreInEveryModeOfExecution(t *testing.T) {
 				return connectPool(t, pgtest.Database(t, migrations.Directory)+"&default_query_exec_mode="+mode)
 			}
 			directorytest.TestStore(t, func(t *testing.T) directory.Store { return directorypg.New(modePool(t), nil) })
-			directorytest.TestEffects(t, func(t *testing.T, n tenon.Notifier, r tenon.Recorder) directory.Store {
-				return directorypg.New(modePool(t), telling(n, r))
-			})
+			if mode == "simple_protocol" { // values go as text there, which is the harder way
+				directorytest.TestEffects(t, func(t *testing.T, n tenon.Notifier, r tenon.Recorder) directory.Store {
+					return directorypg.New(modePool(t), telling(n, r))
+				})
+			}
 			store := directorypg.New(modePool(t), nil)
 			d := publish(t, bookAt(store, noon, nil), "acme", profile("One"))
 			erased, err := store.Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ines"})

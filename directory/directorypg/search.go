@@ -39,7 +39,7 @@ func (s *Store) entries(ctx context.Context, q *directory.Query, l *ladder) ([]d
 	case q.Sort == directory.ByFresh:
 		return s.page(ctx, freshOrder, q, "", l.all(), "", q.After, q.Limit)
 	case len(q.Words) == 0 && len(q.Services) == 1 && len(q.Regions) == 1 && q.ID == "":
-		return s.page(ctx, rankOrder, q, listed1, "", "", q.After, q.Limit)
+		return s.page(ctx, rankOrder, q, pairs, "", "", q.After, q.Limit)
 	case len(q.Words) == 0:
 		return s.page(ctx, rankOrder, q, "", l.all(), "", q.After, q.Limit)
 	}
@@ -146,8 +146,8 @@ var (
 	}
 )
 
-// listed1 is the source of entries with one service in one region, which are kept in order.
-const listed1 = "tenon.directory_listings"
+// pairs is the source of entries with one service in one region, which are kept in order.
+const pairs = "tenon.directory_listings"
 
 const entryColumns = `e.id::text, e.company_name, e.description, e.services, e.regions, e.contact_email, e.website, e.language,
   e.verified_at, e.fresh_at, nullif(e.visible_until, 'infinity')`
@@ -157,11 +157,11 @@ func (s *Store) page(
 	ctx context.Context, o order, q *directory.Query, source, match, unless string, after *directory.Position, limit int,
 ) ([]directory.Entry, error) {
 	st := planned()
-	if source == listed1 {
+	if source == pairs {
 		st = &statement{} // one plan is best for all, and need not be made again
 	}
 	st.add("select " + entryColumns)
-	if source == listed1 {
+	if source == pairs {
 		st.add("from tenon.directory_listings x")
 		st.add("join tenon.directory_entries e on e.id = x.id")
 		st.add("where x.service = @::text", q.Services[0])

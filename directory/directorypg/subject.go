@@ -10,8 +10,8 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// told are the tables with rows of a tenant, those that depend on others first, and the columns that name a person.
-var told = []struct {
+// tenantTables are the tables with rows of a tenant, those that depend on others first, and the columns that name a person.
+var tenantTables = []struct {
 	table   string
 	persons []string
 }{
@@ -36,7 +36,7 @@ func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[ten
 			yield(tenon.Row{}, tenon.Invalid("tenant", "is empty"))
 			return
 		}
-		for _, t := range told {
+		for _, t := range tenantTables {
 			if subject.User != "" && t.persons == nil {
 				continue
 			}
@@ -98,7 +98,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		erased = map[string]int64{entriesTable: 0, listingsTable: 0, wordsTable: 0}
-		for _, t := range told {
+		for _, t := range tenantTables {
 			erased["tenon."+t.table] = 0
 		}
 		if err := lockAll(ctx, tx, subject.Tenant); err != nil {
@@ -127,7 +127,7 @@ func lockAll(ctx context.Context, tx pgx.Tx, tenant string) error {
 }
 
 func forgetPerson(ctx context.Context, tx pgx.Tx, subject tenon.Subject, erased map[string]int64) error {
-	for _, t := range told {
+	for _, t := range tenantTables {
 		for _, column := range t.persons {
 			name := pgx.Identifier{column}.Sanitize()
 			sql := "update tenon." + pgx.Identifier{t.table}.Sanitize() + " set " + name + " = '' where tenant_id = $1 and " + name + " = $2"
@@ -185,7 +185,7 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 		return err
 	}
 	erased[entriesTable], erased[listingsTable] = entries, listings
-	for _, t := range told {
+	for _, t := range tenantTables {
 		tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{t.table}.Sanitize()+" where tenant_id = $1", tenant)
 		if err != nil {
 			return err
