@@ -25,6 +25,7 @@ import (
 	"github.com/transbotai/tenon/bench/ratelimit"
 	"github.com/transbotai/tenon/bench/report"
 	"github.com/transbotai/tenon/bench/slo"
+	"github.com/transbotai/tenon/bench/support"
 )
 
 // comparison measures one package of tenon beside its peers. It fills everything of the section but Setting. Each has
@@ -39,6 +40,7 @@ var comparisons = []comparison{
 	{"flags", flags.Compare},
 	{"ratelimit", ratelimit.Compare},
 	{"slo", slo.Compare},
+	{"support", support.Compare},
 }
 
 func main() {
