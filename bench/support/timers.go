@@ -194,8 +194,13 @@ func compareThroughput(ctx context.Context, l *lab.Lab, s *report.Section) error
 	return nil
 }
 
-// ahead is how long before they are due timers are there, and workers run.
-const ahead = 8 * time.Second
+// ahead returns how long before they are due timers are written: long enough for either side to be ready.
+func ahead(l *lab.Lab) time.Duration {
+	if l.Quick {
+		return time.Second
+	}
+	return 10 * time.Second
+}
 
 func compareLateness(ctx context.Context, l *lab.Lab, s *report.Section) error {
 	own, err := newTenon(ctx, l, "support_late")
@@ -211,7 +216,7 @@ func compareLateness(ctx context.Context, l *lab.Lab, s *report.Section) error {
 	count := l.Size(latenessCount)
 	series, err := measure.Interleave(ctx, l.Rounds, func(ctx context.Context) (float64, error) {
 		l.Say("support: lateness")
-		at := time.Now().Add(ahead)
+		at := time.Now().Add(ahead(l))
 		if err := own.insert(ctx, count, "each", at); err != nil {
 			return 0, err
 		}
@@ -219,7 +224,7 @@ func compareLateness(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		_, err := own.run(ctx, c)
 		return c.late(0.99), err
 	}, func(ctx context.Context) (float64, error) {
-		at := time.Now().Add(ahead)
+		at := time.Now().Add(ahead(l))
 		if err := peer.insert(ctx, count, at); err != nil {
 			return 0, err
 		}
