@@ -85,22 +85,21 @@ func TestAP1EscalatesAfterTwoHoursUnlessSomebodyAcknowledgesIt(t *testing.T) {
 
 func TestRunThatCannotDrainSaysSo(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		began := make(chan struct{})
-		timers, err := support.NewTimers(support.NewMemoryStore(nil), support.Work{
-			"x": {Each: func(ctx context.Context, _ support.Store, _ support.Timer) error {
-				close(began)
-				<-ctx.Done()
-				return ctx.Err()
-			}},
-		}, nil)
-		require.NoError(t, err)
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		require.NoError(t, timers.Schedule(ctx, support.Timer{TimerRef: support.TimerRef{Key: "1"}, At: time.Now(), Kind: "x"}))
-		go func() { ended <- timers.Run(ctx) }()
-		<-began
-		stop()
-		require.ErrorIs(t, <-ended, support.ErrUnfinished)
-	})
+	began := make(chan struct{})
+	timers, err := support.NewTimers(support.NewMemoryStore(nil), support.Work{
+		"x": {Each: func(ctx context.Context, _ support.Store, _ support.Timer) error {
+			close(began)
+			<-ctx.Done()
+			return ctx.Err()
+		}},
+	}, &support.TimersOptions{Drain: time.Millisecond, Poll: time.Hour})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	require.NoError(t, timers.Schedule(ctx, support.Timer{TimerRef: support.TimerRef{Key: "1"}, At: time.Now(), Kind: "x"}))
+	ended := make(chan error, 1)
+	go func() { ended <- timers.Run(ctx) }()
+	<-began
+	stop()
+	require.ErrorIs(t, <-ended, support.ErrUnfinished)
 }
