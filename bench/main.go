@@ -29,6 +29,7 @@ import (
 	"github.com/transbotai/tenon/bench/ratelimit"
 	"github.com/transbotai/tenon/bench/report"
 	"github.com/transbotai/tenon/bench/slo"
+	"github.com/transbotai/tenon/bench/support"
 )
 
 // comparison measures one package of tenon beside its peers. It fills everything of the section but Setting. Each has
@@ -47,6 +48,7 @@ var comparisons = []comparison{
 	{"kpi", kpi.Compare},
 	{"ratelimit", ratelimit.Compare},
 	{"slo", slo.Compare},
+	{"support", support.Compare},
 }
 
 func main() {

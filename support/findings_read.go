@@ -110,13 +110,13 @@ func (f *Findings) KPI(ctx context.Context, tenant string, since time.Time) (Fin
 }
 
 func (r *FindingKPIRow) count(x Finding) {
-	switch {
-	case x.State == FindingFixed:
+	switch x.State {
+	case FindingFixed:
 		r.Fixed++
 		if !x.Overdue {
 			r.InTime++
 		}
-	case x.State == FindingAccepted:
+	case FindingAccepted:
 		r.Accepted++
 	default:
 		r.Open++

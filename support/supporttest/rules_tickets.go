@@ -71,9 +71,13 @@ var ticketRules = group{"tickets", []rule{
 		"Input that cannot be right is an ErrInvalid, and nothing is written.",
 		func(r *rig) {
 			for _, n := range []support.NewTicket{
-				{Priority: support.P1, Issue: "x"}, {Tenant: "acme", Priority: "P4", Issue: "x"}, {Tenant: "acme", Issue: "x"},
-				{Tenant: "acme", Priority: support.P1}, {Tenant: "acme", Priority: support.P1, Issue: "a\x00b"},
-				{Tenant: "acme", Priority: support.P1, Issue: "x", ID: "7"}, {Tenant: "a\xffb", Priority: support.P1, Issue: "x"},
+				{Priority: support.P1, Issue: "x"},
+				{Tenant: "acme", Priority: "P4", Issue: "x"},
+				{Tenant: "acme", Issue: "x"},
+				{Tenant: "acme", Priority: support.P1},
+				{Tenant: "acme", Priority: support.P1, Issue: "a\x00b"},
+				{Tenant: "acme", Priority: support.P1, Issue: "x", ID: "7"},
+				{Tenant: "a\xffb", Priority: support.P1, Issue: "x"},
 			} {
 				_, err := r.desk().Open(r.ctx(), n)
 				r.fails(text(n), err, tenon.ErrInvalid)

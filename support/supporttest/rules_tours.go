@@ -155,8 +155,10 @@ var findingRules = group{"findings", []rule{
 		func(r *rig) {
 			ref := r.finding(support.High)
 			for _, a := range []support.Acceptance{
-				{Until: r.now.Add(day), Reason: "x"}, {Approver: "cto", Until: r.now.Add(day)},
-				{Approver: "cto", Reason: "x", Until: r.now}, {Approver: "cto", Reason: "x", Until: r.now.Add(400 * day)},
+				{Until: r.now.Add(day), Reason: "x"},
+				{Approver: "cto", Until: r.now.Add(day)},
+				{Approver: "cto", Reason: "x", Until: r.now},
+				{Approver: "cto", Reason: "x", Until: r.now.Add(400 * day)},
 			} {
 				_, err := r.findings().Accept(r.ctx(), ref, a)
 				r.fails(text(a), err, tenon.ErrInvalid)
