@@ -141,12 +141,9 @@ with mine as (
 select format('%I.%I', n.nspname, c.relname)
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
-join pg_attribute a on a.attrelid = c.oid
-where n.nspname = 'tenon'
-  and c.relkind in ('r', 'p')
-  and not c.relispartition
-  and a.attname = 'tenant_id'
-  and not a.attisdropped
+where c.oid in (
+    select t::regclass
+    from unnest($1::text[]) t)
   and row_security_active(c.oid)
   and (exists (
       select
@@ -166,11 +163,32 @@ where n.nspname = 'tenon'
         and not open))
 order by c.relname`
 
+const selectTenantTableNames = `
+select format('%I.%I', n.nspname, c.relname)
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+join pg_attribute a on a.attrelid = c.oid
+where n.nspname = 'tenon'
+  and c.relkind in ('r', 'p')
+  and not c.relispartition
+  and a.attname = 'tenant_id'
+  and not a.attisdropped`
+
+// Filtered returns those of the tables on which row level security hides rows from the current role, or keeps it from
+// writing them. Tables are named as regclass reads them: public.quotes, "Odd".name. A table that is not there is an error.
+func Filtered(ctx context.Context, db Querier, tables []string) ([]string, error) {
+	return all[string](ctx, db, selectFiltered, tables)
+}
+
 // CheckNotFiltered returns an [ErrFiltered] when row level security hides rows of some tenant from the current role, and
 // names the role and the tables. Work across tenants would find nothing to do there, without an error, so every Run
 // loop calls it first.
 func CheckNotFiltered(ctx context.Context, db Querier) error {
-	tables, err := all[string](ctx, db, selectFiltered)
+	ours, err := all[string](ctx, db, selectTenantTableNames)
+	if err != nil {
+		return err
+	}
+	tables, err := Filtered(ctx, db, ours)
 	if err != nil || len(tables) == 0 {
 		return err
 	}

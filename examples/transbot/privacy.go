@@ -12,5 +12,5 @@ func (p *platform) openPrivacy(c config) {
 	if secret == "" {
 		secret = rand.Text()
 	}
-	p.privacy = privacy.New(p.pool, p.billing, secret, p.logger)
+	p.privacy = privacy.New(p.owner, p.pool, p.billing, secret, p.logger)
 }

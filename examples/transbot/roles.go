@@ -100,8 +100,12 @@ func guard(ctx context.Context, conn *pgx.Conn, tables []string) error {
 	if err := migrations.EnableRLS(ctx, conn, roles); err != nil {
 		return err
 	}
+	var owner string
+	if err := conn.QueryRow(ctx, "select current_user::text").Scan(&owner); err != nil {
+		return err
+	}
 	for _, table := range tables {
-		if err := isolation.Enable(ctx, conn, table, evidence.Tables[table], roles.Worker); err != nil {
+		if err := isolation.Enable(ctx, conn, table, evidence.Tables[table], roles.Worker, owner); err != nil {
 			return err
 		}
 	}

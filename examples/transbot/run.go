@@ -89,8 +89,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer func() { err = errors.Join(err, p.limits.close()) }()
-	p.partners = newPartners(p, c)
-	if p.help, err = newHelp(p); err != nil {
+	p.partners = newPartners(p, c, book.recorder)
+	if p.help, err = newHelp(p, book.recorder); err != nil {
 		return err
 	}
 	if err := p.prepare(ctx, c, stdout); err != nil {
@@ -169,6 +169,7 @@ type platform struct {
 	timed    billing.Store // store, with the clock that rights are decided by
 	billing  *billing.Desk // nil: nothing is sold
 	app      *pgxpool.Pool // of the role that sees one company at a time
+	owner    *pgxpool.Pool // of the role that owns the tables
 	evidence *evidence.Desk
 	privacy  *privacy.Desk
 	logger   *slog.Logger
@@ -192,7 +193,7 @@ func newPlatform(pools evidence.Pools, fake *billing.Fake, oncall tenon.Notifier
 		pool: pool, store: store, timed: timed, gate: entitlements.NewGate(timed, &entitlements.Options{Logger: logger}),
 		flags: newFlags(pool, listener, desk.Policy, book.recorder, logger), listener: listener, ops: desk, logger: logger,
 		insight: insight.New(pool, ops.Tell, logger),
-		app:     pools.App, evidence: evidence.New(book.log, book.signer, book.anchor, pools),
+		app:     pools.App, owner: pools.Owner, evidence: evidence.New(book.log, book.signer, book.anchor, pools),
 	}
 }
 

@@ -72,6 +72,10 @@ func Companies() *gdpr.Definition {
 			"public.agent_tasks": {
 				Rule: gdpr.Delete, Columns: about("company_id", "id", "kind", "created_at", "started_at", "ended_at", "status"),
 			},
+			"public.tamperings": {
+				Rule:    gdpr.Ignore,
+				Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, "id", "record_tenant", "record_id", "actor", "began_at", "began_by", "ended_at"),
+			},
 			"public.drills": {
 				Rule: gdpr.Ignore, Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, "id", "began_at", "began_by", "ended_at"),
 			},

@@ -13,14 +13,18 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/directory/directorypg"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/flags/flagspg"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/kpi/kpipg"
 	"github.com/transbotai/tenon/notify/notifypg"
 	"github.com/transbotai/tenon/slo/slopg"
+	"github.com/transbotai/tenon/support/supportpg"
 )
 
 // Desk takes the requests of companies.
@@ -36,24 +40,36 @@ type store interface {
 	tenon.Exporter
 }
 
+// handle is what all of them need of a pool or a transaction.
+type handle interface {
+	gdprpg.DB
+	auditpg.DB
+}
+
 // stores are those of tenon's packages that the platform uses, on a pool or in an export's own transaction.
 var stores = []struct {
 	name  string
-	of    func(db gdprpg.DB) store
+	of    func(db handle) store
 	after []string
+	keeps bool // records that no longer say whose they are
 }{
-	{name: "flags", of: func(db gdprpg.DB) store { return flagspg.New(db, nil) }},
-	{name: "slo", of: func(db gdprpg.DB) store { return slopg.New(db, nil) }},
+	{name: "audit", of: func(db handle) store { return auditpg.New(db, nil) }, keeps: true},
+	{name: "directory", of: func(db handle) store { return directorypg.New(db, nil) }},
+	{name: "flags", of: func(db handle) store { return flagspg.New(db, nil) }},
+	{name: "kpi", of: func(db handle) store { return kpipg.New(db, nil) }},
+	{name: "slo", of: func(db handle) store { return slopg.New(db, nil) }},
 	// The link to the customer at Stripe is here, and must be until that is deleted.
-	{name: "entitlements", of: func(db gdprpg.DB) store { return entitlementspg.New(db, nil) }, after: []string{"stripe"}},
-	{name: "notify", of: func(db gdprpg.DB) store { return notifypg.New(db, nil) }},
+	{name: "entitlements", of: func(db handle) store { return entitlementspg.New(db, nil) }, after: []string{"stripe"}},
+	{name: "notify", of: func(db handle) store { return notifypg.New(db, nil) }},
+	{name: "support", of: func(db handle) store { return supportpg.New(db, nil) }},
 }
 
-// New returns a desk. Secret signs links and certificates: another one makes those of before worthless. Sells is nil
+// New returns a desk. Owner is the role that may read every table, which proves that nothing is left; pool does the rest.
+// Secret signs links and certificates: another one makes those of before worthless. Sells is nil
 // where nothing is sold.
-func New(pool *pgxpool.Pool, sells *billing.Desk, secret string, logger *slog.Logger) *Desk {
+func New(owner, pool *pgxpool.Pool, sells *billing.Desk, secret string, logger *slog.Logger) *Desk {
 	key := gdpr.NewSecret(secret)
-	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: Companies(), Secret: key})
+	host := gdprpg.NewHost(owner, gdprpg.HostOptions{Company: Companies(), Secret: key})
 	d := &Desk{clock: &clock{Store: gdprpg.New(pool, &gdprpg.Options{Notifier: ops.Tell})}}
 	packer := gdprpg.PackerOptions{Names: names, Inside: map[string]func(pgx.Tx) tenon.Exporter{}}
 	opts := gdpr.Options{
@@ -66,7 +82,7 @@ func New(pool *pgxpool.Pool, sells *billing.Desk, secret string, logger *slog.Lo
 	}
 	for _, s := range stores {
 		on := s.of(pool)
-		sat := gdpr.Satellite{Name: s.name, Eraser: on, Exporter: on}
+		sat := gdpr.Satellite{Name: s.name, Eraser: on, Exporter: on, Keeps: s.keeps}
 		if sells != nil {
 			sat.After = s.after
 		}
