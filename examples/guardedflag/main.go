@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
 	"os"
 	"strings"
 	"time"
@@ -24,7 +23,7 @@ func main() {
 	every := flag.Duration("every", time.Second, "the time from one stage to the next; days in real life")
 	flag.Parse()
 	if err := run(context.Background(), *bad, *every, os.Stdout); err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
 }
 
@@ -72,4 +71,9 @@ func policy(ctx context.Context, bad int) (*slo.ReleasePolicy, error) {
 		Good: int64(100_000 - bad), Valid: 100_000,
 	}
 	return slo.NewReleasePolicy(board), store.Record(ctx, []slo.Minute{minute})
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }

@@ -5,9 +5,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"log"
 	"os"
 	"strconv"
 
@@ -20,10 +20,10 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		log.Fatal("usage: metering tenant lanes")
+		fail(errors.New("usage: metering tenant lanes"))
 	}
 	if err := run(context.Background(), os.Getenv("DATABASE_URL"), os.Args[1], os.Args[2], os.Stdout); err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
 }
 
@@ -65,4 +65,9 @@ func makeQuote(ctx context.Context, gate *entitlements.Gate, tx pgx.Tx, tenant s
 	}
 	var id string
 	return d, tx.QueryRow(ctx, quoteSQL, tenant, lanes).Scan(&id)
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }

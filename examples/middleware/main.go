@@ -8,8 +8,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -36,7 +36,7 @@ func main() {
 	if err == nil {
 		err = (&http.Server{Addr: "localhost:8080", Handler: handler, ReadHeaderTimeout: 5 * time.Second}).ListenAndServe()
 	}
-	log.Fatal(err)
+	fail(err)
 }
 
 func newHandler(ctx context.Context) (http.Handler, error) {
@@ -80,4 +80,9 @@ func tenant(r *http.Request) (string, error) {
 func key(r *http.Request) (ratelimit.Key, error) {
 	name, err := tenant(r)
 	return ratelimit.Key{Tenant: name}, err
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
