@@ -36,7 +36,8 @@ func main() {
 	if err == nil {
 		err = (&http.Server{Addr: "localhost:8080", Handler: handler, ReadHeaderTimeout: 5 * time.Second}).ListenAndServe()
 	}
-	fail(err)
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 func newHandler(ctx context.Context) (http.Handler, error) {
@@ -48,7 +49,6 @@ func newHandler(ctx context.Context) (http.Handler, error) {
 		return nil, err
 	}
 	set := flags.NewSet(flags.NewMemoryStore(nil), nil) // flagspg.New(pool, nil)
-	who := func(r *http.Request) (flags.Who, error) { return flags.From(r.Context()), nil }
 	limiter, err := ratelimit.NewLimiter(nil, ratelimit.PerMinute(5))
 	if err != nil {
 		return nil, err
@@ -72,17 +72,7 @@ func authenticate(next http.Handler) http.Handler {
 	})
 }
 
-func tenant(r *http.Request) (string, error) {
-	c, _ := tenon.CallerFrom(r.Context())
-	return c.Tenant, nil
-}
-
-func key(r *http.Request) (ratelimit.Key, error) {
-	name, err := tenant(r)
-	return ratelimit.Key{Tenant: name}, err
-}
-
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
-}
+// The three questions about the caller, whom authenticate has put into the context.
+func tenant(r *http.Request) (string, error)     { return flags.From(r.Context()).Tenant, nil }
+func who(r *http.Request) (flags.Who, error)     { return flags.From(r.Context()), nil }
+func key(r *http.Request) (ratelimit.Key, error) { return ratelimit.Key{Tenant: flags.From(r.Context()).Tenant}, nil }
