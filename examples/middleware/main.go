@@ -73,6 +73,8 @@ func authenticate(next http.Handler) http.Handler {
 }
 
 // The three questions about the caller, whom authenticate has put into the context.
-func tenant(r *http.Request) (string, error)     { return flags.From(r.Context()).Tenant, nil }
-func who(r *http.Request) (flags.Who, error)     { return flags.From(r.Context()), nil }
-func key(r *http.Request) (ratelimit.Key, error) { return ratelimit.Key{Tenant: flags.From(r.Context()).Tenant}, nil }
+func tenant(r *http.Request) (string, error) { return flags.From(r.Context()).Tenant, nil }
+func who(r *http.Request) (flags.Who, error) { return flags.From(r.Context()), nil }
+func key(r *http.Request) (ratelimit.Key, error) {
+	return ratelimit.Key{Tenant: flags.From(r.Context()).Tenant}, nil
+}
