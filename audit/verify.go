@@ -163,7 +163,9 @@ func (v *verification) read(ctx context.Context, span Span) page {
 	p.leaves, p.errs = make([]Hash, len(p.sealed)), make([]error, len(p.sealed))
 	for i := range p.sealed {
 		if e := p.sealed[i].Entry; e != nil {
-			p.leaves[i], p.errs[i] = e.Leaf()
+			if p.leaves[i], p.errs[i] = e.Leaf(); p.errs[i] == nil {
+				p.errs[i] = e.beside()
+			}
 		}
 	}
 	return p

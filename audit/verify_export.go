@@ -153,7 +153,11 @@ func (l *line) id() string {
 func (l *line) leaf() (Hash, error) {
 	switch {
 	case l.Record != nil && l.Absent == nil && l.Leaf == nil:
-		return l.Record.Leaf()
+		leaf, err := l.Record.Leaf()
+		if err == nil {
+			err = l.Record.beside()
+		}
+		return leaf, err
 	case l.Record == nil && l.Absent != nil && l.Leaf != nil:
 		return *l.Leaf, nil
 	}
