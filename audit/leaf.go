@@ -94,7 +94,7 @@ func (c *composition) add(path []byte, kind byte, value []byte, gone bool) {
 
 func (c *composition) salt(p *part) []byte  { return c.arena[p.begin : p.begin+SeedSize] }
 func (c *composition) name(p *part) []byte  { return c.arena[p.begin+SeedSize : p.value-1] } // L(path)
-func (c *composition) where(p *part) []byte { return c.arena[p.begin+SeedSize+sizeOfLength : p.value-1] }
+func (c *composition) where(p *part) []byte { return c.name(p)[sizeOfLength:] }
 func (c *composition) kind(p *part) byte    { return c.arena[p.value-1] }
 func (c *composition) what(p *part) []byte  { return c.arena[p.value:p.end] }
 
