@@ -210,17 +210,40 @@ func (x *exporter) one(ctx context.Context, tree *Tree, s *Sealed) error {
 		return err
 	}
 	x.Records++
-	x.Chain, x.Next = chained(x.Chain, s.Index, leaf), s.Index+1
+	x.Chain, x.Next = chained(x.Chain, &l, leaf), s.Index+1
 	return nil
 }
 
-// chained adds a leaf to a chain.
-func chained(chain Hash, index int64, leaf Hash) Hash {
+// chained adds a line to a chain.
+func chained(chain Hash, l *line, leaf Hash) Hash {
 	var b [2*sha256.Size + 8]byte
 	copy(b[:], chain[:])
-	binary.BigEndian.PutUint64(b[sha256.Size:], uint64(index))
-	copy(b[sha256.Size+8:], leaf[:])
+	binary.BigEndian.PutUint64(b[sha256.Size:], uint64(l.Index))
+	shown := l.shown(leaf)
+	copy(b[sha256.Size+8:], shown[:])
 	return sha256.Sum256(b[:])
+}
+
+// The prefixes of what is not a leaf in a chain.
+const (
+	absentPrefix   = 2
+	redactedPrefix = 3
+)
+
+// shown returns what a chain has of a line: the leaf, and of a record that is absent or was redacted also that, since a
+// leaf stays as it was when whoever hands the export on takes something out of its record.
+func (l *line) shown(leaf Hash) Hash {
+	var b []byte
+	switch {
+	case l.Absent != nil:
+		b = appendText(appendText([]byte{absentPrefix}, l.Absent.Tenant), l.Absent.ID)
+	case len(l.Record.Redacted) > 0 || l.Record.RedactedBy != "":
+		digest := redactionDigest(l.Record)
+		b = append(appendText([]byte{redactedPrefix}, l.Record.RedactedBy), digest[:]...)
+	default:
+		return leaf
+	}
+	return sha256.Sum256(append(b, leaf[:]...))
 }
 
 // closingText is what the note at the end says.

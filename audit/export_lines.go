@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -26,9 +27,7 @@ func (e *lineEncoder) line(l *line) error                  { return e.put(l) }
 func (e *lineEncoder) flush() error                        { return e.w.Flush() }
 
 func (e *lineEncoder) closing(c *closing) error {
-	return e.put(struct {
-		End *closing `json:"end"`
-	}{c})
+	return e.put(endOf(c))
 }
 
 // parsed is a part of an export: one of the three is set.
@@ -75,11 +74,33 @@ func (d *lineDecoder) next() (parsed, error) {
 	if err := json.Unmarshal(text, &v); err != nil {
 		return parsed{}, err
 	}
-	d.at += n
+	p, written := parsed{line: &v.line}, any(&v.line)
 	if v.End != nil {
-		return parsed{closing: v.End}, nil
+		p, written = parsed{closing: v.End}, endOf(v.End)
 	}
-	return parsed{line: &v.line}, nil
+	if err := asWritten(text, written); err != nil {
+		return parsed{}, err
+	}
+	d.at += n
+	return p, nil
+}
+
+func endOf(c *closing) any {
+	return struct {
+		End *closing `json:"end"`
+	}{c}
+}
+
+var errNotAsWritten = errors.New("it is not as exports are written, so that readers may differ about what it says")
+
+// asWritten refuses a text that is not the one that v is written as: with a member that is there twice, or that others
+// would read and we do not.
+func asWritten(text []byte, v any) error {
+	again, err := JSON(v)
+	if err == nil && !bytes.Equal(again, text) {
+		err = errNotAsWritten
+	}
+	return err
 }
 
 // readLine returns a line with its newline.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,11 +71,20 @@ func (e *sheetEncoder) flush() error {
 }
 
 func (e *sheetEncoder) line(l *line) error {
+	cells, err := sheetCells(l)
+	if err != nil {
+		return err
+	}
+	return e.put(cells...)
+}
+
+// sheetCells returns a line as cells that are not escaped yet.
+func sheetCells(l *line) ([]string, error) {
 	index := strconv.FormatInt(l.Index, 10)
 	if l.Absent != nil {
 		cells := make([]string, len(sheetColumns))
 		cells[0], cells[1], cells[2], cells[19], cells[20] = index, l.Absent.ID, l.Absent.Tenant, joinHashes(l.Path), l.Leaf.String()
-		return e.put(cells...)
+		return cells, nil
 	}
 	r := l.Record
 	cells := []string{
@@ -85,13 +95,13 @@ func (e *sheetEncoder) line(l *line) error {
 	for i, v := range map[int]any{8: r.Targets, 16: r.Salts, 17: r.Redacted} {
 		text, err := JSON(v)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if string(text) != "null" {
 			cells[i] = string(text)
 		}
 	}
-	return e.put(cells...)
+	return cells, nil
 }
 
 // sheetPayload keeps line breaks out of cells, since readers of CSV change them.
@@ -137,8 +147,10 @@ func (d *sheetDecoder) offset() int64 { return d.at }
 func (d *sheetDecoder) next() (parsed, error) {
 	if !d.begun {
 		d.begun = true
-		if _, err := d.r.Read(); err != nil {
+		if names, err := d.r.Read(); err != nil {
 			return parsed{}, err
+		} else if !slices.Equal(names, sheetColumns) {
+			return parsed{}, errNotAsWritten
 		}
 	}
 	cells, err := d.r.Read()
@@ -148,14 +160,38 @@ func (d *sheetDecoder) next() (parsed, error) {
 	if err != nil {
 		return parsed{}, err
 	}
-	for i := range cells {
-		cells[i] = unescapeCell(cells[i])
+	for i, raw := range cells {
+		cells[i] = unescapeCell(raw)
+		if escapeCell(cells[i]) != raw {
+			return parsed{}, errNotAsWritten
+		}
 	}
 	p, err := parseRow(cells)
+	if err == nil {
+		err = p.rowAsWritten(cells)
+	}
 	if err == nil {
 		d.at = d.r.InputOffset()
 	}
 	return p, err
+}
+
+// rowAsWritten is [asWritten] for cells.
+func (p *parsed) rowAsWritten(cells []string) error {
+	if p.line == nil {
+		if strings.Join(cells[2:], "") != "" {
+			return errNotAsWritten
+		}
+		if p.closing != nil {
+			return asWritten([]byte(cells[1]), p.closing)
+		}
+		return nil
+	}
+	again, err := sheetCells(p.line)
+	if err == nil && !slices.Equal(again, cells) {
+		err = errNotAsWritten
+	}
+	return err
 }
 
 func parseRow(cells []string) (parsed, error) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"slices"
 	"strconv"
 	"sync"
@@ -37,14 +38,11 @@ func (e *Entry) Fresh() bool { return e.fresh }
 // SeedSize is the length of a seed and of a salt, in bytes.
 const SeedSize = 16
 
-// part is a part of an entry and what the leaf holds of it.
+// part is a part of an entry. What is digested of it lies in the arena, from begin to end: salt, L(path), kind, value. Of a
+// part that was redacted the value is its digest. Parts hold no pointers, so that sorting them is cheap.
 type part struct {
-	path   []byte
-	kind   byte
-	value  []byte
-	salt   [SeedSize]byte
-	digest Hash
-	gone   bool // redacted: there is a digest alone
+	begin, value, end int
+	gone              bool // redacted: there is a digest alone
 }
 
 // Leaf returns the entry's leaf. It is the same for every text of the payload that means the same.
@@ -68,35 +66,41 @@ func (e *Entry) Leaf() (Hash, error) {
 type composition struct {
 	flattener
 	parts   []part
-	arena   []byte // paths, and values that the flattener will overwrite
+	digests []Hash // of the parts, in the same order
+	arena   []byte
 	buffer  []byte
+	hash    hash.Hash // one that is used again costs less than a new one
 	collect func(scalar)
 }
 
 var compositions = sync.Pool{New: func() any {
-	c := &composition{}
-	c.collect = c.add
+	c := &composition{hash: sha256.New()}
+	c.collect = func(s scalar) { c.add(s.path, s.kind, s.value, false) }
 	return c
 }}
 
-// keep copies b to where it stays until the next entry.
-func (c *composition) keep(b []byte) []byte {
-	from := len(c.arena)
-	c.arena = append(c.arena, b...)
-	return c.arena[from:len(c.arena):len(c.arena)]
-}
+// sizeOfLength is the size of the length in L(x).
+const sizeOfLength = 4
 
-func (c *composition) add(s scalar) {
-	p := part{path: c.keep(s.path), kind: s.kind, value: s.value}
-	if s.kind == kindNumber {
-		p.value = c.keep(s.value)
-	}
+func (c *composition) add(path []byte, kind byte, value []byte, gone bool) {
+	var noSalt [SeedSize]byte
+	p := part{begin: len(c.arena), gone: gone}
+	b := append(appendText(append(c.arena, noSalt[:]...), path), kind)
+	p.value = len(b)
+	c.arena = append(b, value...)
+	p.end = len(c.arena)
 	c.parts = append(c.parts, p)
 }
 
+func (c *composition) salt(p *part) []byte  { return c.arena[p.begin : p.begin+SeedSize] }
+func (c *composition) name(p *part) []byte  { return c.arena[p.begin+SeedSize : p.value-1] } // L(path)
+func (c *composition) where(p *part) []byte { return c.name(p)[sizeOfLength:] }
+func (c *composition) kind(p *part) byte    { return c.arena[p.value-1] }
+func (c *composition) what(p *part) []byte  { return c.arena[p.value:p.end] }
+
 // read takes an entry apart, and finds each part's salt and digest.
 func (c *composition) read(e *Entry) error {
-	c.parts, c.arena = c.parts[:0], c.arena[:0]
+	c.parts, c.digests, c.arena = c.parts[:0], c.digests[:0], c.arena[:0]
 	if err := c.scalars(e, c.collect); err != nil {
 		return fmt.Errorf("%w: record %s: %w", ErrTampered, e.ID, err)
 	}
@@ -105,38 +109,42 @@ func (c *composition) read(e *Entry) error {
 			return err
 		}
 	}
-	sortParts(c.parts)
+	c.sort()
 	if err := c.salts(e); err != nil {
 		return err
 	}
 	for i := range c.parts {
-		if p := &c.parts[i]; !p.gone {
-			p.digest = c.digest(p)
+		c.digests = append(c.digests, Hash{})
+		if p := &c.parts[i]; p.gone {
+			copy(c.digests[i][:], c.what(p))
+		} else {
+			c.hash.Reset()
+			c.hash.Write(c.arena[p.begin:p.end])
+			c.hash.Sum(c.digests[i][:0])
 		}
 	}
 	return nil
 }
 
-func sortParts(parts []part) {
-	byPath := func(a, b part) int { return bytes.Compare(a.path, b.path) }
-	for i := 1; i < len(parts); i++ { // they mostly are
-		if bytes.Compare(parts[i-1].path, parts[i].path) > 0 {
-			slices.SortFunc(parts, byPath)
-			return
-		}
+// sort puts the parts in the order of their paths.
+func (c *composition) sort() {
+	byPath := func(a, b part) int { return bytes.Compare(c.where(&a), c.where(&b)) }
+	if !slices.IsSortedFunc(c.parts, byPath) { // they mostly are
+		slices.SortFunc(c.parts, byPath)
 	}
 }
 
 // addRedacted puts the digests of redacted parts in the place of the nulls that stand there.
 func (c *composition) addRedacted(e *Entry) error {
-	for _, p := range c.parts {
-		if _, gone := e.Redacted[string(p.path)]; gone && p.kind != kindNull { // or a value would show that nothing vouches for
-			return fmt.Errorf("%w: record %s has a value for %s, which was redacted", ErrTampered, e.ID, p.path)
+	isGone := func(p *part) bool { _, gone := e.Redacted[string(c.where(p))]; return gone }
+	for i := range c.parts {
+		if p := &c.parts[i]; isGone(p) && c.kind(p) != kindNull { // or a value would show that nothing vouches for
+			return fmt.Errorf("%w: record %s has a value for %s, which was redacted", ErrTampered, e.ID, c.where(p))
 		}
 	}
-	c.parts = slices.DeleteFunc(c.parts, func(p part) bool { _, gone := e.Redacted[string(p.path)]; return gone })
+	c.parts = slices.DeleteFunc(c.parts, func(p part) bool { return isGone(&p) })
 	for path, digest := range e.Redacted {
-		c.parts = append(c.parts, part{path: c.keep([]byte(path)), digest: digest, gone: true})
+		c.add([]byte(path), kindNull, digest[:], true)
 	}
 	return nil
 }
@@ -146,10 +154,10 @@ func (c *composition) salts(e *Entry) error {
 	if e.Seed == nil {
 		for i := range c.parts {
 			p := &c.parts[i]
-			if salt, ok := e.Salts[string(p.path)]; ok && len(salt) == SeedSize {
-				copy(p.salt[:], salt)
+			if salt, ok := e.Salts[string(c.where(p))]; ok && len(salt) == SeedSize {
+				copy(c.salt(p), salt)
 			} else if !p.gone {
-				return fmt.Errorf("%w: record %s has no salt for %s", ErrTampered, e.ID, p.path)
+				return fmt.Errorf("%w: record %s has no salt for %s", ErrTampered, e.ID, c.where(p))
 			}
 		}
 		return nil
@@ -162,19 +170,11 @@ func (c *composition) salts(e *Entry) error {
 		return err
 	}
 	for i := range c.parts {
-		salt := c.parts[i].salt[:]
+		salt := c.salt(&c.parts[i])
 		binary.BigEndian.PutUint64(salt[8:], uint64(i))
 		block.Encrypt(salt, salt)
 	}
 	return nil
-}
-
-func (c *composition) digest(p *part) Hash {
-	b := append(c.buffer[:0], p.salt[:]...)
-	b = appendText(b, p.path)
-	b = append(append(b, p.kind), p.value...)
-	c.buffer = b
-	return sha256.Sum256(b)
 }
 
 func (c *composition) leaf(e *Entry) Hash {
@@ -187,7 +187,7 @@ func (c *composition) leaf(e *Entry) Hash {
 	b = appendText(b, string(e.Outcome))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(c.parts)))
 	for i := range c.parts {
-		b = append(appendText(b, c.parts[i].path), c.parts[i].digest[:]...)
+		b = append(append(b, c.name(&c.parts[i])...), c.digests[i][:]...)
 	}
 	c.buffer = b
 	return sha256.Sum256(b)
@@ -230,9 +230,8 @@ func (c *composition) text(path, value string) {
 
 // emitText emits a text at the present path.
 func (c *composition) emitText(value string) {
-	from := len(c.arena)
-	c.arena = append(c.arena, value...)
-	c.emit(kindString, c.arena[from:len(c.arena):len(c.arena)])
+	c.buffer = append(c.buffer[:0], value...)
+	c.emit(kindString, c.buffer)
 }
 
 func (c *composition) target(i int, field, value string) {
@@ -249,6 +248,5 @@ func (c *composition) target(i int, field, value string) {
 func (e *Entry) scalars(yield func(scalar)) error {
 	c := compositions.Get().(*composition)
 	defer compositions.Put(c)
-	c.arena = c.arena[:0]
 	return c.scalars(e, yield)
 }

@@ -132,7 +132,7 @@ func (v *Verifier) open(note []byte) (string, error) {
 	text, lines := string(note[:at+1]), string(note[at+2:])
 	for line := range strings.Lines(lines) {
 		name, encoded, _ := strings.Cut(strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "— "), " ")
-		signature, err := base64.StdEncoding.DecodeString(encoded)
+		signature, err := base64.StdEncoding.Strict().DecodeString(encoded)
 		if !strings.HasPrefix(line, "— ") || err != nil || len(signature) < 5 {
 			return "", tenon.Invalid("checkpoint", "a line that is no signature")
 		}

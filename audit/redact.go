@@ -21,12 +21,12 @@ func (e *Entry) Redact(by string, chosen func(path, value string) bool) (int, er
 	salts := map[string][]byte{}
 	for i := range c.parts {
 		p := &c.parts[i]
-		switch path := string(p.path); {
+		switch path := string(c.where(p)); {
 		case p.gone:
-		case p.kind != kindNull && chosen(path, string(p.value)):
-			digests[path] = p.digest
+		case c.kind(p) != kindNull && chosen(path, string(c.what(p))):
+			digests[path] = c.digests[i]
 		default:
-			salts[path] = bytes.Clone(p.salt[:])
+			salts[path] = bytes.Clone(c.salt(p))
 		}
 	}
 	if len(digests) == 0 {

@@ -21,7 +21,7 @@ func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (h *Hash) UnmarshalText(text []byte) error {
-	b, err := base64.StdEncoding.AppendDecode(nil, text)
+	b, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
 	if err != nil || len(b) != len(h) {
 		return tenon.Invalid("hash", "not 32 bytes in base64")
 	}

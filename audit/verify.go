@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -84,6 +85,7 @@ type verification struct {
 	broken bool           // the tree disagrees with a checkpoint, or has a gap: later ones say nothing more
 	told   map[Ref]*Entry // records of redactions
 	months []Dropped
+	reread bool // months were read after the present page
 }
 
 func (v *verification) run(ctx context.Context, anchored []Checkpoint) error {
@@ -163,7 +165,9 @@ func (v *verification) read(ctx context.Context, span Span) page {
 	p.leaves, p.errs = make([]Hash, len(p.sealed)), make([]error, len(p.sealed))
 	for i := range p.sealed {
 		if e := p.sealed[i].Entry; e != nil {
-			p.leaves[i], p.errs[i] = e.Leaf()
+			if p.leaves[i], p.errs[i] = e.Leaf(); p.errs[i] == nil {
+				p.errs[i] = e.beside()
+			}
 		}
 	}
 	return p
@@ -171,6 +175,7 @@ func (v *verification) read(ctx context.Context, span Span) page {
 
 func (v *verification) check(ctx context.Context, p page) error {
 	next := p.span.From
+	v.reread = false
 	for i := range p.sealed {
 		s := &p.sealed[i]
 		if s.Index != next {
@@ -204,13 +209,15 @@ func (v *verification) gap(from, to int64) {
 func (v *verification) checkOne(ctx context.Context, s *Sealed, leaf Hash, failed error) (Hash, error) {
 	at := Fault{From: s.Index, To: s.Index + 1, Ref: s.Ref}
 	switch {
-	case s.Entry == nil && v.wasDropped(s.Ref):
-		v.report.Dropped++
-		return s.Leaf, nil
 	case s.Entry == nil:
-		at.What = "it is missing"
-		v.fault(at)
-		return s.Leaf, nil
+		dropped, err := v.wasDropped(ctx, s.Ref)
+		if dropped {
+			v.report.Dropped++
+		} else if err == nil {
+			at.What = "it is missing"
+			v.fault(at)
+		}
+		return s.Leaf, err
 	case failed != nil:
 		at.What = failed.Error()
 		v.fault(at)
@@ -268,14 +275,17 @@ func (v *verification) droppedMonths(ctx context.Context) ([]Dropped, error) {
 	return months, nil
 }
 
-func (v *verification) wasDropped(ref Ref) bool {
+// wasDropped says whether retention let go of a record: by now, since it may do so while a page is read.
+func (v *verification) wasDropped(ctx context.Context, ref Ref) (bool, error) {
 	at := idTime(ref.ID)
-	for _, d := range v.months {
-		if !at.Before(d.From) && at.Before(d.To) {
-			return true
-		}
+	within := func(d Dropped) bool { return !at.Before(d.From) && at.Before(d.To) }
+	if slices.ContainsFunc(v.months, within) || v.reread {
+		return slices.ContainsFunc(v.months, within), nil
 	}
-	return false
+	var err error
+	v.months, err = v.droppedMonths(ctx)
+	v.reread = err == nil
+	return slices.ContainsFunc(v.months, within), err
 }
 
 // strays looks for entries that were put in behind the sealing.

@@ -139,7 +139,7 @@ func (x *examiner) one(l *line) error {
 	} else if len(l.Record.Redacted) > 0 {
 		x.Redacted++
 	}
-	x.Chain, x.Next = chained(x.Chain, l.Index, leaf), l.Index+1
+	x.Chain, x.Next = chained(x.Chain, l, leaf), l.Index+1
 	return nil
 }
 
@@ -152,8 +152,12 @@ func (l *line) id() string {
 
 func (l *line) leaf() (Hash, error) {
 	switch {
-	case l.Record != nil && l.Absent == nil:
-		return l.Record.Leaf()
+	case l.Record != nil && l.Absent == nil && l.Leaf == nil:
+		leaf, err := l.Record.Leaf()
+		if err == nil {
+			err = l.Record.beside()
+		}
+		return leaf, err
 	case l.Record == nil && l.Absent != nil && l.Leaf != nil:
 		return *l.Leaf, nil
 	}

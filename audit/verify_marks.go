@@ -87,12 +87,14 @@ func (v *verification) compareRoot(c Checkpoint) {
 	v.fault(Fault{From: v.good, To: c.Size, What: fmt.Sprintf("they were rewritten after the checkpoint of %s", c.At.Format("2006-01-02 15:04:05"))})
 }
 
-// beyond tells of checkpoints of more leaves than there are.
+// beyond tells of checkpoints of more leaves than there are. The log may have grown since verifying began, and stored
+// checkpoints with it.
 func (v *verification) beyond(ctx context.Context, size int64) error {
 	most := int64(0)
 	if n := len(v.marks.anchored); n > 0 {
 		most = v.marks.anchored[n-1].Size
 	}
+	var grown int64
 	for {
 		kept, ok, err := v.marks.peek(ctx)
 		if err != nil {
@@ -101,7 +103,16 @@ func (v *verification) beyond(ctx context.Context, size int64) error {
 		if !ok {
 			break
 		}
-		most = max(most, kept.Size)
+		if kept.Size > grown {
+			head, err := v.store.Head(ctx)
+			if err != nil {
+				return err
+			}
+			grown = head.Size
+		}
+		if kept.Size > grown {
+			most = max(most, kept.Size)
+		}
 		v.marks.stored = v.marks.stored[1:]
 	}
 	if most > size && len(v.report.Faults) < maxFaults {
@@ -112,5 +123,5 @@ func (v *verification) beyond(ctx context.Context, size int64) error {
 
 // parseDropped reads the payload of a record that tells of retention.
 func parseDropped(e *Entry) (d Dropped, ok bool) {
-	return d, json.Unmarshal(e.Payload, &d) == nil && d.Name != ""
+	return d, json.Unmarshal(e.Payload, &d) == nil && d.Name != "" && d.To.Equal(d.From.AddDate(0, 1, 0))
 }

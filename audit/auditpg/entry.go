@@ -1,11 +1,14 @@
 package auditpg
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
-	"time"
+	"errors"
+	"reflect"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
@@ -98,7 +101,7 @@ func formatID(id [16]byte) string {
 type row struct {
 	entry                 audit.Entry
 	id                    [16]byte
-	ts                    time.Time
+	ts                    pgtype.Timestamptz
 	target                audit.Target
 	outcome               string
 	more, salts, redacted []byte
@@ -125,7 +128,7 @@ func (r *row) scan(rows pgx.Rows) (audit.Entry, error) {
 		return audit.Entry{}, err
 	}
 	e := r.entry
-	e.ID, e.At, e.Outcome, e.Payload = formatID(r.id), r.ts.UTC(), audit.Outcome(r.outcome), r.payload
+	e.ID, e.At, e.Outcome, e.Payload = formatID(r.id), r.ts.Time.UTC(), audit.Outcome(r.outcome), r.payload
 	if r.target != (audit.Target{}) || r.more != nil {
 		e.Targets = []audit.Target{r.target}
 	}
@@ -137,22 +140,46 @@ func (r *row) scan(rows pgx.Rows) (audit.Entry, error) {
 
 // documents reads the columns that are JSON, and mostly null.
 func (r *row) documents(e *audit.Entry) error {
+	if r.ts.InfinityModifier != pgtype.Finite {
+		return unreadable(e, errNotAsWritten)
+	}
 	if r.more != nil {
 		var more []audit.Target
-		if err := json.Unmarshal(r.more, &more); err != nil {
-			return unreadable(e, err)
+		if err := asWritten(r.more, &more); err != nil || len(more) == 0 {
+			return unreadable(e, cmp.Or(err, errNotAsWritten))
 		}
 		e.Targets = append(e.Targets, more...)
 	}
 	if r.salts != nil {
-		if err := json.Unmarshal(r.salts, &e.Salts); err != nil {
+		if err := asWritten(r.salts, &e.Salts); err != nil {
 			return unreadable(e, err)
 		}
 	}
 	if r.redacted != nil {
-		if err := json.Unmarshal(r.redacted, &e.Redacted); err != nil {
+		if err := asWritten(r.redacted, &e.Redacted); err != nil {
 			return unreadable(e, err)
 		}
+	}
+	return nil
+}
+
+var errNotAsWritten = errors.New("it holds what nobody writes there")
+
+// asWritten reads a document, and refuses one that v is not written as: no leaf would tell.
+func asWritten(document []byte, v any) error {
+	if err := json.Unmarshal(document, v); err != nil {
+		return err
+	}
+	again, err := audit.JSON(v)
+	if err != nil {
+		return err
+	}
+	var was, is any
+	if err := errors.Join(json.Unmarshal(document, &was), json.Unmarshal(again, &is)); err != nil {
+		return err
+	}
+	if was == nil || !reflect.DeepEqual(was, is) {
+		return errNotAsWritten
 	}
 	return nil
 }

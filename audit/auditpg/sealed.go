@@ -168,7 +168,7 @@ func (s *Store) joinRange(ctx context.Context, leaves []leaf) error {
 func scanLoose(r *row, rows pgx.Rows) (*audit.Entry, error) {
 	e, err := r.scan(rows)
 	if errors.Is(err, audit.ErrTampered) {
-		e.Seed, e.Salts, e.Redacted, err = nil, nil, nil, nil
+		e.Seed, e.Salts, e.Redacted, err = []byte{}, nil, nil, nil // no leaf comes of a seed of no bytes
 	}
 	return &e, err
 }

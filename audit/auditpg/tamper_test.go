@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
 )
 
@@ -36,6 +37,11 @@ var flips = map[string]string{
 	"redacted":       "redacted = '{\"actor\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}'",
 	"redacted odd":   "redacted = '[1]'",
 	"redacted_by":    "redacted_by = id",
+	"salts beside":   "salts = '{\"actor\":\"AAAAAAAAAAAAAAAAAAAAAA==\"}'",
+	"nothing hidden": "redacted = '{}'",
+	"targets beside": "more_targets = jsonb_set(more_targets, '{0,Type}', '\"quote\"')",
+	"targets' note":  "more_targets = jsonb_set(more_targets, '{0,note}', '1')",
+	"ts without end": "ts = 'infinity'",
 	"xid":            "xid = (xid::text::bigint + 1)::text::xid8",
 	"xid back":       "xid = '3'",
 }
@@ -204,5 +210,47 @@ func TestARedactionThatNoRecordTellsOfIsTampering(t *testing.T) {
 		require.Equal(t, e.ID, r.Faults[0].ID)
 		w.exec("update tenon.audit_log set actor = $1, seed = $2, salts = null, redacted = null, redacted_by = null"+where(refs[2]), e.Actor, e.Seed)
 		w.sound()
+	}
+}
+
+// erasedFlips change what is left of a record that a person was erased from.
+var erasedFlips = map[string]string{
+	"salt of what is gone":  `salts = salts || '{"actor":"AAAAAAAAAAAAAAAAAAAAAA=="}'`,
+	"salt of nothing":       `salts = salts || '{"payload.x":"AAAAAAAAAAAAAAAAAAAAAA=="}'`,
+	"salt's last bits":      `salts = jsonb_set(salts, '{key}', to_jsonb(overlay(salts ->> 'key' placing translate(substr(salts ->> 'key', 22, 1), 'AQgw', 'BRhx') from 22 for 1)))`,
+	"member that was there": `payload = payload #- '{after,email}'`,
+	"seed":                  `seed = ''`,
+	"digest":                `redacted = redacted - 'actor'`,
+	"value":                 `actor = 'bob'`,
+	"redacted_by":           `redacted_by = id`,
+}
+
+func TestAChangeOfARedactedRecordIsFoundAndTheRecordNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	refs := w.record(6)
+	w.checkpoint()
+	_, err := w.log.Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann@acme.test"})
+	require.NoError(t, err)
+	w.checkpoint()
+	w.sound()
+	for name, change := range erasedFlips {
+		r := w.tampered("update tenon.audit_log set " + change + where(refs[4]))
+		require.True(t, names(r, refs[4]), "%s: %v", name, r.Faults)
+	}
+}
+
+func TestAnOddColumnOfARecordWithoutPartsIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id, err := w.log.Record(t.Context(), audit.Record{Tenant: "acme", Action: "a.b"})
+	require.NoError(t, err)
+	w.checkpoint()
+	ref := audit.Ref{Tenant: "acme", ID: id}
+	for name, change := range map[string]string{
+		"salts": "salts = '[1]'", "redacted": "redacted = '[1]'", "targets": "more_targets = '[1]'", "ts": "ts = '-infinity'",
+	} {
+		r := w.tampered("update tenon.audit_log set " + change + where(ref))
+		require.True(t, names(r, ref), "%s: %v", name, r.Faults)
 	}
 }
