@@ -149,13 +149,21 @@ func (m *Map) ranked(d *Definition, t *Table) []Reference {
 	}
 	slices.SortStableFunc(owners, func(a, b Reference) int { return cmp.Compare(rank(a), rank(b)) })
 	for i, r := range owners {
-		// The cases of one polymorphic pair exclude each other.
-		if i > 0 && rank(owners[i-1]) == rank(r) && (r.Type == "" || r.Is == owners[i-1].Is) {
-			t.tied = true
+		for _, o := range owners[i+1:] {
+			t.tied = t.tied || rank(o) == rank(r) && r.contests(o)
 		}
-		if r.Total {
+		if r.Total && !t.tied {
 			return owners[:i+1]
 		}
 	}
 	return owners
+}
+
+// contests says whether r and o may say that a row is of different subjects. The cases of one polymorphic pair exclude
+// each other, and two keys may be the same.
+func (r Reference) contests(o Reference) bool {
+	cases := r.Type != "" && r.Type == o.Type && r.Is != o.Is
+	same := r.To == o.To && slices.Equal(r.Columns, o.Columns) && slices.Equal(r.ToColumns, o.ToColumns) &&
+		slices.Equal(r.Path, o.Path)
+	return !cases && !same
 }

@@ -71,14 +71,26 @@ func (c *checker) table(t *Table) {
 	if t.tied {
 		c.report(t.Name, "", "several references say whose its rows are: choose by owned_by or mentions ("+names(t.OwnedBy)+")")
 	}
-	if len(t.Key) == 0 && c.touched(t, rule) {
-		c.report(t.Name, "", "has no primary key: name the columns that identify a row by key")
-	}
+	c.key(t, rule)
 	for _, column := range t.Columns {
 		c.column(t, column)
 	}
 	if rule.Mark != "" {
 		c.mark(t, rule.Mark)
+	}
+}
+
+func (c *checker) key(t *Table, rule TableRule) {
+	if !c.touched(t, rule) {
+		return
+	}
+	if len(t.Key) == 0 {
+		c.report(t.Name, "", "has no primary key: name the columns that identify a row by key")
+	}
+	for _, name := range t.Key {
+		if column, _ := t.Column(name); !column.NotNull {
+			c.report(t.Name, name, "is to identify rows and may be null")
+		}
 	}
 }
 

@@ -20,8 +20,13 @@ type Secret struct {
 	value *string // fmt shows where it is, not what: inside a struct of somebody else it cannot ask String
 }
 
-// NewSecret returns a Secret of this value. It should have 32 random bytes or more.
-func NewSecret(value string) Secret { return Secret{&value} }
+// NewSecret returns a Secret of this value, the zero one when it is empty. It should have 32 random bytes or more.
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{&value}
+}
 
 // hidden stands for a secret wherever one is shown.
 const hidden = "[secret]"

@@ -26,7 +26,7 @@ type atlas struct {
 // maxCost is how many tables a predicate may reach before it is computed from a set instead.
 const maxCost = 40
 
-// newAtlas discovers the schema by db and finds the subject. Its id is taken as the root writes it.
+// newAtlas discovers the schema by db.
 func newAtlas(ctx context.Context, db DB, def *gdpr.Definition, s tenon.Subject) (*atlas, error) {
 	m, err := Discover(ctx, db, def)
 	if err != nil {
@@ -108,7 +108,7 @@ func (a *atlas) isRoot(alias string) string {
 
 func (a *atlas) isParam(t *gdpr.Table, alias, column string, n int) string {
 	c, _ := t.Column(column)
-	return fmt.Sprintf("%s = $%d::text::%s", quoted(alias, column), n, c.Type)
+	return fmt.Sprintf("%s = $%d::text::%s", quoted(alias, column), n, unlimited(c.Type))
 }
 
 // byOwners says that the first reference that is not null leads to a row of the subject, for those that are chosen.
@@ -197,7 +197,7 @@ func (a *atlas) isSubject(r gdpr.Reference, alias string) string {
 		if a.m.Root.Tenant != "" && column == a.m.Root.Key {
 			n = 2
 		}
-		all = append(all, fmt.Sprintf("%s = $%d::text::%s", a.value(r, i, alias), n, a.kind(r, i)))
+		all = append(all, fmt.Sprintf("%s = $%d::text::%s", a.value(r, i, alias), n, unlimited(a.kind(r, i))))
 	}
 	return strings.Join(all, " and ")
 }
@@ -259,6 +259,22 @@ func (a *atlas) mentioned(r gdpr.Reference, alias string) string {
 		p += " and (" + a.owned(t, alias) + ") is not true"
 	}
 	return p
+}
+
+// unlimited returns a type without its modifiers: a cast to varchar(6) would cut an id, and so make another's of it.
+func unlimited(kind string) string {
+	head, rest, limited := strings.Cut(kind, "(")
+	if !limited || strings.Contains(kind, `"`) {
+		return kind
+	}
+	_, tail, _ := strings.Cut(rest, ")")
+	switch head {
+	case "character": // alone it means one character
+		head = "bpchar"
+	case "bit":
+		head = `pg_catalog."bit"`
+	}
+	return head + tail
 }
 
 func isText(kind string) bool { return kind == "text" || strings.HasPrefix(kind, "character") }

@@ -67,7 +67,7 @@ func TestATableWithoutAPrimaryKey(t *testing.T) {
 	pool := database(t)
 	openBazaar(t, pool)
 	mustExec(t, pool, `
-create table bazaar.log (company_id text not null references bazaar.companies, no int, said text);
+create table bazaar.log (company_id text not null references bazaar.companies, no int not null, said text);
 insert into bazaar.log
 select c, i, 'by ' || c from unnest(array['acme', 'zenith']) c, generate_series(1, 4) i, generate_series(1, 2)`)
 	def := bazaar()

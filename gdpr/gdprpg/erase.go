@@ -20,7 +20,7 @@ import (
 // old one. The error wraps [gdpr.ErrUnfinished] when tables failed, and the Erasure says which and why.
 func (h *Host) Erase(ctx context.Context, d gdpr.Deletion, p gdpr.Plan) (gdpr.Erasure, error) {
 	if !p.Sound() || p.Subject != d.Subject || len(p.Problems) > 0 {
-		return gdpr.Erasure{Deletion: d}, planError(p)
+		return gdpr.Erasure{Deletion: d}, planError(p.Problems)
 	}
 	if c, over, err := certified(ctx, h.db, d.ID); over || err != nil {
 		return proven(d, c), translate(err)
@@ -40,9 +40,9 @@ func (h *Host) Erase(ctx context.Context, d gdpr.Deletion, p gdpr.Plan) (gdpr.Er
 	return progress, nil
 }
 
-func planError(p gdpr.Plan) error {
+func planError(problems []gdpr.Problem) error {
 	err := gdpr.ErrPlan
-	for _, problem := range p.Problems {
+	for _, problem := range problems {
 		err = fmt.Errorf("%w; %s", err, problem)
 	}
 	return err
@@ -99,7 +99,7 @@ func (e *eraser) begin(ctx context.Context, tx pgx.Tx) (err error) {
 		return nil
 	}
 	if row.state != erasing {
-		if err := e.find(ctx, tx); err != nil {
+		if err := e.fits(ctx, tx); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,20 @@ func (e *eraser) begin(ctx context.Context, tx pgx.Tx) (err error) {
 	return e.freeze(ctx, tx, values)
 }
 
-// A new plan begins each work anew. What was deleted stays counted; what was anonymised is counted when it is again.
+// fits returns why nothing is begun: the subject is not there, or its rows have rows of others in tow since the plan.
+func (e *eraser) fits(ctx context.Context, tx pgx.Tx) error {
+	if err := e.find(ctx, tx); err != nil {
+		return err
+	}
+	problems, err := e.reaching(ctx, tx, e.plan.Work, func(c gdpr.Wider) bool { return !c.Handled })
+	if err != nil || len(problems) == 0 {
+		return err
+	}
+	return planError(problems)
+}
+
+// A new plan begins each work anew. What was deleted stays counted, and rows of others that mention the subject no
+// longer; what was anonymised and stays the subject's is counted when it is again.
 const beginWorkSQL = `
 insert into tenon.gdpr_work (tenant_id, deletion_id, work, done)
 values ($1, $2, $3, $4)
@@ -127,10 +140,13 @@ func (e *eraser) freeze(ctx context.Context, tx pgx.Tx, values []string) error {
 	b := &pgx.Batch{}
 	b.Queue(beginErasingSQL, e.d.Subject.Tenant, e.d.ID, e.d.Subject.User, e.plan.Hash, string(body), values)
 	for _, w := range e.plan.Work {
-		b.Queue(beginWorkSQL, e.d.Subject.Tenant, e.d.ID, w.Name(), !active(w), w.Rule == gdpr.Delete)
+		b.Queue(beginWorkSQL, e.d.Subject.Tenant, e.d.ID, w.Name(), !active(w), vanishes(w))
 	}
 	return tx.SendBatch(ctx, b).Close()
 }
+
+// vanishes says whether rows that are done are not found again.
+func vanishes(w gdpr.Work) bool { return w.Rule == gdpr.Delete || w.Relation == gdpr.Mentions }
 
 // active says whether there is something to do.
 func active(w gdpr.Work) bool { return w.Rule == gdpr.Delete || len(w.Columns) > 0 }
@@ -164,7 +180,7 @@ func (e *eraser) work(ctx context.Context) error {
 			failed[group] = true
 			failures = append(failures, fmt.Errorf("%s: %w", works[0].Name(), err))
 			e.note(ctx, works, err)
-			if pgerr.Is(err, foreignKeyViolation) {
+			if pgerr.Is(err, foreignKeyViolation) || errors.Is(err, gdpr.ErrPlan) {
 				e.reopen(ctx, works)
 			}
 		}
@@ -237,16 +253,17 @@ func (e *eraser) note(ctx context.Context, works []gdpr.Work, why error) {
 
 const reopenSQL = `
 update tenon.gdpr_work
-set done = false
+set done = false,
+  after = null
 where tenant_id = $1
   and deletion_id = $2
   and work = any($3)`
 
-// reopen lets the next attempt look again for rows that were added to tables that were done.
+// reopen lets the next attempt look again for rows that were added to tables that were done, mentions too.
 func (e *eraser) reopen(ctx context.Context, works []gdpr.Work) {
 	var names []string
 	for _, w := range e.plan.Work {
-		if w.Rule == gdpr.Delete && slices.ContainsFunc(works, func(f gdpr.Work) bool { return slices.Contains(f.After, w.Group) }) {
+		if vanishes(w) && slices.ContainsFunc(works, func(f gdpr.Work) bool { return slices.Contains(f.After, w.Group) }) {
 			names = append(names, w.Name())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,12 +22,13 @@ const queryCanceled = "57014"
 // delete deletes the rows of a work in batches until none is left, and says that it is done. More is a further condition
 // on the row t; with it, the work is not said to be done.
 func (e *eraser) delete(ctx context.Context, w gdpr.Work, more string) error {
+	var stuck []string
 	for {
-		n, err := e.deleteSome(ctx, w, more)
+		found, err := e.deleteSome(ctx, w, more, &stuck)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if found == 0 {
 			break
 		}
 	}
@@ -52,17 +54,27 @@ func (e *eraser) finish(ctx context.Context, works []gdpr.Work) error {
 	return inTx(ctx, e.host.db, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
 }
 
-// deleteSome fetches keys of rows and deletes these, batch by batch. It returns how many keys there were.
-func (e *eraser) deleteSome(ctx context.Context, w gdpr.Work, more string) (int, error) {
+// errKept says that deleting does not delete.
+var errKept = errors.New("rows are still there after they were deleted: a trigger, a rule or a policy keeps them")
+
+// deleteSome fetches keys of rows and deletes these, batch by batch. It returns how many keys there were. Stuck is a key
+// of a call before that deleted nothing, since others did it or nobody can: that it is still there is an error.
+func (e *eraser) deleteSome(ctx context.Context, w gdpr.Work, more string, stuck *[]string) (int, error) {
 	t := e.m.Table(w.Table)
+	if err := e.alone(ctx, w); err != nil {
+		return 0, err
+	}
 	keys, err := e.keys(ctx, t, more)
 	if err != nil || len(keys[0]) == 0 {
 		return 0, err
 	}
-	found, size := len(keys[0]), e.host.options.Batch
+	if *stuck != nil && slices.ContainsFunc(rowsOf(keys), func(k []string) bool { return slices.Equal(k, *stuck) }) {
+		return 0, errKept
+	}
+	found, size, gone := len(keys[0]), e.host.options.Batch, int64(0)
 	for from := 0; from < found; {
 		to, began := min(from+size, found), time.Now()
-		err := e.deleteBatch(ctx, w, t, keys, from, to)
+		n, err := e.deleteBatch(ctx, w, t, keys, from, to)
 		if pgerr.Is(err, queryCanceled) && ctx.Err() == nil && size > 1 {
 			size /= 2 // it took longer than a statement may
 			continue
@@ -70,12 +82,35 @@ func (e *eraser) deleteSome(ctx context.Context, w gdpr.Work, more string) (int,
 		if err != nil {
 			return 0, err
 		}
-		from = to
+		from, gone = to, gone+n
 		if err := e.host.rest(ctx, began); err != nil {
 			return 0, err
 		}
 	}
+	if *stuck = nil; gone == 0 {
+		*stuck = rowsOf(keys)[0]
+	}
 	return found, nil
+}
+
+// alone returns an error when rows of others refer to the work's by a key that would take them along.
+func (e *eraser) alone(ctx context.Context, w gdpr.Work) error {
+	problems, err := e.reaching(ctx, e.host.db, e.plan.Work, func(c gdpr.Wider) bool { return c.Reference.To == w.Table })
+	if err != nil || len(problems) == 0 {
+		return err
+	}
+	return planError(problems)
+}
+
+// rowsOf turns columns into rows.
+func rowsOf(columns [][]string) [][]string {
+	rows := make([][]string, len(columns[0]))
+	for i := range rows {
+		for _, c := range columns {
+			rows[i] = append(rows[i], c[i])
+		}
+	}
+	return rows
 }
 
 // rest lets others work for a share of the time since a batch began.
@@ -122,11 +157,12 @@ func (e *eraser) keys(ctx context.Context, t *gdpr.Table, more string) ([][]stri
 	return keys, err
 }
 
-// deleteBatch deletes rows by their keys and counts them, in one round trip that is one transaction. A key that the
-// database does not keep unique may be another's too, so whose the row is is asked again.
-func (e *eraser) deleteBatch(ctx context.Context, w gdpr.Work, t *gdpr.Table, keys [][]string, from, to int) error {
+// deleteBatch deletes rows by their keys and counts them, in one round trip that is one transaction. Whose a row is is
+// asked again: it may have been given to another since, and a key that the database does not keep unique may be
+// another's too. A set that is found by a walk is not walked again for each batch.
+func (e *eraser) deleteBatch(ctx context.Context, w gdpr.Work, t *gdpr.Table, keys [][]string, from, to int) (gone int64, err error) {
 	args, where := []any{e.d.Subject.Tenant}, ""
-	if !t.Unique {
+	if !t.Unique || !e.heavy[t.Name] {
 		args, where = e.args(), " and "+e.owned(t, "t")
 	}
 	n := len(args)
@@ -134,7 +170,11 @@ func (e *eraser) deleteBatch(ctx context.Context, w gdpr.Work, t *gdpr.Table, ke
 	for i := range keys {
 		args = append(args, keys[i][from:to])
 	}
-	return e.inBatch(ctx, e.deleteSQL(t, n, where), args)
+	err = e.inBatch(ctx, e.deleteSQL(t, n, where), args, &gone)
+	if errors.Is(err, pgx.ErrNoRows) { // somebody else has certified it
+		return 0, nil
+	}
+	return gone, err
 }
 
 // deleteSQL takes the tenant first and, after n parameters, the deletion, the work and an array for each column of the
@@ -160,15 +200,20 @@ update tenon.gdpr_work
 set rows = rows + (select count(*) from gone)
 where tenant_id = $1
   and deletion_id = $%d
-  and work = $%d`, e.from(t), by, where, n+1, n+2)
+  and work = $%d
+returning (select count(*) from gone)`, e.from(t), by, where, n+1, n+2)
 }
 
-// inBatch runs a statement after it is announced, as one transaction in one round trip, again while it loses races.
-func (e *eraser) inBatch(ctx context.Context, sql string, args []any) error {
+// inBatch runs a statement after it is announced, as one transaction in one round trip, again while it loses races. Its
+// one row goes into; without a place it has none.
+func (e *eraser) inBatch(ctx context.Context, sql string, args []any, into ...any) error {
 	for {
 		b := &pgx.Batch{}
 		b.Queue(announceBatchSQL, e.d.ID, e.host.statement())
-		b.Queue(sql, args...)
+		q := b.Queue(sql, args...)
+		if len(into) > 0 {
+			q.QueryRow(func(row pgx.Row) error { return row.Scan(into...) })
+		}
 		err := e.host.db.SendBatch(ctx, b).Close()
 		if _, bound := e.host.db.(pgx.Tx); bound || !pgerr.Retryable(err) || ctx.Err() != nil {
 			return err

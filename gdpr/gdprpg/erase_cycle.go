@@ -15,14 +15,20 @@ import (
 // RESTRICT included, when all parts of a statement are through.
 func (e *eraser) cycle(ctx context.Context, works []gdpr.Work) error {
 	deletes := !slices.ContainsFunc(works, func(w gdpr.Work) bool { return w.Rule != gdpr.Delete })
+	stuck := make([][]string, len(works))
 	for progress := deletes; progress; {
 		progress = false
-		for _, w := range works {
-			n, err := e.deleteSome(ctx, w, e.leaf(works, w))
+		for i, w := range works {
+			n, err := e.deleteSome(ctx, w, e.leaf(works, w), &stuck[i])
 			if err != nil {
 				return err
 			}
 			progress = progress || n >= e.host.options.Batch // fewer are not worth another search
+		}
+	}
+	for _, w := range works {
+		if err := e.alone(ctx, w); err != nil {
+			return err
 		}
 	}
 	return e.together(ctx, works)

@@ -83,11 +83,16 @@ func (h *Host) atlas(ctx context.Context, db DB, s tenon.Subject) (*atlas, error
 	return a, def.Check(a.m)
 }
 
-// find looks for the subject's own row, and returns [gdpr.ErrUnknownSubject] where there is none.
+// find looks for the subject's own row, and returns [gdpr.ErrUnknownSubject] where there is none. The id must be as the
+// root writes it: company 1 by the name of "01" would not be found in documents, nor in the list of who was erased.
 func (a *atlas) find(ctx context.Context, db DB) error {
 	root := a.m.Table(a.m.Root.Table)
 	var found bool
-	sql := fmt.Sprintf("select exists (select from %s t where %s)", a.from(root), a.isRoot("t"))
+	written := quoted("t", a.m.Root.Key) + "::text = $1::text"
+	if a.m.Root.Tenant != "" {
+		written = fmt.Sprintf("%s::text = $1::text and %s::text = $2::text", quoted("t", a.m.Root.Tenant), quoted("t", a.m.Root.Key))
+	}
+	sql := fmt.Sprintf("select exists (select from %s t where %s and %s)", a.from(root), a.isRoot("t"), written)
 	err := db.QueryRow(ctx, sql, a.args()...).Scan(&found)
 	if malformed(err) || err == nil && !found {
 		return gdpr.ErrUnknownSubject

@@ -87,13 +87,13 @@ select distinct $%d::text, $%d::uuid, $%d::text, row_key
 from marked`, a.from(t), quoted(mark), a.instant(t, mark, n+4), quoted("t", mark), a.owned(t, "t"), key(t, "t"), n+1, n+2, n+3)
 }
 
-// instant returns the n-th parameter as the type of a column for marks.
+// instant returns the n-th parameter as the type of a column for marks, which may be less precise.
 func (a *atlas) instant(t *gdpr.Table, column string, n int) string {
 	c, _ := t.Column(column)
 	if strings.HasSuffix(c.Type, "with time zone") {
-		return fmt.Sprintf("$%d::timestamptz", n)
+		return fmt.Sprintf("$%d::timestamptz::%s", n, c.Type)
 	}
-	return fmt.Sprintf("($%d::timestamptz at time zone 'UTC')", n)
+	return fmt.Sprintf("($%d::timestamptz at time zone 'UTC')::%s", n, c.Type)
 }
 
 const marksSQL = `

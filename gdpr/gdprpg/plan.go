@@ -146,6 +146,27 @@ func (a *atlas) count(ctx context.Context, tx pgx.Tx, p *gdpr.Plan) error {
 	return nil
 }
 
+// reaching returns the keys by which Postgres would change or delete rows of others that have come since the plan.
+func (a *atlas) reaching(ctx context.Context, db DB, works []gdpr.Work, chosen func(gdpr.Wider) bool) ([]gdpr.Problem, error) {
+	var problems []gdpr.Problem
+	for _, c := range a.wider(works) {
+		keeps := c.Reference.OnDelete == gdpr.NoAction || c.Reference.OnDelete == gdpr.Restrict
+		if keeps || !chosen(c) {
+			continue
+		}
+		sql := fmt.Sprintf("select count(*) from %s t where %s", a.from(a.m.Table(c.Reference.From)), a.mentioned(c.Reference, "t"))
+		if err := db.QueryRow(ctx, sql, a.args()...).Scan(&c.Rows); err != nil {
+			return nil, err
+		}
+		if c.Rows > 0 {
+			problems = append(problems, gdpr.Problem{
+				Table: c.Reference.From, Column: strings.Join(c.Reference.Columns, ", "), Text: inTheWay(c),
+			})
+		}
+	}
+	return problems, nil
+}
+
 func inTheWay(c gdpr.Wider) string {
 	does := "would keep them"
 	switch c.Reference.OnDelete {
