@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"encoding/json"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -30,8 +31,12 @@ func AmountOf(n json.Number) (Amount, bool) {
 		}
 		return Amount(i) * one, true
 	}
-	if _, err := strconv.ParseFloat(string(n), 64); err != nil { // keeps exponents small before they are expanded
+	// keeps exponents small before they are expanded
+	switch f, err := strconv.ParseFloat(string(n), 64); {
+	case err != nil:
 		return 0, false
+	case math.Abs(f) < 1e-7:
+		return 0, true
 	}
 	r, ok := new(big.Rat).SetString(string(n))
 	if !ok {

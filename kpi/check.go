@@ -14,6 +14,7 @@ const (
 	maxDepth      = 20       // levels of lists and objects in them, themselves included
 	maxAhead      = Day      // how far ahead of the time of tracking an event may be
 	maxLiteral    = 100      // bytes of a number
+	maxExponent   = 400      // of a number, either way: Postgres keeps 16,383 digits after the point
 	unixEpoch     = int64(0) // events are from 1970 on
 )
 

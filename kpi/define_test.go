@@ -35,6 +35,7 @@ func TestBadDefinitionsAreRefused(t *testing.T) {
 		"an empty name in a step":     {Name: "k", Count: &kpi.Count{Of: kpi.On("")}},
 		"a long name in a step":       {Name: "k", Count: &kpi.Count{Of: kpi.On(long)}},
 		"an unknown operator":         {Name: "k", Count: &kpi.Count{Of: step.If(kpi.Filter{Property: "p", Op: "like"})}},
+		"a filter's number":           {Name: "k", Count: &kpi.Count{Of: step.If(kpi.Filter{Property: "p", Op: kpi.Less, Number: 2e18})}},
 		"a filter of nothing":         {Name: "k", Count: &kpi.Count{Of: step.If(kpi.Filter{Op: kpi.Has})}},
 		"in nothing":                  {Name: "k", Count: &kpi.Count{Of: step.If(kpi.Filter{Property: "p", Op: kpi.In})}},
 		"a sum of nothing":            {Name: "k", Sum: &kpi.Sum{Of: step}},

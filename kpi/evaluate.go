@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,8 @@ import (
 // Evaluate looks at every KPI that has a goal, over all tenants and in its own grain and zone, and judges the newest
 // period that is over and mature, and whose sample is large enough. When a goal is crossed, in either direction, that is
 // told once, by however many instances evaluate: what is decided and what is told are one transaction. The first
-// judgement of a goal is told when it is missed. It returns what was judged, by KPI.
+// judgement of a goal is told when it is missed. It returns what was judged, by KPI, also when some could
+// not be read.
 func (b *Board) Evaluate(ctx context.Context) ([]GoalState, error) {
 	judged, err := b.evaluate(ctx)
 	b.stats.note(err)
@@ -30,22 +32,24 @@ func (b *Board) evaluate(ctx context.Context) ([]GoalState, error) {
 		return nil, err
 	}
 	var judged []GoalState
+	var failed error
 	for _, k := range s.KPIs {
 		if k.Goal == nil {
 			continue
 		}
 		report, err := b.read(ctx, k, Query{KPI: k.Name}, now)
 		if err != nil {
-			return judged, fmt.Errorf("%q: %w", k.Name, err)
+			failed = errors.Join(failed, fmt.Errorf("%q: %w", k.Name, err))
+			continue
 		}
 		if g, ok := k.judge(report, now); ok {
 			judged = append(judged, g)
 		}
 	}
 	if !s.moves(judged) {
-		return judged, nil
+		return judged, failed
 	}
-	return judged, b.tell(ctx, judged)
+	return judged, errors.Join(failed, b.tell(ctx, judged))
 }
 
 // tell stores what was judged, and tells of goals that were crossed.

@@ -158,7 +158,9 @@ func (b *Board) read(ctx context.Context, k KPI, q Query, now time.Time) (Report
 		}
 		report.Freshness.Pending = max(report.Freshness.Pending, a.Pending)
 	}
-	report.Points, report.Total = r.points(answers)
+	if report.Points, report.Total, err = r.points(answers); err != nil {
+		return Report{}, err
+	}
 	return report, nil
 }
 
@@ -196,7 +198,7 @@ func (r reading) cells() []CellQuery {
 }
 
 // points makes the figures of the cells.
-func (r reading) points(answers []Cells) ([]Point, Point) {
+func (r reading) points(answers []Cells) ([]Point, Point, error) {
 	of := answers[0].Cells
 	var per []Cell
 	if len(answers) > 1 {
@@ -211,15 +213,14 @@ func (r reading) points(answers []Cells) ([]Point, Point) {
 		point.Date, point.Immature = r.frame.date(point.Start), r.immature(point.End, r.kpi.waits())
 		r.matureAges(&point)
 		points = append(points, point)
-		if !point.Immature {
-			total.add(cell)
-			totalPer.add(under)
+		if !point.Immature && (!total.add(cell) || !totalPer.add(under)) {
+			return nil, Point{}, ErrSum
 		}
 	}
 	all := r.figure(total, totalPer)
 	all.Start, all.End = r.edges[0], r.edges[len(r.edges)-1]
 	all.Date, all.Median, all.P90 = r.frame.date(all.Start), 0, 0
-	return points, all
+	return points, all, nil
 }
 
 // places are the periods and groups that have a point.
@@ -250,18 +251,17 @@ func cellAt(cells []Cell, p place) Cell {
 	return cells[i]
 }
 
-// add adds o to c. Sums are bounded by what the store can tell, so that they stay where they are when they would not fit.
-func (c *Cell) add(o Cell) {
+// add adds o to c, and says false when the sum does not fit.
+func (c *Cell) add(o Cell) (fits bool) {
 	c.Count, c.Numbers, c.Converted, c.Took = c.Count+o.Count, c.Numbers+o.Numbers, c.Converted+o.Converted, c.Took+o.Took
-	if sum, ok := c.Sum.Plus(o.Sum); ok {
-		c.Sum = sum
-	}
+	c.Sum, fits = c.Sum.Plus(o.Sum)
 	for i, n := range o.Reached {
 		if i == len(c.Reached) {
 			c.Reached = append(c.Reached, 0)
 		}
 		c.Reached[i] += n
 	}
+	return fits
 }
 
 // date names the period that begins at t.

@@ -126,6 +126,9 @@ func (f Filter) check(field string) error {
 	if !slices.Contains(ops, f.Op) {
 		return tenon.Invalid(field+".op", "%q is not one of %v", f.Op, ops)
 	}
+	if f.Number < -maxAmount || f.Number > maxAmount { // it could be written and not read again
+		return tenon.Invalid(field+".number", "%s is not within ±10^12", f.Number)
+	}
 	if f.Op == In && (len(f.Texts) < 1 || len(f.Texts) > 100) {
 		return tenon.Invalid(field+".texts", "has %d texts, not 1 to 100", len(f.Texts))
 	}

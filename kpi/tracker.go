@@ -121,9 +121,32 @@ func aside(e Event, id string, now time.Time, reason error) Entry {
 		e.At = now
 	}
 	if e.prepareProperties() != nil {
-		e.JSON = digest(map[string]string{"unreadable": printable(fmt.Sprint(e.Properties), maxProperties/8)})
+		e.JSON = digest(map[string]string{"unreadable": printable(fmt.Sprint(shallow(e.Properties, maxDepth)), maxProperties/8)})
 	}
 	return Entry{Kind: SetAside, Event: e, Reason: printable(reason.Error(), 1000)}
+}
+
+// shallow returns v without what lies deeper than so many levels, which may hold itself.
+func shallow(v any, levels int) any {
+	switch v := v.(type) {
+	case map[string]any:
+		top := map[string]any{}
+		for name, inner := range v {
+			if levels > 0 {
+				top[name] = shallow(inner, levels-1)
+			}
+		}
+		return top
+	case []any:
+		var top []any
+		for _, inner := range v {
+			if levels > 0 {
+				top = append(top, shallow(inner, levels-1))
+			}
+		}
+		return top
+	}
+	return v
 }
 
 // printable returns s as valid text of at most n bytes.

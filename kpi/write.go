@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/transbotai/tenon"
 )
@@ -112,6 +113,11 @@ func checkNumber(field string, n json.Number) error {
 	}
 	if _, err := strconv.ParseFloat(string(n), 64); err != nil {
 		return tenon.Invalid(field, "is no number within ±1.8e308")
+	}
+	if i := strings.IndexAny(string(n), "eE"); i >= 0 { // 0 may have any exponent, and what is next to nothing rounds to it
+		if exponent, err := strconv.Atoi(string(n[i+1:])); err != nil || exponent < -maxExponent || exponent > maxExponent {
+			return tenon.Invalid(field, "has an exponent beyond ±%d", maxExponent)
+		}
 	}
 	return nil
 }
