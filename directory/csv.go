@@ -42,14 +42,18 @@ type Refusal struct {
 // others those that are absent stay as they are. A line that is refused is reported with its number, the field and the
 // reason, and does not keep the others from being kept. An error is returned when the file cannot be read as CSV at
 // all, and with what was done until then, when the store fails; importing the same file again is safe for lines with an
-// id alone. At most 20,000 lines are read.
+// id alone. At most 20,000 lines are read, and nothing after one that is longer than 256 KiB.
 func (b *Book) ImportCSV(ctx context.Context, tenant string, file io.Reader) (*ImportReport, error) {
 	if err := checkTenant(tenant); err != nil {
 		return nil, prefix(err)
 	}
-	r := csv.NewReader(file)
+	lines := &bounded{r: file}
+	r := csv.NewReader(lines)
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
-	heading, err := r.Read()
+	heading, err := lines.next(r)
+	if errors.Is(err, errLine) {
+		return nil, prefix(errLine)
+	}
 	if err != nil {
 		return nil, prefix(tenon.Invalid("file", "has no line with the names of columns"))
 	}
@@ -59,12 +63,17 @@ func (b *Book) ImportCSV(ctx context.Context, tenant string, file io.Reader) (*I
 	}
 	res := &ImportReport{}
 	for {
-		cells, err := r.Read()
+		cells, err := lines.next(r)
 		if errors.Is(err, io.EOF) {
 			return res, nil
 		}
+		if errors.Is(err, errLine) {
+			return res, prefix(err)
+		}
 		line := 0
-		if err == nil {
+		if parse := (*csv.ParseError)(nil); errors.As(err, &parse) {
+			line = parse.StartLine
+		} else if err == nil {
 			line, _ = r.FieldPos(0)
 		}
 		if line > maxLines {
@@ -77,6 +86,33 @@ func (b *Book) ImportCSV(ctx context.Context, tenant string, file io.Reader) (*I
 			return res, err
 		}
 	}
+}
+
+// bounded reads a file of which no line is endless.
+type bounded struct {
+	r    io.Reader
+	left int // bytes that may be read for the present line
+}
+
+// errLine says that a line is so long that it is not read to its end, nor what comes after it.
+var errLine = tenon.Invalid("line", "is longer than %d bytes", readAhead)
+
+// readAhead is more than a line of maxRecord has, every sign of it quoted, with what is read before it is asked for.
+const readAhead = 4 * maxRecord
+
+// next reads a line of r, which reads from b.
+func (b *bounded) next(r *csv.Reader) ([]string, error) {
+	b.left = readAhead
+	return r.Read()
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errLine
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 // places returns where each column stands.
@@ -107,7 +143,7 @@ func (i *ImportReport) refuse(line int, err error) error {
 	case errors.As(err, &field):
 		i.Refused = append(i.Refused, Refusal{line, field.Field, field.Reason})
 	case errors.As(err, &parse):
-		i.Refused = append(i.Refused, Refusal{parse.StartLine, "", parse.Err.Error()})
+		i.Refused = append(i.Refused, Refusal{line, "", parse.Err.Error()})
 	case errors.Is(err, ErrUnknownPartner):
 		i.Refused = append(i.Refused, Refusal{line, "id", "is not a partner of the tenant"})
 	case errors.Is(err, ErrVersion):

@@ -14,7 +14,8 @@ type Document struct {
 	Number  string `json:"number,omitempty"`
 	Issuer  string `json:"issuer,omitempty"`
 	Issued  Date   `json:"issued_at,omitzero"`
-	// Expires is the last day on which the document is in force, to the end of that day in Zone. Zero: it never expires.
+	// Expires is the last day on which the document is in force, to the end of that day in Zone, in the years from 1900
+	// to 9998. Zero: it never expires.
 	Expires Date `json:"expires_at,omitzero"`
 	// Zone is the IANA name of the zone of Expires; empty is the partner's.
 	Zone string `json:"zone,omitempty"`
@@ -33,6 +34,13 @@ type Document struct {
 	Told        []int     `json:"told,omitempty"`        // thresholds in days that have passed, 0 for expired
 }
 
+// The years in which documents expire. The instants that follow, in any zone and maxDays before, can be written as RFC
+// 3339 wants them, in four digits.
+const (
+	firstYear = 1900
+	lastYear  = 9998
+)
+
 func (d Document) check() error {
 	switch {
 	case !isKey(d.Kind):
@@ -41,6 +49,8 @@ func (d Document) check() error {
 		return tenon.Invalid("issued_at", "is not a day of the calendar")
 	case !d.Expires.IsZero() && !d.Expires.valid():
 		return tenon.Invalid("expires_at", "is not a day of the calendar")
+	case !d.Expires.IsZero() && (d.Expires.Year < firstYear || d.Expires.Year > lastYear):
+		return tenon.Invalid("expires_at", "is not within %d and %d; what never expires has none", firstYear, lastYear)
 	case !d.Expires.IsZero() && d.Issued.Compare(d.Expires) > 0:
 		return tenon.Invalid("expires_at", "is before issued_at")
 	}

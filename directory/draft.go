@@ -82,8 +82,8 @@ func (b *Book) Submit(ctx context.Context, ref Ref, version int) (*Dossier, erro
 
 // Reject hands a submitted draft back, with the reason in the log.
 func (b *Book) Reject(ctx context.Context, ref Ref, reason string) (*Dossier, error) {
-	if err := checkText("reason", reason, maxDescription, true); err != nil {
-		return nil, prefix(err)
+	if err := checkReason(reason); err != nil {
+		return nil, err
 	}
 	return b.revise(ctx, ref, func(d *Dossier, now time.Time) (Effects, error) {
 		if d.Status != Submitted {
@@ -171,6 +171,9 @@ func (b *Book) refuse(res *Publication, d *Dossier, limit int64, now time.Time) 
 
 // Unpublish takes a partner from the public. Its draft stays.
 func (b *Book) Unpublish(ctx context.Context, ref Ref, reason string) (*Dossier, error) {
+	if err := checkReason(reason); err != nil {
+		return nil, err
+	}
 	return b.revise(ctx, ref, func(d *Dossier, now time.Time) (Effects, error) {
 		if d.Published == nil {
 			return Effects{}, nil
@@ -211,6 +214,9 @@ func (b *Book) Verify(ctx context.Context, ref Ref) (*Dossier, error) {
 
 // Unverify takes a verification back.
 func (b *Book) Unverify(ctx context.Context, ref Ref, reason string) (*Dossier, error) {
+	if err := checkReason(reason); err != nil {
+		return nil, err
+	}
 	return b.revise(ctx, ref, func(d *Dossier, now time.Time) (Effects, error) {
 		if d.VerifiedAt.IsZero() {
 			return Effects{}, nil
@@ -224,12 +230,20 @@ func (b *Book) Unverify(ctx context.Context, ref Ref, reason string) (*Dossier, 
 // Remove marks a partner as deleted: from then on it is found by nobody, and its papers are told to nobody. It is kept
 // until it is erased.
 func (b *Book) Remove(ctx context.Context, ref Ref, reason string) error {
+	if err := checkReason(reason); err != nil {
+		return err
+	}
 	_, err := b.revise(ctx, ref, func(d *Dossier, now time.Time) (Effects, error) {
 		d.DeletedAt = now
 		d.log(now, Removed, actor(ctx), reason)
 		return changed("directory.removed", d, nil, nil, reason, now), nil
 	})
 	return err
+}
+
+// checkReason refuses what a log cannot show.
+func checkReason(reason string) error {
+	return prefix(checkText("reason", reason, maxDescription, true))
 }
 
 // actor is who acts, as logs name them.

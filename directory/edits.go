@@ -15,11 +15,46 @@ func (w Word) Errors(word string) (cost int, ok bool) {
 	if len(a)-len(b) > w.Distance || len(b)-len(a) > w.Distance {
 		return 0, false
 	}
+	if !within(a, b, w.Distance) {
+		return 0, false
+	}
 	errors, weight := distance(a, b, w.Distance)
 	if errors > w.Distance {
 		return 0, false
 	}
 	return (errors-1)*64 + min(weight, 63), true
+}
+
+// within says whether a and b are at most so many errors apart, at a fraction of what the weights cost: of the words
+// that a neighbourhood meets, few are. It leaves words that are very long to distance.
+func within(a, b []rune, most int) bool {
+	var rows [3][64]int
+	if len(b) >= len(rows[0]) {
+		return true
+	}
+	for j := range len(b) + 1 {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row, above, above2 := &rows[i%3], &rows[(i-1)%3], &rows[(i+1)%3]
+		row[0] = i
+		best := i
+		for j := 1; j <= len(b); j++ {
+			c := above[j-1]
+			if a[i-1] != b[j-1] {
+				c = 1 + min(c, above[j], row[j-1])
+				if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+					c = min(c, 1+above2[j-2])
+				}
+			}
+			row[j] = c
+			best = min(best, c)
+		}
+		if best > most {
+			return false
+		}
+	}
+	return rows[len(a)%3][len(b)] <= most
 }
 
 // distance returns how many letters are to be put in, left out, replaced or swapped with their neighbour to make a of b
@@ -84,7 +119,7 @@ func extra(a []rune, i int) int {
 	switch {
 	case i > 1 && a[i-1] == a[i-2], i < len(a) && a[i-1] == a[i]: // typed twice
 		return light
-	case i > 1 && besides(a[i-1], a[i-2]), i < len(a) && besides(a[i-1], a[i]):
+	case i > 1 && touching.has(a[i-1], a[i-2]), i < len(a) && touching.has(a[i-1], a[i]):
 		return usual - 2
 	}
 	return atStart(usual, i)
@@ -100,8 +135,7 @@ func missed(_, b []rune, i, j int) int {
 
 // replaced weighs x instead of y at the i-th place.
 func replaced(x, y rune, i int) int {
-	switch {
-	case besides(x, y), isVowel(x) && isVowel(y), sounds(x, y):
+	if similar.has(x, y) {
 		return atStart(usual-2, i)
 	}
 	return atStart(heavy-2, i)
@@ -128,6 +162,22 @@ func sounds(x, y rune) bool {
 
 // keyboard are the rows of the usual keyboard (QWERTY), each key beside the one before.
 var keyboard = []string{"qwertyuiop", "asdfghjkl", "zxcvbnm"}
+
+// pairs are pairs of letters in ASCII.
+type pairs [128][128]bool
+
+func (p *pairs) has(x, y rune) bool { return x < 128 && y < 128 && p[x][y] }
+
+// touching are keys that touch, similar letters that are easily taken for each other.
+var touching, similar = func() (touching, similar pairs) {
+	for x := range rune(128) {
+		for y := range rune(128) {
+			touching[x][y] = besides(x, y)
+			similar[x][y] = touching[x][y] || isVowel(x) && isVowel(y) || sounds(x, y)
+		}
+	}
+	return touching, similar
+}()
 
 // besides says whether two keys touch.
 func besides(x, y rune) bool {

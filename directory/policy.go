@@ -44,14 +44,17 @@ func (p Policy) withDefaults() (Policy, error) {
 			return p, tenon.Invalid("policy.thresholds", "%d is not within 1 and %d days", days, maxDays)
 		}
 	}
+	required := map[string][]string{}
 	for service, kinds := range p.Required {
 		if service != "" && !isKey(service) {
 			return p, tenon.Invalid("policy.required", "%.70q is not the key of a service", service)
 		}
-		if _, err := keys("policy.required", kinds, maxServices); err != nil {
+		var err error
+		if required[service], err = keys("policy.required", kinds, maxServices); err != nil {
 			return p, err
 		}
 	}
+	p.Required = required
 	return p, nil
 }
 

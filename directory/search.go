@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -156,7 +157,7 @@ func (b *Book) Public(ctx context.Context, id string) (*PublicPartner, error) {
 
 // query checks s and reads its text.
 func (s Search) query() (*Query, error) {
-	q := &Query{Facets: s.Facets, Sort: s.Sort, Limit: s.Limit}
+	q := &Query{Sort: s.Sort, Limit: s.Limit}
 	if err := checkText("text", s.Text, maxText, false); err != nil {
 		return nil, err
 	}
@@ -175,16 +176,19 @@ func (s Search) query() (*Query, error) {
 		if f != FacetServices && f != FacetRegions && f != FacetVerified {
 			return nil, tenon.Invalid("facets", "%.20q is not services, regions or verified", f)
 		}
+		if !slices.Contains(q.Facets, f) { // counting is dear, and one that is counted twice would be doubled
+			q.Facets = append(q.Facets, f)
+		}
 	}
 	switch {
 	case s.Sort != ByRelevance && s.Sort != ByName && s.Sort != ByFresh:
 		return nil, tenon.Invalid("sort", "%.20q is not empty, name or fresh", s.Sort)
 	case s.Limit < 0 || s.Limit > maxPage:
 		return nil, tenon.Invalid("limit", "is not within 1 and %d", maxPage)
-	case s.Limit == 0:
-		q.Limit = 20
 	case len(s.After) > maxCursor || !utf8.ValidString(s.After):
 		return nil, ErrCursor
+	case s.Limit == 0:
+		q.Limit = 20
 	}
 	return q, nil
 }

@@ -181,13 +181,14 @@ func rungsOf(w directory.Word, v vocabulary) []rung {
 	var rungs []rung
 	add := func(t directory.Term, name, anywhere string) {
 		t.Name = true
-		if level, ok := w.Level(t); ok {
-			rungs = append(rungs, rung{level, name, anywhere})
+		level, ok := w.Level(t)
+		if !ok {
+			return
 		}
+		rungs = append(rungs, rung{level, name, anywhere})
 		t.Name = false
-		if level, ok := w.Level(t); ok {
-			rungs = append(rungs, rung{level, anywhere, ""})
-		}
+		level, _ = w.Level(t)
+		rungs = append(rungs, rung{level, anywhere, ""})
 	}
 	if v.word {
 		add(directory.Term{Text: w.Text, Stem: w.Stem}, lexeme(nameWord, w.Text), lexeme(anyWord, w.Text))
