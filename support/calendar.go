@@ -1,6 +1,7 @@
 package support
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -43,7 +44,7 @@ func (c *Calendar) Add(t time.Time, d time.Duration) time.Time {
 	case d > 0:
 		return c.forward(t, int64(d))
 	case d < 0:
-		return c.backward(t, -int64(d))
+		return c.backward(t, -max(int64(d), -math.MaxInt64))
 	default:
 		return t.UTC()
 	}
@@ -51,13 +52,12 @@ func (c *Calendar) Add(t time.Time, d time.Duration) time.Time {
 
 func (c *Calendar) forward(t time.Time, d int64) time.Time {
 	y, at := c.find(t)
-	d += y.before(at)
-	for {
-		total := y.total()
-		if d <= total {
-			return y.instant(y.reached(d))
+	for passed := y.before(at); ; passed = 0 {
+		left := y.total() - passed
+		if d <= left {
+			return y.instant(y.reached(passed + d))
 		}
-		if d -= total; y.number >= lastYear {
+		if d -= left; y.number >= lastYear {
 			return yearStart(lastYear + 1)
 		}
 		y = c.year(y.number + 1)

@@ -71,6 +71,8 @@ func (n *NewFinding) check(now time.Time) error {
 		return tenon.Invalid("id", "is not a UUID in lower case")
 	case n.FoundAt.After(now):
 		return tenon.Invalid("found_at", "is in the future")
+	case n.FoundAt.UTC().Year() < firstYear:
+		return tenon.Invalid("found_at", "is before the year %d", firstYear)
 	}
 	return cmp.Or(checkName("tenant", n.Tenant), checkText("title", n.Title), checkText("detail", n.Detail), checkName("source", n.Source))
 }

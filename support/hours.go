@@ -129,7 +129,7 @@ func dayOf(seconds int64) int {
 type Holiday struct {
 	Name string `json:"name"`
 	From Date   `json:"from"`
-	To   Date   `json:"to,omitempty"` // the last day; empty means From
+	To   Date   `json:"to,omitempty"` // the last day, at most 3,660 days on; empty means From
 	// Yearly repeats it each year, from the year of From on. It must end in the year in which it begins.
 	Yearly bool `json:"yearly,omitempty"`
 }

@@ -14,6 +14,9 @@ const (
 	lastYear  = 9999
 )
 
+// longestHoliday bounds a holiday in days: what never opens again is always closed.
+const longestHoliday = 3660
+
 // yearlyWithin is how far ahead yearly holidays are compared with others.
 const yearlyWithin = 100
 
@@ -125,6 +128,9 @@ func (c *compiled) holiday(field string, h Holiday) ([]dayRange, error) {
 	if to < from {
 		return nil, tenon.Invalid(field, "%q ends before it begins", h.Name)
 	}
+	if to-from >= longestHoliday {
+		return nil, tenon.Invalid(field, "%q is longer than %d days", h.Name, longestHoliday)
+	}
 	if !h.Yearly {
 		r := dayRange{from, to, h.Name}
 		i, _ := slices.BinarySearchFunc(c.closed, r, func(a, b dayRange) int { return a.from - b.from })
@@ -138,15 +144,23 @@ func (c *compiled) holiday(field string, h Holiday) ([]dayRange, error) {
 	c.yearly = append(c.yearly, yearlyRange{first.Year(), monthDay(first), monthDay(last)})
 	var ranges []dayRange
 	for year := first.Year(); year < first.Year()+yearlyWithin; year++ {
-		ranges = append(ranges, dayRange{
-			dayOf(time.Date(year, first.Month(), first.Day(), 0, 0, 0, 0, time.UTC).Unix()),
-			dayOf(time.Date(year, last.Month(), last.Day(), 0, 0, 0, 0, time.UTC).Unix()), h.Name,
-		})
+		begin, end := inYear(first, year), inYear(last, year)
+		if end.Month() != last.Month() { // the 29th of February in a year that has none
+			end = end.AddDate(0, 0, -1)
+		}
+		if !end.Before(begin) {
+			ranges = append(ranges, dayRange{dayOf(begin.Unix()), dayOf(end.Unix()), h.Name})
+		}
 	}
 	return ranges, nil
 }
 
 func dayTime(day int) time.Time { return time.Unix(int64(day)*24*60*60, 0).UTC() }
+
+// inYear returns the day of t in another year; the day after it where that year does not have it.
+func inYear(t time.Time, year int) time.Time {
+	return time.Date(year, t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+}
 
 func monthDay(t time.Time) int { return int(t.Month())*100 + t.Day() }
 

@@ -1,6 +1,7 @@
 package support
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,12 +35,15 @@ func (r Rules) book() (*book, error) {
 		if p.Name == "" || b.policies[p.Name] != nil {
 			return nil, tenon.Invalid(field+".name", "%q is empty or there twice", p.Name)
 		}
-		if err := p.check(field, calendars); err != nil {
+		if err := cmp.Or(checkName(field+".name", p.Name), p.check(field, calendars)); err != nil {
 			return nil, err
 		}
 		b.policies[p.Name] = &terms{Policy: p, calendar: calendars[p.Calendar]}
 	}
 	for _, plan := range slices.Sorted(maps.Keys(r.Plans)) {
+		if err := checkName("plans", plan); err != nil {
+			return nil, err
+		}
 		if b.policies[r.Plans[plan]] == nil {
 			return nil, tenon.Invalid("plans."+plan, "there is no policy %q", r.Plans[plan])
 		}
@@ -91,6 +95,9 @@ func checkLadder(field string, priority Priority, steps []Step) error {
 	}
 	for i, s := range steps {
 		at := fmt.Sprintf("%s[%d]", field, i)
+		if err := checkName(at+".name", s.Name); err != nil {
+			return err
+		}
 		switch {
 		case s.Name == "" || slices.ContainsFunc(steps[:i], func(o Step) bool { return o.Name == s.Name }):
 			return tenon.Invalid(at+".name", "%q is empty or there twice", s.Name)

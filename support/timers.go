@@ -58,7 +58,8 @@ func (j Job) handle(ctx context.Context, s Store, timers []Timer) (err error) {
 	return nil
 }
 
-// TimersOptions are the options of [Timers]. The zero value of each field has the documented meaning.
+// TimersOptions are the options of [Timers]. The zero value of each field has the documented meaning; so has a duration
+// below 0.
 type TimersOptions struct {
 	// Workers is how many transactions Run works in at once, and so how many connections it holds at most; 0 means 2.
 	Workers int
@@ -101,7 +102,7 @@ func (o *TimersOptions) withDefaults() TimersOptions {
 }
 
 func setDefault(field *time.Duration, value time.Duration) {
-	if *field == 0 {
+	if *field <= 0 {
 		*field = value
 	}
 }
