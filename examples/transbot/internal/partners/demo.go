@@ -118,9 +118,10 @@ func made(r *rand.Rand, now time.Time) invented {
 	return invented{p, papersOf(p, r, now), r.IntN(6) == 0}
 }
 
-// enter publishes a partner where the company's plan allows; otherwise it waits for somebody to do so.
+// enter publishes a partner where the company's plan allows; otherwise it waits for somebody to do so. Nobody did this, so
+// nobody is told.
 func (d *Desk) enter(ctx context.Context, company string, invented invented) error {
-	return d.inTx(ctx, company, func(book *directory.Book) (listed int64, err error) {
+	return d.inTxWith(ctx, company, nil, func(book *directory.Book) (listed int64, err error) {
 		p, err := book.Create(ctx, company, invented.Profile)
 		if err != nil {
 			return 0, err

@@ -58,10 +58,10 @@ func New(
 
 // in returns the book and the gate in a transaction. The book asks that gate what the plan allows: asked of the other
 // one, it would wait for a second connection while it holds one.
-func (d *Desk) in(tx pgx.Tx) (*directory.Book, *entitlements.Gate) {
+func (d *Desk) in(tx pgx.Tx, opts *directorypg.Options) (*directory.Book, *entitlements.Gate) {
 	gate, rules := d.gate.WithStore(entitlementspg.New(tx, nil)), d.rules
 	rules.Limits = limits{gate}
-	return directory.NewBook(directorypg.New(tx, &d.opts), &rules), gate
+	return directory.NewBook(directorypg.New(tx, opts), &rules), gate
 }
 
 // limits asks a company's plan how many partners it may list.
@@ -134,8 +134,15 @@ func (d *Desk) Accept(ctx context.Context, token string) (*directory.Dossier, er
 
 // inTx changes the directory and the company's count in one transaction.
 func (d *Desk) inTx(ctx context.Context, company string, do func(book *directory.Book) (listed int64, err error)) error {
+	return d.inTxWith(ctx, company, &d.opts, do)
+}
+
+// inTxWith does the same, and tells whom the options name.
+func (d *Desk) inTxWith(
+	ctx context.Context, company string, opts *directorypg.Options, do func(book *directory.Book) (listed int64, err error),
+) error {
 	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
-		book, gate := d.in(tx)
+		book, gate := d.in(tx, opts)
 		listed, err := do(book)
 		if err != nil {
 			return err
