@@ -11,7 +11,10 @@ import (
 )
 
 // gate returns a Gate over the rig's store. It works at the present time, and so must the rules that use it.
-func (r *rig) gate() *entitlements.Gate { return entitlements.NewGate(r.store, nil) }
+// gate is patient: the machine may be busy.
+func (r *rig) gate() *entitlements.Gate {
+	return entitlements.NewGate(r.store, &entitlements.Options{Timeout: time.Minute})
+}
 
 // subscribed returns a Gate whose store has the rig's tenant on a plan, from now on.
 func (r *rig) subscribed(plan string) *entitlements.Gate {
