@@ -10,8 +10,8 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 )
 
-// gate returns a Gate over the rig's store. It works at the present time, and so must the rules that use it.
-// gate is patient: the machine may be busy.
+// gate returns a Gate over the rig's store. It works at the present time, and so must the rules that use it. It waits long:
+// the machine may be busy.
 func (r *rig) gate() *entitlements.Gate {
 	return entitlements.NewGate(r.store, &entitlements.Options{Timeout: time.Minute})
 }
