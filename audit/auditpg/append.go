@@ -233,11 +233,10 @@ func collect(ctx context.Context, db DB, sql string, args ...any) ([]audit.Entry
 	r := newRow()
 	var found []audit.Entry
 	for rows.Next() {
-		e, err := r.scan(rows)
-		if err != nil {
+		found = append(found, audit.Entry{})
+		if err := r.scan(rows, &found[len(found)-1]); err != nil {
 			return nil, err
 		}
-		found = append(found, e)
 	}
 	return found, rows.Err()
 }

@@ -99,43 +99,42 @@ func formatID(id [16]byte) string {
 
 // row is what an entry is read from.
 type row struct {
-	entry                 audit.Entry
 	id                    [16]byte
 	ts                    pgtype.Timestamptz
 	target                audit.Target
-	outcome               string
 	more, salts, redacted []byte
-	payload               []byte
 	by                    *[16]byte
-	into                  []any // pointers to all of this, in the order of columns, and to what else is read
+	into                  []any // pointers to all of an entry, in the order of columns, and to what else is read
+}
+
+// readInto says where the columns of the next row go.
+func (r *row) readInto(e *audit.Entry) {
+	*e = audit.Entry{}
+	r.target, r.more, r.salts, r.redacted, r.by = audit.Target{}, nil, nil, nil, nil
+	copy(r.into, []any{
+		&e.Tenant, &r.id, &r.ts, &e.Actor, &e.OnBehalfOf, &e.Action, &r.target.Type, &r.target.ID, &r.more, (*string)(&e.Outcome),
+		(*[]byte)(&e.Payload), &e.IP, &e.UserAgent, &e.RequestID, &e.TraceID, &e.Key, &e.Seed, &r.salts, &r.redacted, &r.by,
+	})
 }
 
 func newRow(more ...any) *row {
-	r := &row{}
-	e := &r.entry
-	r.into = append([]any{
-		&e.Tenant, &r.id, &r.ts, &e.Actor, &e.OnBehalfOf, &e.Action, &r.target.Type, &r.target.ID, &r.more, &r.outcome,
-		&r.payload, &e.IP, &e.UserAgent, &e.RequestID, &e.TraceID, &e.Key, &e.Seed, &r.salts, &r.redacted, &r.by,
-	}, more...)
-	return r
+	return &row{into: append(make([]any, len(columnNames)), more...)}
 }
 
-// scan reads a row. What it returns shares nothing with the next one.
-func (r *row) scan(rows pgx.Rows) (audit.Entry, error) {
-	r.entry = audit.Entry{}
-	r.more, r.salts, r.redacted, r.payload, r.by = nil, nil, nil, nil, nil
+// scan reads a row into e, which shares nothing with the next one.
+func (r *row) scan(rows pgx.Rows, e *audit.Entry) error {
+	r.readInto(e)
 	if err := rows.Scan(r.into...); err != nil {
-		return audit.Entry{}, err
+		return err
 	}
-	e := r.entry
-	e.ID, e.At, e.Outcome, e.Payload = formatID(r.id), r.ts.Time.UTC(), audit.Outcome(r.outcome), r.payload
+	e.ID, e.At = formatID(r.id), r.ts.Time.UTC()
 	if r.target != (audit.Target{}) || r.more != nil {
 		e.Targets = []audit.Target{r.target}
 	}
 	if r.by != nil {
 		e.RedactedBy = formatID(*r.by)
 	}
-	return e, r.documents(&e)
+	return r.documents(e)
 }
 
 // documents reads the columns that are JSON, and mostly null.
