@@ -92,7 +92,7 @@ func TestAnyChangeOfAnExportIsFound(t *testing.T) {
 			_, err := audit.VerifyExport(bytes.NewReader(b[:cut]), key)
 			require.Error(t, err, "%s cut at %d", f, cut)
 		}
-		step := 1 + len(b)/700
+		step := 1 + len(b)/300
 		if os.Getenv("TENON_SOAK") != "" {
 			step = 1
 		}
