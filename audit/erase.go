@@ -99,7 +99,7 @@ func (e *Entry) clone() Entry {
 }
 
 // Erase implements [tenon.Eraser]. Of a person it erases, in the tenant's records, what names the person, address and
-// user agent where the person acted, and Options.Personal where the person acted or was a target. Of a company it erases
+// user agent where the person acted, and Options.Personal where the person acted or was a target, or is the number. Of a company it erases
 // everything but tenant, action, time and outcome. Every proof stays valid.
 func (l *Log) Erase(ctx context.Context, s tenon.Subject) (map[string]int64, error) {
 	if s.Tenant == "" {
@@ -123,6 +123,7 @@ func (l *Log) aboutPerson(user string) func(e *Entry, path, value string) bool {
 	for _, field := range l.options.Personal {
 		personal.names[lower(field)] = Redact
 	}
+	number, isNumber := asNumber(user)
 	return func(e *Entry, path, value string) bool {
 		acted := e.Actor == user || e.OnBehalfOf == user
 		switch {
@@ -131,7 +132,7 @@ func (l *Log) aboutPerson(user string) func(e *Entry, path, value string) bool {
 		case path == "ip_address" || path == "user_agent":
 			return acted
 		case inPayload(path):
-			return (acted || targeted(e, user)) && personalPath(personal.names, path)
+			return (acted || targeted(e, user) || isNumber && value == number) && personalPath(personal.names, path)
 		}
 		return false
 	}

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"bytes"
-	"crypto/aes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -49,10 +48,11 @@ type part struct {
 //
 //	leaf   = SHA-256(0x00 ‖ "tenon/audit/1" ‖ L(id) ‖ L(tenant) ‖ µs ‖ L(action) ‖ L(outcome) ‖ n ‖ { L(path) ‖ digest } by path)
 //	digest = SHA-256(salt ‖ L(path) ‖ kind ‖ value)
-//	salt   = AES-128(seed, i), of the i-th part by path, counted from 0: 16 bytes, big-endian
+//	salt   = the i-th 16 bytes, for the i-th part by path, of SHA-256(seed ‖ 0) ‖ SHA-256(seed ‖ 1) ‖ …
 //
-// L(x) is the length of x as 4 bytes, big-endian, and x. µs are the microseconds since 1970 as 8 bytes and n the number of
-// parts as 4 bytes, both big-endian. Once something was redacted, salts and the digests of redacted parts are stored.
+// L(x) is the length of x as 4 bytes, and x. µs are the microseconds since 1970 as 8 bytes, n is the number of parts as 4
+// bytes, parts are counted from 0, and the numbers beside the seed are of 8 bytes; all are big-endian. Once something was
+// redacted, salts and the digests of redacted parts are stored.
 func (e *Entry) Leaf() (Hash, error) {
 	c := compositions.Get().(*composition)
 	defer compositions.Put(c)
@@ -70,6 +70,7 @@ type composition struct {
 	arena   []byte
 	buffer  []byte
 	hash    hash.Hash // one that is used again costs less than a new one
+	two     Hash      // the salts of two parts
 	collect func(scalar)
 }
 
@@ -118,9 +119,7 @@ func (c *composition) read(e *Entry) error {
 		if p := &c.parts[i]; p.gone {
 			copy(c.digests[i][:], c.what(p))
 		} else {
-			c.hash.Reset()
-			c.hash.Write(c.arena[p.begin:p.end])
-			c.hash.Sum(c.digests[i][:0])
+			c.sum(c.arena[p.begin:p.end], &c.digests[i])
 		}
 	}
 	return nil
@@ -165,16 +164,24 @@ func (c *composition) salts(e *Entry) error {
 	if len(e.Seed) != SeedSize || len(e.Redacted) > 0 {
 		return fmt.Errorf("%w: record %s has a seed of %d bytes, or one that its redaction should have erased", ErrTampered, e.ID, len(e.Seed))
 	}
-	block, err := aes.NewCipher(e.Seed)
-	if err != nil {
-		return err
-	}
 	for i := range c.parts {
-		salt := c.salt(&c.parts[i])
-		binary.BigEndian.PutUint64(salt[8:], uint64(i))
-		block.Encrypt(salt, salt)
+		if i%saltsOfHash == 0 {
+			c.buffer = binary.BigEndian.AppendUint64(append(c.buffer[:0], e.Seed...), uint64(i/saltsOfHash))
+			c.sum(c.buffer, &c.two)
+		}
+		copy(c.salt(&c.parts[i]), c.two[i%saltsOfHash*SeedSize:])
 	}
 	return nil
+}
+
+// saltsOfHash is how many salts a hash gives.
+const saltsOfHash = sha256.Size / SeedSize
+
+// sum puts the hash of data into h, which lies where it need not be allocated.
+func (c *composition) sum(data []byte, h *Hash) {
+	c.hash.Reset()
+	c.hash.Write(data)
+	c.hash.Sum(h[:0])
 }
 
 func (c *composition) leaf(e *Entry) Hash {

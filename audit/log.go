@@ -29,7 +29,8 @@ type Options struct {
 	// DigestKey is the key of [Digest], at least 16 bytes. Without one a record with such a field is refused.
 	DigestKey []byte
 	// Personal are members of payloads, by name or path as in Fields, that are erased with a person who is the actor or
-	// a target of the record, whatever they hold. Nil: email, name, first_name, last_name, phone, address.
+	// a target of the record, whatever they hold, and where they hold a number that is the person's id: name columns such
+	// as user_id of watched tables here. Nil: email, name, first_name, last_name, phone, address.
 	Personal []string
 
 	// Queue is how many records Enqueue holds before it is full; 0 means 10,000. Batch is how many are written at

@@ -25,7 +25,8 @@ type Query struct {
 	To         time.Time `json:"to,omitzero"`           // before
 	// Text is looked for in the texts of the payload, in actor and targets, whatever the case of its ASCII letters.
 	Text string `json:"text,omitempty"`
-	// Mentions is a person's id: entries where it is the actor, a target's id, or stands in a text of the payload.
+	// Mentions is a person's id: entries where it is the actor, a target's id, or stands in a text of the payload, or
+	// is a number there.
 	Mentions    string `json:"mentions,omitempty"`
 	OldestFirst bool   `json:"-"`
 	After       string `json:"-"` // the id of the last record of the page before
@@ -106,10 +107,26 @@ func (q *Query) inText(e *Entry) bool {
 
 func (q *Query) mentioned(e *Entry) bool {
 	found := false
+	number, isNumber := q.MentionedNumber()
 	_ = e.scalars(func(s scalar) {
-		found = found || s.kind == kindString && strings.Contains(string(s.value), q.Mentions)
+		found = found || s.kind == kindString && strings.Contains(string(s.value), q.Mentions) ||
+			isNumber && s.kind == kindNumber && string(s.value) == number
 	})
 	return found
+}
+
+// MentionedNumber returns Mentions in the canonical form of a number, when it is one.
+func (q *Query) MentionedNumber() (string, bool) { return asNumber(q.Mentions) }
+
+// asNumber returns the canonical form of a text that is a number.
+func asNumber(text string) (string, bool) {
+	number := ""
+	err := flatten([]byte(text), "", func(s scalar) {
+		if s.kind == kindNumber && len(s.path) == 0 {
+			number = string(s.value)
+		}
+	})
+	return number, err == nil && number != ""
 }
 
 func inPayload(path string) bool { return strings.HasPrefix(path, "payload") }

@@ -80,7 +80,9 @@ type verification struct {
 	report Report
 	marks  *marks
 	stored frontier       // the tree of the leaves as they are stored
-	actual frontier       // the tree of the leaves as the records give them
+	actual frontier       // the tree of the leaves as the records give them, once it is another
+	parted bool           // it is
+	blocks []Hash         // the roots of the 256 leaves that ended on the present page
 	good   int64          // the size of the last checkpoint that the tree agrees with
 	broken bool           // the tree disagrees with a checkpoint, or has a gap: later ones say nothing more
 	told   map[Ref]*Entry // records of redactions
@@ -120,6 +122,9 @@ type page struct {
 	leaves []Hash
 	errs   []error
 	err    error
+
+	nodes    []Hash // stored ones, above each 256 leaves
+	nodesErr error
 }
 
 // walk checks page after page. As many are read and computed at a time as there are processors, and those to come wait
@@ -170,6 +175,10 @@ func (v *verification) read(ctx context.Context, span Span) page {
 			}
 		}
 	}
+	if blocks := span.To/tileWidth - span.From/tileWidth; blocks > 0 && p.err == nil {
+		first := span.From / tileWidth
+		p.nodes, p.nodesErr = v.store.Hashes(ctx, TileHeight, first, first+blocks)
+	}
 	return p
 }
 
@@ -186,8 +195,7 @@ func (v *verification) check(ctx context.Context, p page) error {
 		if err != nil {
 			return err
 		}
-		v.stored.add(s.Leaf)
-		v.actual.add(actual)
+		v.add(s.Leaf, actual)
 		if err := v.mark(ctx, next); err != nil {
 			return err
 		}
@@ -195,7 +203,19 @@ func (v *verification) check(ctx context.Context, p page) error {
 	if next != p.span.To {
 		v.gap(next, p.span.To)
 	}
-	return v.nodes(ctx, p)
+	return v.nodes(p)
+}
+
+func (v *verification) add(stored, actual Hash) {
+	if !v.parted && stored != actual {
+		v.parted, v.actual = true, frontier{size: v.stored.size, roots: slices.Clone(v.stored.roots)}
+	}
+	if v.stored.add(stored); v.stored.size%tileWidth == 0 {
+		v.blocks = append(v.blocks, v.stored.block)
+	}
+	if v.parted {
+		v.actual.add(actual)
+	}
 }
 
 func (v *verification) fault(f Fault) { v.report.Faults = append(v.report.Faults, f) }
@@ -302,30 +322,25 @@ func (v *verification) strays(ctx context.Context) error {
 }
 
 // nodes compares the stored roots of 256 leaves with the leaves.
-func (v *verification) nodes(ctx context.Context, p page) error {
-	blocks := (p.span.To - p.span.From) / tileWidth
-	if blocks == 0 || v.broken || int64(len(p.sealed)) != p.span.To-p.span.From {
+func (v *verification) nodes(p page) error {
+	blocks := v.blocks
+	v.blocks = v.blocks[:0]
+	if v.broken {
 		return nil
 	}
-	first := p.span.From / tileWidth
-	stored, err := v.store.Hashes(ctx, TileHeight, first, first+blocks)
-	if err != nil {
-		return err
+	if p.nodesErr != nil {
+		return p.nodesErr
 	}
-	leaves := make([]Hash, len(p.sealed))
-	for i, s := range p.sealed {
-		leaves[i] = s.Leaf
-	}
-	v.compareNodes(TileHeight, first, stored, leaves)
+	v.compareNodes(TileHeight, p.span.From/tileWidth, p.nodes, blocks)
 	return nil
 }
 
-// compareNodes compares the nodes of a level, from the index first on, with what lies below them.
-func (v *verification) compareNodes(level int, first int64, stored, below []Hash) {
-	for i := range int64(len(below) / tileWidth) {
-		at := (first + i) << level
+// compareNodes compares the nodes of a level, from the index first on, with what they should be.
+func (v *verification) compareNodes(level int, first int64, stored, want []Hash) {
+	for i := range want {
+		at := (first + int64(i)) << level
 		span := Fault{From: at, To: at + 1<<level, What: fmt.Sprintf("the node of level %d above them is not theirs", level)}
-		if i >= int64(len(stored)) || stored[i] != blockHash(below[i*tileWidth:(i+1)*tileWidth]) {
+		if i >= len(stored) || stored[i] != want[i] {
 			v.fault(span)
 		}
 	}
@@ -343,7 +358,9 @@ func (v *verification) upperNodes(ctx context.Context, size int64) error {
 			if err != nil {
 				return err
 			}
-			v.compareNodes(level, i, stored, below)
+			if len(below) == tileWidth { // else it was told already
+				v.compareNodes(level, i, stored, []Hash{blockHash(below)})
+			}
 		}
 	}
 	return nil
@@ -368,13 +385,17 @@ func idTime(id string) time.Time {
 type frontier struct {
 	size  int64
 	roots []Hash
+	block Hash // the root of the last 256 leaves, where size is a multiple
 }
 
 func (f *frontier) add(leaf Hash) {
-	for n := bits.TrailingZeros64(^uint64(f.size)); n > 0; n-- {
+	for level := 1; level <= bits.TrailingZeros64(^uint64(f.size)); level++ {
 		last := len(f.roots) - 1
 		leaf = nodeHash(f.roots[last], leaf)
 		f.roots = f.roots[:last]
+		if level == TileHeight {
+			f.block = leaf
+		}
 	}
 	f.roots = append(f.roots, leaf)
 	f.size++

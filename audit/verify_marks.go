@@ -78,7 +78,7 @@ func (v *verification) compareRoot(c Checkpoint) {
 	if v.broken {
 		return
 	}
-	if c.Size == v.stored.size && (c.Root == v.stored.root() || c.Root == v.actual.root()) {
+	if c.Size == v.stored.size && (c.Root == v.stored.root() || v.parted && c.Root == v.actual.root()) {
 		v.good = c.Size
 		v.report.Checkpoints++
 		return

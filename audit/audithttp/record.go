@@ -2,6 +2,7 @@ package audithttp
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -21,7 +22,8 @@ type RecordOptions struct {
 	// Action names what a request does. Nil: its route, "POST /orders/{id}".
 	Action func(r *http.Request) string
 	// Fields are the members of a JSON body, or the fields of a form, whose values are recorded. The log's own field
-	// policies apply to them, under "payload.body". Nil: none is.
+	// policies apply to them, under "payload.body". Nil: none is. Of a body with a value that no record can hold, such as
+	// the character U+0000, none is.
 	Fields []string
 	// MaxBody bounds what is kept of a body to find them, in bytes; 0 means 64 KiB. Of a longer one nothing is recorded.
 	MaxBody int
@@ -135,12 +137,13 @@ func (m *recorder) tell(r *http.Request, body *kept, status int) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(fitted(r.Context())), m.options.Timeout)
 	defer cancel()
-	payload, err := audit.JSON(happened{r.Method, routeOf(r), status, body.chosen(r, m.options.Fields)})
-	record.Payload = payload
-	if err == nil {
-		record.At = audit.Instant(time.Now())
-		record.ID = tenon.NewID(record.At) // the same in both tries, so that it is there once
-		_, err = m.log.Record(ctx, record)
+	record.At = audit.Instant(time.Now())
+	record.ID = tenon.NewID(record.At) // the same in all tries, so that it is there once
+	told := happened{r.Method, routeOf(r), status, body.chosen(r, m.options.Fields)}
+	err := m.record(ctx, &record, told)
+	if told.Body != nil && errors.Is(err, tenon.ErrInvalid) {
+		told.Body = nil // a client must not keep its requests out of the log by what no record can hold
+		err = m.record(ctx, &record, told)
 	}
 	if err != nil {
 		_, err = m.log.Enqueue(ctx, record)
@@ -148,6 +151,13 @@ func (m *recorder) tell(r *http.Request, body *kept, status int) {
 	if err != nil {
 		m.options.Lost(record, err)
 	}
+}
+
+func (m *recorder) record(ctx context.Context, record *audit.Record, told happened) (err error) {
+	if record.Payload, err = audit.JSON(told); err == nil {
+		_, err = m.log.Record(ctx, *record)
+	}
+	return err
 }
 
 // fitted returns the context with what its caller's headers say, as far as a record can hold it: a client must not keep

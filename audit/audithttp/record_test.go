@@ -195,3 +195,21 @@ func TestTheWriterKeepsWhatConnectionsCanDo(t *testing.T) {
 	require.Equal(t, "x", w.Body.String())
 	require.Equal(t, "200", member(t, all(t, log, "")[0].Payload, "status"))
 }
+
+func TestAClientCannotKeepItsRequestOutOfTheLogByWhatItSends(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]*http.Request{
+		"a character that no store keeps": post(t, "application/json", `{"reason": "a\u0000b"}`),
+		"a member twice":                  post(t, "application/json", `{"reason": {"a": 1, "a": 2}}`),
+		"half of a pair":                  post(t, "application/json", `{"reason": "\ud800"}`),
+		"nested deep":                     post(t, "application/json", `{"reason": `+strings.Repeat("[", 70)+strings.Repeat("]", 70)+`}`),
+		"a form":                          post(t, "application/x-www-form-urlencoded", "reason=a%00b"),
+	} {
+		log := newLog(t)
+		opts := &audithttp.RecordOptions{Fields: []string{"reason"}, Lost: func(_ audit.Record, err error) { require.NoError(t, err, name) }}
+		serve(t, log, opts, answer(http.StatusCreated), r, ann)
+		records := all(t, log, "acme")
+		require.Len(t, records, 1, name)
+		require.JSONEq(t, `{"method": "POST", "route": "POST /orders/{id}", "status": 201}`, string(records[0].Payload), name)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,6 +20,10 @@ func unreadable(e *audit.Entry, err error) error {
 
 // On a partitioned table "on conflict" costs a third of an insert, so it is for where a conflict would do harm.
 const (
+	usualSQL = `
+insert into tenon.audit_log (` + usualColumns + `)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+
 	insertSQL = `
 insert into tenon.audit_log (` + columns + `)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
@@ -31,12 +36,12 @@ on conflict (tenant_id, id) do nothing`
 const appendKeyedSQL = `
 with fresh as (
   insert into tenon.audit_keys (tenant_id, key, id)
-  values ($1, $16, $2)
+  values ($1, $17, $2)
   on conflict (tenant_id, key) do nothing
   returning key)
 insert into tenon.audit_log (` + columns + `)
-select $1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9::jsonb, $10, $11::jsonb, $12, $13, $14, $15, $16, $17::bytea, $18::jsonb,
-  $19::jsonb, $20::uuid
+select $1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12, $13, $14, $15::bytea, $16::jsonb, $17,
+  $18::jsonb, $19::jsonb, $20::uuid
 from fresh
 on conflict (tenant_id, id) do nothing`
 
@@ -82,7 +87,11 @@ func (s *Store) appendOne(ctx context.Context, e *audit.Entry, row []any) error 
 		_, err := s.db.Exec(ctx, appendSQL, row...)
 		return err
 	}
-	_, err := s.db.Exec(ctx, insertSQL, row...)
+	sql := insertSQL
+	if isUsual(e) {
+		sql, row = usualSQL, row[:usual]
+	}
+	_, err := s.db.Exec(ctx, sql, row...)
 	if !s.bound && pgerr.Is(err, pgerr.UniqueViolation) {
 		return nil
 	}
@@ -115,7 +124,12 @@ const featureNotSupported = "0A000"
 // which is rare, they go by an insert.
 func (s *Store) copy(ctx context.Context, entries []audit.Entry, rows [][]any) ([]string, error) {
 	if !s.noCopy.Load() {
-		_, err := s.db.CopyFrom(ctx, pgx.Identifier{"tenon", "audit_log"}, columnNames, pgx.CopyFromRows(rows))
+		names := columnNames
+		if !slices.ContainsFunc(entries, func(e audit.Entry) bool { return !isUsual(&e) }) {
+			names = names[:usual]
+		}
+		_, err := s.db.CopyFrom(ctx, pgx.Identifier{"tenon", "audit_log"}, names,
+			pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) { return rows[i][:len(names)], nil }))
 		if !pgerr.Is(err, pgerr.UniqueViolation, featureNotSupported) {
 			return idsOf(entries), err
 		}
@@ -131,8 +145,8 @@ const appendManySQL = `
 insert into tenon.audit_log (` + columns + `)
 select *
 from unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::jsonb[], $10::text[], $11::jsonb[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-  $17::bytea[], $18::jsonb[], $19::jsonb[], $20::uuid[])
+  $9::text[], $10::jsonb[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::jsonb[],
+  $17::text[], $18::jsonb[], $19::jsonb[], $20::uuid[])
 on conflict (tenant_id, id) do nothing`
 
 // columnsOf turns rows into columns.
@@ -233,11 +247,10 @@ func collect(ctx context.Context, db DB, sql string, args ...any) ([]audit.Entry
 	r := newRow()
 	var found []audit.Entry
 	for rows.Next() {
-		e, err := r.scan(rows)
-		if err != nil {
+		found = append(found, audit.Entry{})
+		if err := r.scan(rows, &found[len(found)-1]); err != nil {
 			return nil, err
 		}
-		found = append(found, e)
 	}
 	return found, rows.Err()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -14,13 +15,22 @@ import (
 	"github.com/transbotai/tenon/audit"
 )
 
-// columns are those of an entry, in the order of a row.
-const columns = `tenant_id, id, ts, actor, on_behalf_of, action, target, target_id, more_targets, outcome, payload, ` +
-	`ip_address, user_agent, request_id, trace_id, key, seed, salts, redacted, redacted_by`
+// columns are those of an entry, in the order of a row: first the usual ones, then those that are mostly empty.
+const (
+	columns = usualColumns + `, more_targets, key, salts, redacted, redacted_by`
 
-var columnNames = []string{
-	"tenant_id", "id", "ts", "actor", "on_behalf_of", "action", "target", "target_id", "more_targets", "outcome", "payload",
-	"ip_address", "user_agent", "request_id", "trace_id", "key", "seed", "salts", "redacted", "redacted_by",
+	usualColumns = `tenant_id, id, ts, actor, on_behalf_of, action, target, target_id, outcome, payload, ip_address, ` +
+		`user_agent, request_id, trace_id, seed`
+)
+
+var columnNames = strings.Split(columns, ", ")
+
+// usual is how many columns are usual.
+const usual = 15
+
+// isUsual says whether the other columns are empty.
+func isUsual(e *audit.Entry) bool {
+	return len(e.Targets) <= 1 && e.Key == "" && e.Seed != nil && e.Salts == nil && e.Redacted == nil && e.RedactedBy == ""
 }
 
 // values returns an entry as a row.
@@ -54,8 +64,8 @@ func values(e *audit.Entry) ([]any, error) {
 		by = &parsed
 	}
 	return []any{
-		e.Tenant, id, e.At, e.Actor, e.OnBehalfOf, e.Action, first.Type, first.ID, more, string(e.Outcome), e.Payload,
-		e.IP, e.UserAgent, e.RequestID, e.TraceID, e.Key, e.Seed, salts, redacted, by,
+		e.Tenant, id, e.At, e.Actor, e.OnBehalfOf, e.Action, first.Type, first.ID, string(e.Outcome), e.Payload,
+		e.IP, e.UserAgent, e.RequestID, e.TraceID, e.Seed, more, e.Key, salts, redacted, by,
 	}, nil
 }
 
@@ -99,43 +109,42 @@ func formatID(id [16]byte) string {
 
 // row is what an entry is read from.
 type row struct {
-	entry                 audit.Entry
 	id                    [16]byte
 	ts                    pgtype.Timestamptz
 	target                audit.Target
-	outcome               string
 	more, salts, redacted []byte
-	payload               []byte
 	by                    *[16]byte
-	into                  []any // pointers to all of this, in the order of columns, and to what else is read
+	into                  []any // pointers to all of an entry, in the order of columns, and to what else is read
+}
+
+// readInto says where the columns of the next row go.
+func (r *row) readInto(e *audit.Entry) {
+	*e = audit.Entry{}
+	r.target, r.more, r.salts, r.redacted, r.by = audit.Target{}, nil, nil, nil, nil
+	copy(r.into, []any{
+		&e.Tenant, &r.id, &r.ts, &e.Actor, &e.OnBehalfOf, &e.Action, &r.target.Type, &r.target.ID, (*string)(&e.Outcome),
+		(*[]byte)(&e.Payload), &e.IP, &e.UserAgent, &e.RequestID, &e.TraceID, &e.Seed, &r.more, &e.Key, &r.salts, &r.redacted, &r.by,
+	})
 }
 
 func newRow(more ...any) *row {
-	r := &row{}
-	e := &r.entry
-	r.into = append([]any{
-		&e.Tenant, &r.id, &r.ts, &e.Actor, &e.OnBehalfOf, &e.Action, &r.target.Type, &r.target.ID, &r.more, &r.outcome,
-		&r.payload, &e.IP, &e.UserAgent, &e.RequestID, &e.TraceID, &e.Key, &e.Seed, &r.salts, &r.redacted, &r.by,
-	}, more...)
-	return r
+	return &row{into: append(make([]any, len(columnNames)), more...)}
 }
 
-// scan reads a row. What it returns shares nothing with the next one.
-func (r *row) scan(rows pgx.Rows) (audit.Entry, error) {
-	r.entry = audit.Entry{}
-	r.more, r.salts, r.redacted, r.payload, r.by = nil, nil, nil, nil, nil
+// scan reads a row into e, which shares nothing with the next one.
+func (r *row) scan(rows pgx.Rows, e *audit.Entry) error {
+	r.readInto(e)
 	if err := rows.Scan(r.into...); err != nil {
-		return audit.Entry{}, err
+		return err
 	}
-	e := r.entry
-	e.ID, e.At, e.Outcome, e.Payload = formatID(r.id), r.ts.Time.UTC(), audit.Outcome(r.outcome), r.payload
+	e.ID, e.At = formatID(r.id), r.ts.Time.UTC()
 	if r.target != (audit.Target{}) || r.more != nil {
 		e.Targets = []audit.Target{r.target}
 	}
 	if r.by != nil {
 		e.RedactedBy = formatID(*r.by)
 	}
-	return e, r.documents(&e)
+	return r.documents(e)
 }
 
 // documents reads the columns that are JSON, and mostly null.

@@ -76,7 +76,8 @@ func (s *Store) head(ctx context.Context) (audit.Head, error) {
 	return h, rows.Err()
 }
 
-// straysSQL finds rows without a leaf that sealing has passed, or will not come to since no transaction has their id yet.
+// straysSQL finds rows without a leaf that sealing has passed, or will not come to since no transaction has their id yet:
+// on the server, that is, that they were written on.
 const straysSQL = `
 select a.tenant_id, a.id
 from tenon.audit_log a
@@ -84,8 +85,9 @@ where not exists (
     select
     from tenon.audit_leaves l
     where l.tenant_id = a.tenant_id
-      and l.id = a.id)
-  and ((a.xid, a.id) <= ($1, $2) or a.xid >= pg_snapshot_xmax(pg_current_snapshot()))
+      and l.id = a.id
+      and l.leaf_index >= 0)
+  and ((a.xid, a.id) <= ($1, $2) or not $4 and a.xid >= pg_snapshot_xmax(pg_current_snapshot()))
 limit $3`
 
 // Strays implements [audit.Inspector].
@@ -94,10 +96,7 @@ func (s *Store) Strays(ctx context.Context, limit int) ([]audit.Ref, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	if p.foreign {
-		return nil, nil // restored, and not sealed here yet
-	}
-	rows, err := s.db.Query(ctx, straysSQL, p.xid, p.id, limit)
+	rows, err := s.db.Query(ctx, straysSQL, p.xid, p.id, limit, p.foreign)
 	if err != nil {
 		return nil, translate(err)
 	}

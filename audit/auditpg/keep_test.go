@@ -101,3 +101,20 @@ func TestMaintainMakesPartitionsAndForgetsOldKeys(t *testing.T) {
 	require.Zero(t, one[int64](t, w.pool, "select count(*) from tenon.audit_keys"))
 	require.NoError(t, auditpg.New(w.pool, &auditpg.Options{KeepKeys: -1}).Maintain(t.Context(), later))
 }
+
+func TestWhoeverDropsAMonthCannotSayWhichMonthItIsNorWhatIsAnchored(t *testing.T) {
+	t.Parallel()
+	w, log := aged(t, 5)
+	from := time.Date(monthsAgo(3).Year(), monthsAgo(3).Month(), 1, 0, 0, 0, 0, time.UTC)
+	name := one[string](t, w.pool, "select relname::text from pg_class where relkind = 'r' and relname like 'audit_log%' || $1", from.Format("2006m01"))
+	drop := func(from, to time.Time, anchored int64) *int64 {
+		return one[*int64](t, w.pool, "select tenon.audit_drop_partition($1, $2, $3, $4)", name, from, to, anchored)
+	}
+	w.sealed()
+	require.Nil(t, drop(from, from.AddDate(0, 1, 0), 1_000_000), "no anchor has anything")
+	w.checkpoint()
+	_, err := log.Hold(t.Context(), audit.Hold{Tenant: "acme", Reason: "case", From: monthsAgo(3), To: monthsAgo(3).Add(time.Hour)})
+	require.NoError(t, err)
+	require.Nil(t, drop(from, from.AddDate(0, 1, 0), 1_000_000), "it is held")
+	require.Nil(t, drop(from.AddDate(-9, 0, 0), from.AddDate(-9, 1, 0), 1_000_000), "it is held, whatever month it is said to be")
+}

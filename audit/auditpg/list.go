@@ -88,7 +88,11 @@ func (c *condition) words(q audit.Query) {
 	}
 	if q.Mentions != "" {
 		pattern := "%" + likeEscaper.Replace(q.Mentions) + "%"
-		c.add(mentionsClause, pattern, pattern, pattern, pattern, pattern, pattern, pattern)
+		clause, args := mentionsClause, []any{pattern, pattern, pattern, pattern, pattern, pattern, pattern}
+		if number, ok := q.MentionedNumber(); ok {
+			clause, args = "("+clause+numberClause+")", append(args, number)
+		}
+		c.add(clause, args...)
 	}
 }
 
@@ -117,6 +121,9 @@ var mentionsClause = `(actor like %s or on_behalf_of like %s or target like %s o
     or concat_ws(' ', ip_address, user_agent, request_id, trace_id, key) like %s
     or exists (select from ` + strings.ReplaceAll(texts, "%s", "more_targets") + ` where v #>> '{}' like %s)
     or exists (select from ` + strings.ReplaceAll(texts, "%s", "payload") + ` where v #>> '{}' like %s))`
+
+const numberClause = `
+    or payload is not null and jsonb_path_exists(payload, 'strict $.** ? (@ == $n)', jsonb_build_object('n', (%s::text)::numeric))`
 
 // List implements [audit.Store].
 func (s *Store) List(ctx context.Context, q audit.Query) ([]audit.Entry, error) {

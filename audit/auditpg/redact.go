@@ -31,8 +31,8 @@ select exists (
 
 const redactSQL = `
 update tenon.audit_log
-set ts = $3, actor = $4, on_behalf_of = $5, action = $6, target = $7, target_id = $8, more_targets = $9, outcome = $10,
-  payload = $11, ip_address = $12, user_agent = $13, request_id = $14, trace_id = $15, key = $16, seed = $17,
+set ts = $3, actor = $4, on_behalf_of = $5, action = $6, target = $7, target_id = $8, outcome = $9, payload = $10,
+  ip_address = $11, user_agent = $12, request_id = $13, trace_id = $14, seed = $15, more_targets = $16, key = $17,
   salts = $18, redacted = $19, redacted_by = $20
 where tenant_id = $1
   and id = $2`

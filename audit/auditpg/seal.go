@@ -138,11 +138,11 @@ func waiting(ctx context.Context, tx pgx.Tx, p place, limit int) ([]audit.Entry,
 	r := newRow(&xid)
 	entries, xids := make([]audit.Entry, 0, 1024), make([]uint64, 0, 1024)
 	for rows.Next() {
-		e, err := r.scan(rows)
-		if err != nil {
+		entries = append(entries, audit.Entry{})
+		if err := r.scan(rows, &entries[len(entries)-1]); err != nil {
 			return nil, nil, err
 		}
-		entries, xids = append(entries, e), append(xids, xid)
+		xids = append(xids, xid)
 	}
 	return entries, xids, rows.Err()
 }

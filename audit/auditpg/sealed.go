@@ -146,9 +146,10 @@ func (s *Store) joinRange(ctx context.Context, leaves []leaf) error {
 	defer rows.Close()
 	var xid uint64
 	r := newRow(&xid)
-	for next := 0; rows.Next(); {
-		e, err := scanLoose(r, rows)
-		if err != nil {
+	entries := make([]audit.Entry, len(leaves))
+	for next := 0; rows.Next() && next < len(leaves); {
+		e := &entries[next]
+		if err := scanLoose(r, rows, e); err != nil {
 			return err
 		}
 		here := leaf{id: r.id, xid: xid}
@@ -156,7 +157,7 @@ func (s *Store) joinRange(ctx context.Context, leaves []leaf) error {
 			next++ // its row is not there
 		}
 		if next < len(leaves) && leaves[next].id == r.id && leaves[next].xid == xid && leaves[next].Tenant == e.Tenant {
-			leaves[next].Entry = e
+			leaves[next].Entry = e // which is not that of leaves to come
 			next++
 		}
 	}
@@ -165,12 +166,12 @@ func (s *Store) joinRange(ctx context.Context, leaves []leaf) error {
 
 // scanLoose reads a row. One that holds what was never written there counts as an entry with nothing right in it, for
 // its leaf to tell.
-func scanLoose(r *row, rows pgx.Rows) (*audit.Entry, error) {
-	e, err := r.scan(rows)
+func scanLoose(r *row, rows pgx.Rows, e *audit.Entry) error {
+	err := r.scan(rows, e)
 	if errors.Is(err, audit.ErrTampered) {
 		e.Seed, e.Salts, e.Redacted, err = []byte{}, nil, nil, nil // no leaf comes of a seed of no bytes
 	}
-	return &e, err
+	return err
 }
 
 func (s *Store) joinByID(ctx context.Context, tenant string, leaves []leaf) error {
@@ -190,8 +191,8 @@ func (s *Store) joinByID(ctx context.Context, tenant string, leaves []leaf) erro
 	var xid uint64
 	r := newRow(&xid)
 	for rows.Next() {
-		e, err := scanLoose(r, rows)
-		if err != nil {
+		e := &audit.Entry{}
+		if err := scanLoose(r, rows, e); err != nil {
 			return err
 		}
 		if l := &leaves[at[r.id]]; l.xid == xid {

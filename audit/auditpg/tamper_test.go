@@ -139,6 +139,12 @@ func TestDeletedInsertedSwappedAndCutRecordsAreFound(t *testing.T) {
 	require.Len(t, r.Faults, 1)
 	require.Contains(t, r.Faults[0].What, "behind the sealing")
 
+	forged := "insert into tenon.audit_log (tenant_id, id, ts, action, xid) select 'acme', tenon.audit_id(now()), now(), 'forged', '3'"
+	r = w.tampered(forged, "insert into tenon.audit_leaves select tenant_id, id, -5, sha256(''), 0, xid from tenon.audit_log where action = 'forged'")
+	require.False(t, r.OK(), "with a leaf that is not in the tree")
+	r = w.tampered(forged, "update tenon.audit_state set system = 'x'")
+	require.False(t, r.OK(), "as if it came from elsewhere")
+
 	r = w.tampered(`
 update tenon.audit_log a
 set payload = b.payload, target_id = b.target_id

@@ -34,7 +34,8 @@ type WatchOptions struct {
 	// Target is what records call the table. Default: its name with its schema, "public.quotes".
 	Target string
 	// BulkOver, when positive, makes one record for each tenant of a statement that touches more rows than this; it
-	// says how many. Such a table has triggers on statements, which cost more for a statement of one row.
+	// says how many. Such a table has triggers on statements, which cost more for a statement of one row. A partitioned
+	// one cannot: a statement on a partition would pass them by.
 	BulkOver int
 }
 
@@ -47,6 +48,8 @@ type WatchOptions struct {
 // Table is written as in SQL, with its schema. One that is not there is a [tenon.ErrNotFound], and nothing is written.
 // The caller must own the table and may create functions in schema tenon. The table is locked against writers until the
 // transaction ends: db's, when that is a pgx.Tx.
+//
+// To truncate, detach or drop a partition of a partitioned table is not recorded, only to truncate the table itself.
 //
 // The triggers know the columns that the table had. One that is added later is not recorded, and [Drift] says so. One
 // that is dropped or renamed makes every write fail until Watch is called again, so do both in one migration: a change
@@ -118,7 +121,8 @@ type column struct {
 }
 
 const selectWatchable = `
-select format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, c.relkind in ('r', 'p') and n.nspname <> 'tenon'
+select format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, c.relkind in ('r', 'p') and n.nspname <> 'tenon',
+  c.relkind = 'p'
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 where c.oid = to_regclass($1)`
@@ -144,8 +148,8 @@ order by a.attnum`
 func (o WatchOptions) resolve(ctx context.Context, tx pgx.Tx, table string) (*watched, error) {
 	w := &watched{WatchOptions: o}
 	var plain string
-	var may bool
-	err := tx.QueryRow(ctx, selectWatchable, table).Scan(&w.table, &plain, &may)
+	var may, partitioned bool
+	err := tx.QueryRow(ctx, selectWatchable, table).Scan(&w.table, &plain, &may, &partitioned)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, fmt.Errorf("no such table: %w", tenon.ErrNotFound)
@@ -153,6 +157,8 @@ func (o WatchOptions) resolve(ctx context.Context, tx pgx.Tx, table string) (*wa
 		return nil, err
 	case !may:
 		return nil, tenon.Invalid("table", "is no table of the host's")
+	case partitioned && o.BulkOver > 0:
+		return nil, tenon.Invalid("bulk_over", "of a partitioned table")
 	}
 	rows, err := tx.Query(ctx, selectColumns, table)
 	if err != nil {

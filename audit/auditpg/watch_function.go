@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/transbotai/tenon/audit"
@@ -67,6 +68,10 @@ func (w *watched) digests() bool {
 var truncated = `  if v_op = 'TRUNCATE' then
     for v_tenant, v_rows in select coalesce(t.$tenant::text, ''), count(*) from $table t group by 1 loop
 ` + appendSummary + `    end loop;
+    if not found then -- it was empty, or its policies hide its rows from us
+      v_tenant := '';
+      v_rows := 0;
+` + appendSummary + `    end if;
     return null;
   end if;
 `
@@ -104,8 +109,7 @@ func (w *watched) row() string {
 	var b strings.Builder
 	b.WriteString("  <<one>>\n  begin\n    if v_op = 'UPDATE' then\n")
 	if w.Tenant != "" { // a row that moved leaves one tenant and enters another
-		t := w.quoted(w.Tenant)
-		b.WriteString("      if new." + t + " is distinct from old." + t + " then\n" +
+		b.WriteString("      if " + w.differs(w.Tenant) + " then\n" +
 			w.record("DELETE", "old", "before") + w.record("INSERT", "new", "after") + "        exit one;\n      end if;\n")
 	}
 	b.WriteString("      v_before := " + w.differences("old") + ";\n      if v_before = '' then\n        exit one;\n      end if;\n")
@@ -130,17 +134,30 @@ func (w *watched) differences(row string) string {
 		if w.Columns[c.Name] == audit.Ignore {
 			continue
 		}
-		cast := "::text"
-		if c.Simple {
-			cast = ""
-		}
-		parts = append(parts, fmt.Sprintf("case when new.%[1]s%[2]s is distinct from old.%[1]s%[2]s then %[3]s || coalesce(to_jsonb(%[4]s)::text, 'null') else '' end",
-			c.Quoted, cast, literal(","+memberName(c.Name)), w.value(row, c)))
+		parts = append(parts, fmt.Sprintf("case when %s then %s || coalesce(to_jsonb(%s)::text, 'null') else '' end",
+			c.differs(), literal(","+memberName(c.Name)), w.value(row, c)))
 	}
 	if len(parts) == 0 {
 		return "''"
 	}
 	return strings.Join(parts, "\n        || ")
+}
+
+func (w *watched) differs(name string) string {
+	i := slices.IndexFunc(w.columns, func(c column) bool { return c.Name == name })
+	return w.columns[i].differs()
+}
+
+// differs returns a condition. Texts are compared as they are, since a collation may take different ones for the same.
+func (c column) differs() string {
+	cast := ""
+	switch {
+	case !c.Simple:
+		cast = `::text collate "C"`
+	case c.Type == "text" || strings.HasPrefix(c.Type, "character"):
+		cast = ` collate "C"`
+	}
+	return fmt.Sprintf("new.%[1]s%[2]s is distinct from old.%[1]s%[2]s", c.Quoted, cast)
 }
 
 // memberName returns a column's name as JSON has it, with the colon.
@@ -243,7 +260,11 @@ func (w *watched) statements() string {
 	var b strings.Builder
 	for _, op := range []struct{ name, rows string }{{"INSERT", "new_rows"}, {"DELETE", "old_rows"}, {"UPDATE", "new_rows"}} {
 		fmt.Fprintf(&b, "  if tg_op = '%s' then\n    if (select count(*) > $over from %s) then\n", op.name, op.rows)
-		fmt.Fprintf(&b, "      for v_tenant, v_rows in select %s, count(*) from %s t group by 1 loop\n%s      end loop;\n", group, op.rows, appendSummary)
+		counts := fmt.Sprintf("select %s, count(*) from %s t group by 1", group, op.rows)
+		if op.name == "UPDATE" { // rows that moved left a tenant, who is told too
+			counts = fmt.Sprintf("select tenant, max(n) from (select %s, count(*) from old_rows t group by 1 union all %s) c (tenant, n) group by 1", group, counts)
+		}
+		fmt.Fprintf(&b, "      for v_tenant, v_rows in %s loop\n%s      end loop;\n", counts, appendSummary)
 		b.WriteString("      return null;\n    end if;\n" + w.each(op.name) + "  end if;\n")
 	}
 	return b.String()

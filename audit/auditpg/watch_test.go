@@ -124,6 +124,18 @@ func TestARowThatMovesLeavesOneTenantAndEntersAnother(t *testing.T) {
 	require.NotContains(t, list[2].Payload, "theirs")
 }
 
+func TestRowsThatMoveInBulkAreToldToWhomTheyLeave(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, &auditpg.WatchOptions{BulkOver: 1})
+	run(t, pool, "insert into quotes (company, id) values ('acme', 1), ('acme', 2), ('acme', 3)")
+	before := len(trail(t, pool))
+	run(t, pool, "update quotes set company = 'bolt' where id < 3")
+	require.Equal(t, []told{
+		{"acme", "", "UPDATE", "public.quotes", "", `{"rows": 2, "summary": true}`},
+		{"bolt", "", "UPDATE", "public.quotes", "", `{"rows": 2, "summary": true}`},
+	}, trail(t, pool)[before:])
+}
+
 func TestTruncateIsRecordedForEachTenant(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, nil)
@@ -365,4 +377,42 @@ func functionOf(t *testing.T, pool *pgxpool.Pool) (name string) {
 	t.Helper()
 	require.NoError(t, pool.QueryRow(t.Context(), "select function_name from tenon.audit_watches").Scan(&name))
 	return name
+}
+
+func TestAChangeOfCaseIsAChangeWhateverTheCollation(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Pool(t, migrations.Audit)
+	run(t, pool, `create collation public.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`)
+	run(t, pool, `create domain public.name as text collate public.caseless`)
+	run(t, pool, `create table public.people (tenant_id text, id int primary key, name text collate public.caseless, nick public.name)`)
+	require.NoError(t, auditpg.Watch(t.Context(), pool, "public.people", nil))
+	run(t, pool, "insert into public.people values ('acme', 1, 'ann', 'ann')")
+	run(t, pool, "update public.people set name = 'ANN', nick = 'Ann'")
+	require.JSONEq(t, `{"before": {"name": "ann", "nick": "ann"}, "after": {"name": "ANN", "nick": "Ann"}}`, last(t, pool).Payload)
+}
+
+func TestATruncateIsRecordedThoughItsRowsAreHidden(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Pool(t, migrations.Audit)
+	owner := newRole(t, pool)
+	run(t, pool, `create table public.hidden (tenant_id text, id int primary key);
+insert into public.hidden values ('acme', 1);
+alter table public.hidden enable row level security;
+alter table public.hidden force row level security;
+alter table public.hidden owner to `+owner)
+	require.NoError(t, auditpg.Watch(t.Context(), pool, "public.hidden", nil))
+	run(t, pool, "grant usage on schema tenon to "+owner+"; grant insert on tenon.audit_log to "+owner)
+	var function string
+	require.NoError(t, pool.QueryRow(t.Context(), "select function_name from tenon.audit_watches").Scan(&function))
+	run(t, pool, "grant create on schema tenon to "+owner+"; alter function tenon."+function+"() owner to "+owner)
+	run(t, pool, "truncate public.hidden")
+	require.Equal(t, "TRUNCATE", last(t, pool).Action)
+}
+
+func TestAPartitionedTableIsNotSummarised(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Pool(t, migrations.Audit)
+	run(t, pool, `create table readings (tenant_id text, id int, primary key (tenant_id, id)) partition by range (id)`)
+	err := auditpg.Watch(t.Context(), pool, "public.readings", &auditpg.WatchOptions{BulkOver: 10})
+	require.ErrorIs(t, err, tenon.ErrInvalid, "a statement on a partition fires none of the table's triggers on statements")
 }

@@ -77,6 +77,10 @@ func findsMatches(t *testing.T, s audit.Store) {
 		{Tenant: "acme", Mentions: "ann@acme.test"},
 		{Tenant: "acme", Mentions: "ANN"},
 		{Tenant: "acme", Mentions: "q3"},
+		{Tenant: "acme", Mentions: "1200"},
+		{Tenant: "acme", Mentions: "1300.5"},
+		{Tenant: "acme", Mentions: "13005e-1"},
+		{Tenant: "acme", Mentions: "120"},
 		{Tenant: "acme", Mentions: "192.0.2.7"},
 	} {
 		check(t, q.Check() == nil, "query %d", i)

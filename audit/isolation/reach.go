@@ -10,9 +10,9 @@ import (
 
 // reach looks at what stands beside the tables and leads to their rows: views, partitions, functions, tables of details.
 func (r *run) reach(ctx context.Context, tx pgx.Tx) error {
-	oids := make([]uint32, 0, len(r.schema.tables))
+	oids, numbers := make([]uint32, 0, len(r.schema.tables)), make([]int32, 0, len(r.schema.tables))
 	for _, t := range r.schema.tables {
-		oids = append(oids, t.OID)
+		oids, numbers = append(oids, t.OID), append(numbers, int32(t.Number))
 	}
 	except := slices.Collect(maps.Keys(r.options.Except))
 	for _, check := range []struct {
@@ -23,7 +23,7 @@ func (r *run) reach(ctx context.Context, tx pgx.Tx) error {
 	}{
 		{ViewDefiner, selectDefinerViews, []any{oids, r.role}, "reads with its owner's rights, whatever the policies say", "alter view %s set (security_invoker = true)"},
 		{Materialised, selectMaterialised, []any{oids, r.role}, "holds rows of every tenant, and has no policies", "revoke select on %s from the role"},
-		{PartitionOpen, selectPartitions, []any{oids, r.role}, "can be reached directly, and has no policies of its own", "revoke all on %s from the role"},
+		{PartitionOpen, selectPartitions, []any{oids, r.role, numbers}, "can be reached directly, and has no policies of its own that look at the tenant", "revoke all on %s from the role"},
 		{DefinerSearchPath, selectDefiners, []any{r.role}, "is security definer without a fixed search_path: whoever calls it chooses what its names mean", "alter function %s set search_path = pg_catalog, pg_temp"},
 		{NoTenantColumn, selectDetails, []any{oids, r.role, except}, "refers to a tenant's rows and does not say whose it is", "alter table %s add column … and give it policies"},
 	} {
@@ -71,11 +71,29 @@ order by 1`
 
 const selectPartitions = `
 with recursive parts as (
-  select unnest($1::oid[]) as oid
+  select a.attrelid as oid, a.attname as tenant
+  from unnest($1::oid[], $3::int[]) t (id, number)
+  join pg_attribute a on a.attrelid = t.id and a.attnum = t.number
   union
-  select i.inhrelid
+  select i.inhrelid, p.tenant
   from parts p
   join pg_inherits i on i.inhparent = p.oid
+), policies as (
+  select q.polrelid, q.polpermissive,
+    coalesce(pg_get_expr(q.polqual, q.polrelid) <> 'true', true)
+      and coalesce(pg_get_expr(q.polwithcheck, q.polrelid) <> 'true', true)
+      and exists (
+        select
+        from pg_depend d
+        join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        where d.classid = 'pg_policy'::regclass
+          and d.objid = q.oid
+          and d.refclassid = 'pg_class'::regclass
+          and d.refobjid = p.oid
+          and a.attname = p.tenant) as reads_it
+  from parts p
+  join pg_policy q on q.polrelid = p.oid
+  where exists (select from unnest(q.polroles) r where r = 0 or pg_has_role($2, r, 'usage'))
 )
 select format('%I.%I', n.nspname, c.relname)
 from parts p
@@ -86,13 +104,8 @@ where c.oid <> all ($1::oid[])
   and has_schema_privilege($2, n.oid, 'usage')
   and (has_any_column_privilege($2, c.oid, 'select, insert, update') or has_table_privilege($2, c.oid, 'delete, truncate'))
   and not (c.relrowsecurity
-    and not exists (
-      select
-      from pg_policy q
-      where q.polrelid = c.oid
-        and q.polpermissive
-        and (pg_get_expr(q.polqual, q.polrelid) = 'true' or pg_get_expr(q.polwithcheck, q.polrelid) = 'true')
-        and exists (select from unnest(q.polroles) r where r = 0 or pg_has_role($2, r, 'usage'))))
+    and (not exists (select from policies q where q.polrelid = c.oid and q.polpermissive and not q.reads_it)
+      or exists (select from policies q where q.polrelid = c.oid and not q.polpermissive and q.reads_it)))
 order by 1`
 
 const selectDefiners = `

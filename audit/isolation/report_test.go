@@ -316,3 +316,28 @@ func TestADatabaseThatIsAwayIsAnError(t *testing.T) {
 	_, err := isolation.Report(t.Context(), w.owner, w.app, nil)
 	require.ErrorIs(t, err, tenon.ErrUnavailable)
 }
+
+func TestARoleThatMayBecomeOneThatReachesAllTenantsIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	across := w.role + "_across"
+	w.createRole(t, across)
+	require.NoError(t, isolation.Enable(t.Context(), w.owner, "public.orders", "tenant_id", across))
+	require.True(t, w.report(t, nil).OK())
+	w.exec(t, "alter role $app noinherit; grant "+across+" to $app")
+	r := w.report(t, nil)
+	require.False(t, r.OK())
+	require.Contains(t, found(t, r, isolation.RoleUnbound, w.role).Detail, across)
+}
+
+func TestAPartitionWhosePoliciesDoNotLookAtTheTenantIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(t, `
+grant select on public.readings_low to $app;
+drop policy isolation_tenant on public.readings_low;
+create policy weak on public.readings_low to public using (id > 0) with check (id > 0)`)
+	r := w.report(t, nil)
+	require.False(t, r.OK())
+	found(t, r, isolation.PartitionOpen, "readings_low")
+}

@@ -106,9 +106,17 @@ select r.rolsuper or r.rolbypassrls,
   coalesce((
     select string_agg(quote_ident(m.rolname), ', ' order by m.rolname)
     from pg_roles m
-    where (m.rolsuper or m.rolbypassrls)
-      and m.rolname <> $1
-      and pg_has_role($1, m.oid, 'member')), ''),
+    where m.rolname <> $1
+      and pg_has_role($1, m.oid, 'member')
+      and (m.rolsuper or m.rolbypassrls
+        or not pg_has_role($1, m.oid, 'usage')
+          and exists (
+            select
+            from pg_policy p
+            where p.polrelid = any ($2::oid[])
+              and p.polpermissive
+              and m.oid = any (p.polroles)
+              and (pg_get_expr(p.polqual, p.polrelid) = 'true' or pg_get_expr(p.polwithcheck, p.polrelid) = 'true')))), ''),
   coalesce((
     select string_agg(c.oid::regclass::text, ', ' order by c.oid::regclass::text)
     from pg_class c
@@ -119,7 +127,7 @@ where r.rolname = $1`
 
 type roleFacts struct {
 	Bypasses bool
-	Becomes  string // roles that bypass policies, which it may become
+	Becomes  string // roles that bypass policies, or that an open one is for, which it may become
 	Owns     string // tables, itself or as a member of their owner
 }
 

@@ -161,7 +161,8 @@ comment on function tenon.audit_new_epoch() is
   'Begins to count with the transaction ids of this server. [app: none] [worker: execute]';
 
 -- Drops a month whose rows are all among the first p_anchored leaves and under no legal hold, and returns how many rows
--- it had; null when it may not be dropped. Whoever waits for the lock gives up after two seconds (SQLSTATE 55P03).
+-- it had; null when it may not be dropped: also when the partition is of another time than p_from to p_to, or no anchor
+-- is known to have that many leaves. Whoever waits for the lock gives up after two seconds (SQLSTATE 55P03).
 create function tenon.audit_drop_partition(p_name text, p_from timestamptz, p_to timestamptz, p_anchored bigint)
   returns bigint
   language plpgsql security definer
@@ -174,12 +175,17 @@ declare
     from pg_inherits i
     join pg_class c on c.oid = i.inhrelid
     where i.inhparent = 'tenon.audit_log'::regclass
-      and c.relname = p_name);
+      and c.relname = p_name
+      and pg_get_expr(c.relpartbound, c.oid) =
+        format('FOR VALUES FROM (%L) TO (%L)', tenon.id_floor(p_from), tenon.id_floor(p_to)));
   held boolean;
   kept boolean;
   dropped bigint;
 begin
-  if part is null then
+  if part is null or p_anchored > coalesce((
+    select max(c.size)
+    from tenon.audit_checkpoints c
+    where c.anchored_at is not null), 0) then
     return null;
   end if;
   perform pg_advisory_xact_lock(hashtextextended('tenon.partitions', 'tenon.audit_log'::regclass::oid::bigint));
