@@ -95,6 +95,9 @@ func (e *eraser) begin(ctx context.Context, tx pgx.Tx) (err error) {
 	if e.m.Hash() != e.plan.Schema || e.def.Hash() != e.plan.Definition {
 		return gdpr.ErrSchemaChanged
 	}
+	if err := e.unfiltered(ctx, tx); err != nil {
+		return err
+	}
 	if row.state == erasing && row.planHash == e.plan.Hash {
 		return nil
 	}

@@ -1,7 +1,10 @@
 package gdprpg
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"html"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -112,6 +115,32 @@ func (m *matcher) step(at int32, c byte) int32 {
 		}
 		at = m.nodes[at].fail
 	}
+}
+
+// anywhere says whether a cell holds a value: as it is, as json escapes it, or as xml does. Bytes come in hexadecimal.
+func (m *matcher) anywhere(cell string, inHex bool) bool {
+	if inHex {
+		body, err := hex.DecodeString(cell)
+		if err != nil {
+			return false
+		}
+		cell = string(body)
+	}
+	return m.in(cell) ||
+		strings.Contains(cell, `\u`) && m.in(escaped.ReplaceAllStringFunc(cell, unescape)) ||
+		strings.Contains(cell, `\/`) && m.in(strings.ReplaceAll(cell, `\/`, "/")) ||
+		strings.Contains(cell, "&") && m.in(html.UnescapeString(cell))
+}
+
+var escaped = regexp.MustCompile(`(?:\\u[0-9a-fA-F]{4})+`)
+
+// unescape returns what a run of json's \u0000 stands for.
+func unescape(run string) string {
+	var text string
+	if json.Unmarshal([]byte(`"`+run+`"`), &text) != nil {
+		return run
+	}
+	return text
 }
 
 // in says whether text holds a value.
