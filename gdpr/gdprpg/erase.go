@@ -27,6 +27,9 @@ func (h *Host) Erase(ctx context.Context, d gdpr.Deletion, p gdpr.Plan) (gdpr.Er
 	}
 	e := &eraser{host: h, d: d, plan: p}
 	if err := inTx(ctx, h.db, func(tx pgx.Tx) error { return e.begin(ctx, tx) }); err != nil {
+		if c, over, _ := certified(ctx, h.db, d.ID); over { // meanwhile, by another instance
+			return proven(d, c), nil
+		}
 		return gdpr.Erasure{Deletion: d, PlanHash: p.Hash}, err
 	}
 	workErr := e.work(ctx)
@@ -79,6 +82,11 @@ set state = 'erasing',
 // begin freezes the plan with the deletion, or finds that it is there. Nothing is done for a schema that is not the
 // plan's.
 func (e *eraser) begin(ctx context.Context, tx pgx.Tx) (err error) {
+	// The row is there before it is locked, so that two who begin at once see each other.
+	_, err = tx.Exec(ctx, beginMarkingSQL, e.d.Subject.Tenant, e.d.ID, e.d.Subject.User, gdpr.Instant(e.d.At))
+	if err != nil {
+		return err
+	}
 	row, err := lockDeletion(ctx, tx, e.d)
 	if err != nil {
 		return err

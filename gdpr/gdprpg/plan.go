@@ -105,6 +105,14 @@ func (a *atlas) unfiltered(ctx context.Context, db DB) error {
 	return hidden(filtered)
 }
 
+// readable returns an error unless the subject is there, with all of its rows.
+func (a *atlas) readable(ctx context.Context, db DB) error {
+	if err := a.unfiltered(ctx, db); err != nil {
+		return err
+	}
+	return a.find(ctx, db)
+}
+
 func hidden(table string) error {
 	return fmt.Errorf("gdpr: row level security hides rows of %s from this role: %w", table, tenon.ErrDenied)
 }
