@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -322,6 +323,6 @@ func (e *eraser) progress(ctx context.Context) (gdpr.Erasure, error) {
 
 func firstLine(err error) string {
 	const most = 500
-	text := err.Error()
-	return text[:min(len(text), most)]
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }

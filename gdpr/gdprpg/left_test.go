@@ -16,7 +16,7 @@ create schema agency;
 create type agency.mail as (sender text, size int);
 create table agency.clients (id uuid primary key, names text[] not null, profile jsonb not null);
 insert into agency.clients values
-  ('6f2d9c58-6cbb-4f0b-8a0e-0c1f6f5f1a01', '{Jörg Müller,"Smith & Søns"}', '{"mail": {"home": "jorg@home.test"}, "tags": ["bookworm-77"]}'),
+  ('6f2d9c58-6cbb-4f0b-8a0e-0c1f6f5f1a01', '{Jörg Müller,"Smith & Søns",北京贸易公司}', '{"mail": {"home": "jorg@home.test"}, "tags": ["bookworm-77"]}'),
   ('6f2d9c58-6cbb-4f0b-8a0e-0c1f6f5f1a02', '{Zoe Zenith}', '{"mail": {"home": "zoe@home.test"}, "tags": ["reader-88"]}');
 create table agency.archive (id int primary key, raw json, page xml, words tsvector, bytes bytea, ref uuid, parts agency.mail, note text)`
 
@@ -43,8 +43,8 @@ func TestTheScanFindsValuesHoweverTheyAreWritten(t *testing.T) {
 		"words": `to_tsvector('simple', 'mail from Jorg@home.test')`,
 		"bytes": `convert_to('by jÖrg mÜller', 'UTF8')`,
 		"ref":   `'6F2D9C58-6CBB-4F0B-8A0E-0C1F6F5F1A01'`,
-		"parts": `('JORG@home.test', 3)::agency.mail`,
-		"note":  `'Smith & Søns and BookWorm-77'`,
+		"parts": `('BookWorm-77', 3)::agency.mail`,
+		"note":  `'给北京贸易公司的信'`,
 	} {
 		mustExec(t, pool, "insert into agency.archive (id, "+column+") select coalesce(max(id), 0) + 1, "+value+" from agency.archive")
 		want = append(want, column)
@@ -64,6 +64,23 @@ func TestTheScanFindsValuesHoweverTheyAreWritten(t *testing.T) {
 		found = append(found, f.Column)
 	}
 	require.ElementsMatch(t, want, found)
+	require.False(t, certificate.Scan.Cut)
+}
+
+func TestACertificateSaysThatThereMayHaveBeenMoreValues(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	mustExec(t, pool, agencySQL)
+	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: agency(), Secret: secret, Values: 3})
+	d := deletion("6f2d9c58-6cbb-4f0b-8a0e-0c1f6f5f1a01")
+	plan, err := host.Plan(t.Context(), d.Subject)
+	require.NoError(t, err)
+	_, err = host.Erase(t.Context(), d, plan)
+	require.NoError(t, err)
+	certificate, err := host.Certify(t.Context(), d, nil)
+	require.NoError(t, err)
+	require.Equal(t, 3, certificate.Scan.Values)
+	require.True(t, certificate.Scan.Cut)
 }
 
 func TestAPlansDigestDoesNotTellWhoseItIs(t *testing.T) {

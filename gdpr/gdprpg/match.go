@@ -162,10 +162,14 @@ func (m *matcher) in(text string) bool {
 	return false
 }
 
-// alone says whether text[from:to] has no letter or digit beside it.
+// alone says whether text[from:to] has no letter or digit beside it. Scripts that write no blanks between words have no
+// words of their own.
 func alone(text string, from, to int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:from])
 	after, _ := utf8.DecodeRuneInString(text[to:])
-	part := func(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
+	part := func(r rune) bool {
+		return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) &&
+			!unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
+	}
 	return !part(before) && !part(after)
 }
