@@ -40,6 +40,7 @@ type Scan struct {
 	Columns int       `json:"columns"`
 	Values  int       `json:"values"`          // how many were looked for
 	Short   int       `json:"short,omitempty"` // how many were not, since they are too short to mean anybody
+	Cut     bool      `json:"cut,omitempty"`   // as many values as were looked for at most: there may be more
 	Found   []Finding `json:"found,omitempty"`
 }
 

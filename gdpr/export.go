@@ -69,6 +69,10 @@ func (m *Manifest) Rows(table string, p Part) int64 {
 
 // export makes the archive of a request. A snapshot cannot be resumed, so after a crash it begins anew.
 func (j *job) export(ctx context.Context) error {
+	c, err := j.load(ctx, j.request().Tenant)
+	if err != nil || c.erasing(j.request().User) {
+		return err
+	}
 	var file File
 	return j.step(ctx, stepExport, func(ctx context.Context, r Request) (rows map[string]int64, err error) {
 		file, rows, err = j.pack(ctx, r)

@@ -21,6 +21,7 @@ type Plan struct {
 	Work       []Work        `json:"work"`       // in the order in which it is done
 	Cascades   []Wider       `json:"cascades,omitempty"`
 	Problems   []Problem     `json:"problems,omitempty"` // a plan that has some is not carried out
+	Salt       string        `json:"salt"`               // random, so that the digest alone does not tell whose the plan was
 	Hash       string        `json:"hash"`               // digest of all the rest
 }
 

@@ -34,6 +34,8 @@ func (d *Desk) due(c *Case, r *Request, now time.Time) (time.Time, bool) {
 	switch {
 	case r.State == StateReceived:
 		return time.Time{}, false
+	case r.State == StateVerified && r.Kind == KindExport && c.erasing(r.User):
+		return time.Time{}, false
 	case r.State == StateVerified && r.Kind == KindExport:
 		return later(now, r.Step(stepExport).NextAt), true
 	case r.State == StateRestoring:

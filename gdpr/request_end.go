@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,21 +22,39 @@ func (j *job) eraseTables(ctx context.Context, r Request) (map[string]int64, err
 	return erasure.Rows(), err
 }
 
-// removeFiles removes the exports of the subject: they are full of its data.
+// errPacking says that a file may still come.
+var errPacking = fmt.Errorf("gdpr: an export of the subject is being made: %w", tenon.ErrConflict)
+
+// removeFiles removes the exports of the subject: they are full of its data. One that is being made is waited for, and
+// one whose maker died before it was noted is removed too.
 func (j *job) removeFiles(ctx context.Context, r Request) (map[string]int64, error) {
 	c, err := j.load(ctx, r.Tenant)
 	if err != nil {
 		return nil, err
 	}
+	now, err := j.now(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, other := range c.Requests {
-		if other.File == nil || !r.reaches(other.User) {
+		if other.Kind != KindExport || !r.reaches(other.User) {
 			continue
+		}
+		if other.Lease != "" && now.Before(other.LeaseUntil) {
+			return nil, errPacking
 		}
 		if err := j.options.Files.Remove(ctx, other.Key); err != nil && !errors.Is(err, tenon.ErrNotFound) {
 			return nil, err
 		}
 	}
 	return nil, nil
+}
+
+// erasing says whether an erasure of user has begun: there is nothing to export any more.
+func (c *Case) erasing(user string) bool {
+	return slices.ContainsFunc(c.Requests, func(r Request) bool {
+		return r.Kind == KindErasure && r.State == StateErasing && r.reaches(user)
+	})
 }
 
 // reaches says whether an erasure is one of user too.

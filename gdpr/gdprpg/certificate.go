@@ -136,6 +136,7 @@ func (h *Host) issue(
 ) (c gdpr.Certificate, err error) {
 	pseudonym := h.options.Secret.Pseudonym(d.Subject)
 	s.scan.Values, s.scan.Short = s.matcher.values, s.matcher.short
+	s.scan.Cut = len(row.known) >= h.options.Values
 	found, err := json.Marshal(s.findings())
 	if err != nil {
 		return c, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,6 +28,9 @@ func (h *Host) Erase(ctx context.Context, d gdpr.Deletion, p gdpr.Plan) (gdpr.Er
 	}
 	e := &eraser{host: h, d: d, plan: p}
 	if err := inTx(ctx, h.db, func(tx pgx.Tx) error { return e.begin(ctx, tx) }); err != nil {
+		if c, over, _ := certified(ctx, h.db, d.ID); over { // meanwhile, by another instance
+			return proven(d, c), nil
+		}
 		return gdpr.Erasure{Deletion: d, PlanHash: p.Hash}, err
 	}
 	workErr := e.work(ctx)
@@ -79,6 +83,11 @@ set state = 'erasing',
 // begin freezes the plan with the deletion, or finds that it is there. Nothing is done for a schema that is not the
 // plan's.
 func (e *eraser) begin(ctx context.Context, tx pgx.Tx) (err error) {
+	// The row is there before it is locked, so that two who begin at once see each other.
+	_, err = tx.Exec(ctx, beginMarkingSQL, e.d.Subject.Tenant, e.d.ID, e.d.Subject.User, gdpr.Instant(e.d.At))
+	if err != nil {
+		return err
+	}
 	row, err := lockDeletion(ctx, tx, e.d)
 	if err != nil {
 		return err
@@ -94,6 +103,9 @@ func (e *eraser) begin(ctx context.Context, tx pgx.Tx) (err error) {
 	}
 	if e.m.Hash() != e.plan.Schema || e.def.Hash() != e.plan.Definition {
 		return gdpr.ErrSchemaChanged
+	}
+	if err := e.unfiltered(ctx, tx); err != nil {
+		return err
 	}
 	if row.state == erasing && row.planHash == e.plan.Hash {
 		return nil
@@ -311,6 +323,6 @@ func (e *eraser) progress(ctx context.Context) (gdpr.Erasure, error) {
 
 func firstLine(err error) string {
 	const most = 500
-	text := err.Error()
-	return text[:min(len(text), most)]
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }

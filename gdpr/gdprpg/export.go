@@ -86,7 +86,7 @@ func (p *Packer) view(ctx context.Context, s tenon.Subject, f func(r *read) erro
 		if r.atlas, err = p.host.atlas(ctx, tx, s); err != nil {
 			return err
 		}
-		if err := r.find(ctx, tx); err != nil {
+		if err := r.readable(ctx, tx); err != nil {
 			return err
 		}
 		return f(r)

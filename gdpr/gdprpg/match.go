@@ -1,7 +1,10 @@
 package gdprpg
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"html"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -114,6 +117,32 @@ func (m *matcher) step(at int32, c byte) int32 {
 	}
 }
 
+// anywhere says whether a cell holds a value: as it is, as json escapes it, or as xml does. Bytes come in hexadecimal.
+func (m *matcher) anywhere(cell string, inHex bool) bool {
+	if inHex {
+		body, err := hex.DecodeString(cell)
+		if err != nil {
+			return false
+		}
+		cell = string(body)
+	}
+	return m.in(cell) ||
+		strings.Contains(cell, `\u`) && m.in(escaped.ReplaceAllStringFunc(cell, unescape)) ||
+		strings.Contains(cell, `\/`) && m.in(strings.ReplaceAll(cell, `\/`, "/")) ||
+		strings.Contains(cell, "&") && m.in(html.UnescapeString(cell))
+}
+
+var escaped = regexp.MustCompile(`(?:\\u[0-9a-fA-F]{4})+`)
+
+// unescape returns what a run of json's \u0000 stands for.
+func unescape(run string) string {
+	var text string
+	if json.Unmarshal([]byte(`"`+run+`"`), &text) != nil {
+		return run
+	}
+	return text
+}
+
 // in says whether text holds a value.
 func (m *matcher) in(text string) bool {
 	if m.values == 0 {
@@ -133,10 +162,14 @@ func (m *matcher) in(text string) bool {
 	return false
 }
 
-// alone says whether text[from:to] has no letter or digit beside it.
+// alone says whether text[from:to] has no letter or digit beside it. Scripts that write no blanks between words have no
+// words of their own.
 func alone(text string, from, to int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:from])
 	after, _ := utf8.DecodeRuneInString(text[to:])
-	part := func(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
+	part := func(r rune) bool {
+		return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) &&
+			!unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai)
+	}
 	return !part(before) && !part(after)
 }

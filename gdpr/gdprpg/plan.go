@@ -2,6 +2,7 @@ package gdprpg
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 
@@ -39,7 +40,7 @@ func (a *atlas) plan(ctx context.Context, tx pgx.Tx) (gdpr.Plan, error) {
 	if err != nil {
 		return gdpr.Plan{}, err
 	}
-	p := gdpr.Plan{Subject: a.subject, Schema: a.m.Hash(), Definition: a.def.Hash(), Work: a.def.Works(a.m, at)}
+	p := gdpr.Plan{Subject: a.subject, Schema: a.m.Hash(), Definition: a.def.Hash(), Work: a.def.Works(a.m, at), Salt: rand.Text()}
 	if err := a.mayWork(ctx, tx, &p); err != nil {
 		return p, err
 	}
@@ -86,6 +87,38 @@ func (a *atlas) mayWork(ctx context.Context, tx pgx.Tx, p *gdpr.Plan) error {
 		}
 		return nil
 	})
+}
+
+const filteredSQL = `
+select coalesce(min(name), '')
+from unnest($1::text[]) n (name)
+where row_security_active(name::regclass)`
+
+// unfiltered returns an error when row level security would hide rows: those would be missed without a word.
+func (a *atlas) unfiltered(ctx context.Context, db DB) error {
+	var names []string
+	for i := range a.m.Tables {
+		if t := &a.m.Tables[i]; t.Relation != gdpr.Unrelated {
+			names = append(names, t.Name)
+		}
+	}
+	var filtered string
+	if err := db.QueryRow(ctx, filteredSQL, names).Scan(&filtered); err != nil || filtered == "" {
+		return err
+	}
+	return hidden(filtered)
+}
+
+// readable returns an error unless the subject is there, with all of its rows.
+func (a *atlas) readable(ctx context.Context, db DB) error {
+	if err := a.unfiltered(ctx, db); err != nil {
+		return err
+	}
+	return a.find(ctx, db)
+}
+
+func hidden(table string) error {
+	return fmt.Errorf("gdpr: row level security hides rows of %s from this role: %w", table, tenon.ErrDenied)
 }
 
 // wider returns the keys by which rows of others may refer to rows that are deleted.

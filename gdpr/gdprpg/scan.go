@@ -49,8 +49,9 @@ func unique(values []string) []string {
 }
 
 func (a *atlas) valuesOf(ctx context.Context, tx pgx.Tx, t *gdpr.Table, column string, limit int) ([]string, error) {
-	sql := fmt.Sprintf("select distinct %[1]s::text from %[2]s t where %[3]s and %[1]s is not null order by 1 limit %[4]d",
-		quoted("t", column), a.from(t), a.owned(t, "t"), limit)
+	c, _ := t.Column(column)
+	sql := fmt.Sprintf("select distinct v from %s t, lateral (%s) k (v) where %s and v is not null order by 1 limit %d",
+		a.from(t), valuesIn(quoted("t", column), c.Type), a.owned(t, "t"), limit)
 	rows, err := tx.Query(ctx, sql, a.args()...)
 	if err != nil {
 		return nil, err
@@ -58,28 +59,40 @@ func (a *atlas) valuesOf(ctx context.Context, tx pgx.Tx, t *gdpr.Table, column s
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// valuesIn returns a query for the values in a column: each element of an array, and each text in a document.
+func valuesIn(column, kind string) string {
+	switch {
+	case strings.HasSuffix(kind, "[]"):
+		return fmt.Sprintf("select e::text from unnest(%s) e", column)
+	case kind == "json" || kind == "jsonb":
+		return fmt.Sprintf("select e #>> '{}' from jsonb_path_query(%s::jsonb, 'strict $.**') e where jsonb_typeof(e) = 'string'", column)
+	}
+	return fmt.Sprintf("select %s::text", column)
+}
+
 // searchedSQL returns every table that keeps rows itself, with the columns that can hold text: partitions and
-// materialised views, and tenon's own but for those in which the deletion itself is kept.
+// materialised views, and tenon's own but for those in which the deletion itself is kept. Numbers, times and geometry
+// hold no text; all other types do, an extension's and a host's own among them.
 const searchedSQL = `
 select format('%I.%I', n.nspname, c.relname),
   format('%I.%I', coalesce(rn.nspname, n.nspname), coalesce(r.relname, c.relname)),
   c.relhassubclass,
   pg_relation_size(c.oid) / current_setting('block_size')::bigint,
-  array_agg(a.attname::text order by a.attnum)
+  array_agg(a.attname::text order by a.attnum),
+  array_agg(coalesce(nullif(t.typbasetype, 0), t.oid) = 'bytea'::regtype order by a.attnum),
+  n.nspname <> 'tenon' and row_security_active(c.oid)
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_class r on c.relispartition and r.oid = pg_partition_root(c.oid)
 left join pg_namespace rn on rn.oid = r.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_type t on t.oid = a.atttypid
-left join pg_type b on b.oid = t.typbasetype
 where c.relkind in ('r', 'm')
   and c.relpersistence <> 't'
   and not (n.nspname = 'tenon' and c.relname like 'gdpr\_%')
   and n.nspname <> 'information_schema'
   and n.nspname not like 'pg\_%'
-  and (coalesce(b.typcategory, t.typcategory) in ('S', 'A', 'E')
-    or coalesce(nullif(t.typbasetype, 0), t.oid) in ('json'::regtype, 'jsonb'::regtype, 'xml'::regtype))
+  and t.typcategory not in ('B', 'N', 'D', 'T', 'G', 'V')
 group by n.nspname, c.relname, rn.nspname, r.relname, c.relhassubclass, c.oid
 order by n.nspname, c.relname`
 
@@ -90,7 +103,12 @@ type searched struct {
 	only    bool
 	pages   int64
 	columns []string
+	bytes   []bool // by column: it is bytea
+	hidden  bool   // row level security would hide rows
 }
+
+// maxBytes is how much of a bytea is looked through, from its beginning.
+const maxBytes = 16 << 20
 
 // pagesAtOnce is how much of a table one statement reads: 16 MiB, so that no snapshot is held for long.
 const pagesAtOnce = 2048
@@ -121,6 +139,9 @@ func (s *scanner) run(ctx context.Context) error {
 	}
 	seen := map[string]bool{}
 	for _, t := range tables {
+		if t.hidden {
+			return hidden(t.name)
+		}
 		if !seen[t.table] {
 			seen[t.table] = true
 			s.scan.Tables++
@@ -141,7 +162,7 @@ func (s *scanner) searched(ctx context.Context) ([]searched, error) {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (t searched, err error) {
-		err = row.Scan(&t.name, &t.table, &t.only, &t.pages, &t.columns)
+		err = row.Scan(&t.name, &t.table, &t.only, &t.pages, &t.columns, &t.bytes, &t.hidden)
 		return t, err
 	})
 }
@@ -151,6 +172,9 @@ func (s *scanner) pages(ctx context.Context, t searched, from int64) error {
 	texts := make([]string, len(t.columns))
 	for i, column := range t.columns {
 		texts[i] = quoted("t", column) + "::text"
+		if t.bytes[i] {
+			texts[i] = fmt.Sprintf("encode(substring(%s for %d), 'hex')", quoted("t", column), maxBytes)
+		}
 	}
 	source := t.name
 	if t.only {
@@ -167,7 +191,7 @@ func (s *scanner) pages(ctx context.Context, t searched, from int64) error {
 	found := map[string][]string{} // columns by row
 	err := forEach(ctx, s.db, sql, nil, into, func() error {
 		for i, cell := range cells {
-			if cell != nil && s.matcher.in(*cell) {
+			if cell != nil && s.matcher.anywhere(*cell, t.bytes[i]) {
 				found[at] = append(found[at], t.columns[i])
 			}
 		}
