@@ -135,7 +135,8 @@ func (s *Store) fold(ctx context.Context, tx pgx.Tx, t taken) error {
 		return err
 	}
 	f := folding{
-		books: newBooks(measures), seen: map[subjectKey][]kpi.Sighting{}, recount: map[subjectKey]bool{}, keeps: s.options.Forward != nil,
+		books: newBooks(measures), taken: t.ids, seen: map[subjectKey][]kpi.Sighting{}, recount: map[subjectKey]bool{},
+		keeps: s.options.Forward != nil, left: map[string]bool{},
 	}
 	rows, err := tx.Query(ctx, listedSQL, t.tenants, t.ids)
 	if err != nil {
@@ -152,6 +153,8 @@ func (s *Store) fold(ctx context.Context, tx pgx.Tx, t taken) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
+	// who was erased leaves behind events of the same ids, which are not new
+	f.kept = slices.DeleteFunc(f.kept, func(e kpi.Event) bool { return f.left[e.ID] })
 	if err := s.forward(ctx, tx, f.kept); err != nil {
 		return pgerr.Hosts(err)
 	}
@@ -193,18 +196,23 @@ func (s *Store) forward(ctx context.Context, tx pgx.Tx, events []kpi.Event) erro
 // folding is what one transaction adds.
 type folding struct {
 	books   *books
+	taken   []string // rows of kpi_pending
 	seen    map[subjectKey][]kpi.Sighting
 	recount map[subjectKey]bool // lost an event
 	keeps   bool
-	kept    []kpi.Event // that leave
+	kept    []kpi.Event     // that leave
+	left    map[string]bool // ids of those that left before they were taken away
 }
 
 func (f *folding) add(e *kpi.Event, sign int64) {
 	if sign != 0 {
 		f.books.tally(e, sign)
 	}
-	if f.keeps && sign == 1 {
+	switch {
+	case f.keeps && sign == 1:
 		f.kept = append(f.kept, *e)
+	case sign == -1:
+		f.left[e.ID] = true
 	}
 	f.books.sight(e, func(k subjectKey, s kpi.Sighting) {
 		if sign == 1 {
@@ -228,8 +236,7 @@ cross join lateral (
   offset 0
 ) s`
 
-// advance moves the subjects on that had an event, and counts again those that lost one. An event of theirs that is
-// listed and not taken yet may be found on the way: it changes nothing when its turn comes.
+// advance moves the subjects on that had an event, and counts again those that lost one.
 func (f *folding) advance(ctx context.Context, tx pgx.Tx) error {
 	keys := sortedKeys(f.seen, compareSubjects)
 	if len(keys) == 0 {
@@ -278,18 +285,30 @@ func progress(ctx context.Context, tx pgx.Tx, keys []subjectKey) (map[subjectKey
 	return found, rows.Err()
 }
 
-// recountSQL reads the events of one subject; the gap is whose path it is.
+// recountSQL reads the events of one subject that the rollups hold without what was taken, as [heldSQL] does; the gap is
+// whose path it is.
 const recountSQL = `
 select e.tenant_id, e.id::text, e.user_id, e.event_name, e.properties, e.occurred_at, e.received_at
-from tenon.events e
-where e.tenant_id = $1
-  and e.event_name = any ($2)
+from (
+  select *
+  from tenon.events
+  where tenant_id = $1
+    and (id in (select unnest(p.ids) from tenon.kpi_pending p where p.tenant_id = $1)) is not true
+  union all
+  select g.*
+  from tenon.kpi_pending p
+  cross join jsonb_populate_record(null::tenon.events, p.gone) as g
+  where p.tenant_id = $1
+    and p.folded
+    and p.id <> all ($4::uuid[])
+) e
+where e.event_name = any ($2)
   and %s = $3`
 
 func (f *folding) recounted(ctx context.Context, tx pgx.Tx, k subjectKey) (p kpi.Progress, err error) {
 	m := f.books.measures[k.measure]
-	expression, property := subjectSQL(m.Pair.Subject, 4)
-	args := []any{k.tenant, m.Names(), k.subject}
+	expression, property := subjectSQL(m.Pair.Subject, 5)
+	args := []any{k.tenant, m.Names(), k.subject, f.taken}
 	if property != nil {
 		args = append(args, property)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"iter"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -85,12 +86,13 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		if _, err := tx.Exec(ctx, lessTotalsSQL, subject.Tenant); err != nil {
 			return err
 		}
-		for _, table := range tenantTables {
+		// events once more: of what was tracked meanwhile, no event must stay whose place on the list is gone
+		for _, table := range slices.Concat(tenantTables, []string{"events"}) {
 			tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", subject.Tenant)
 			if err != nil {
 				return err
 			}
-			erased["tenon."+table] = tag.RowsAffected()
+			erased["tenon."+table] += tag.RowsAffected()
 		}
 		return nil
 	})

@@ -169,7 +169,7 @@ select date_trunc('week', r.bucket)::date as cohort,
   sum(r.count)::bigint as invited,
   sum(r.converted)::bigint as onboarded,
   round(100 * sum(r.converted) / nullif(sum(r.count), 0), 2) as conv_pct,
-  max(r.bucket) + interval '15 minutes' + coalesce(min(m.within), interval '0') <= now() as mature
+  date_trunc('week', r.bucket) + interval '1 week' + coalesce(min(m.within), interval '0') <= now() as mature
 from tenon.kpi_rollups r
 join tenon.kpi_measures m on m.measure = r.measure
 where r.measure = (select k.measures[1] from tenon.kpis k where k.name = 'directory_onboard')
