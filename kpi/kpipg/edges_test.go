@@ -186,3 +186,60 @@ func TestADefinitionOfANewerVersionStaysAsItIs(t *testing.T) {
 	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.KPI{Name: "other", Count: &kpi.Count{Of: kpi.On("e")}}))
 	require.True(t, one[bool](t, pool, "select definition ? 'newer' and measures = '{newer}' from tenon.kpis where name = 'sent'"))
 }
+
+// longAgo tracks a quote that was sent two months ago, folds it, and drops its partition.
+func longAgo(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	execute(t, pool, monthsAgo)
+	at := kpi.Instant(time.Now().AddDate(0, -2, 0))
+	e := sent("acme", "old")
+	e.ID, e.At, e.ReceivedAt, e.JSON = tenon.NewID(at), at, at, []byte(`{"quote":"old"}`)
+	_, err := kpipg.New(pool, nil).Track(t.Context(), []kpi.Entry{{Event: e}})
+	require.NoError(t, err)
+	fold(t, pool)
+	execute(t, pool, "select tenon.drop_partitions('tenon.events', now() - interval '20 days')")
+	require.Zero(t, one[int64](t, pool, "select count(*) from tenon.events"))
+}
+
+func TestASubjectThatLosesAnEventKeepsTheStartWhosePartitionWasDropped(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	define(t, pool)
+	longAgo(t, pool)
+	quotes := func() string {
+		return figures(t, kpipg.New(pool, nil), kpi.Query{KPI: "quote_book", Tenant: "acme", Last: 100})
+	}
+	require.Equal(t, "0 of 1, 0", quotes())
+	track(t, pool, accepted("acme", "old"))
+	fold(t, pool)
+	require.Equal(t, "1 of 1, 0", quotes())
+	require.NoError(t, patient(kpipg.New(pool, nil)).Retract(t.Context(), kpi.Ref{Tenant: "acme", Key: "accepted/old"}))
+	fold(t, pool)
+	require.Equal(t, "0 of 1, 0", quotes())
+}
+
+func TestAPersonWhoseEventsWereDroppedIsForgottenToo(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		_, pool := database(t)
+		require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.KPI{
+			Name: "active", Conversion: &kpi.Conversion{Start: kpi.On("quote_sent"), Convert: kpi.On("quote_accepted")},
+		}))
+		longAgo(t, pool)
+		if again {
+			track(t, pool, sent("acme", "new"))
+			fold(t, pool)
+		}
+		users := func() string {
+			return figures(t, kpipg.New(pool, nil), kpi.Query{KPI: "active", Tenant: "acme", Last: 100})
+		}
+		require.Equal(t, "0 of 1, 0", users())
+		_, err := kpipg.New(pool, nil).Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann"})
+		require.NoError(t, err)
+		require.Zero(t, one[int64](t, pool, "select count(*) from tenon.kpi_subjects where subject = 'ann'"))
+		require.Equal(t, "0 of 1, 0", users())
+		track(t, pool, sent("acme", "newer"))
+		fold(t, pool)
+		require.Equal(t, "0 of 2, 0", users(), "who comes again is somebody else")
+	}
+}

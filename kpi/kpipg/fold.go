@@ -135,7 +135,7 @@ func (s *Store) fold(ctx context.Context, tx pgx.Tx, t taken) error {
 		return err
 	}
 	f := folding{
-		books: newBooks(measures), taken: t.ids, seen: map[subjectKey][]kpi.Sighting{}, recount: map[subjectKey]bool{},
+		books: newBooks(measures), taken: t.ids, seen: map[subjectKey][]kpi.Sighting{}, recount: map[subjectKey][]kpi.Sighting{},
 		keeps: s.options.Forward != nil, left: map[string]bool{},
 	}
 	rows, err := tx.Query(ctx, listedSQL, t.tenants, t.ids)
@@ -198,7 +198,7 @@ type folding struct {
 	books   *books
 	taken   []string // rows of kpi_pending
 	seen    map[subjectKey][]kpi.Sighting
-	recount map[subjectKey]bool // lost an event
+	recount map[subjectKey][]kpi.Sighting // of the events that a subject lost
 	keeps   bool
 	kept    []kpi.Event     // that leave
 	left    map[string]bool // ids of those that left before they were taken away
@@ -218,7 +218,7 @@ func (f *folding) add(e *kpi.Event, sign int64) {
 		if sign == 1 {
 			f.seen[k] = append(f.seen[k], s)
 		} else {
-			f.recount[k] = true
+			f.recount[k] = append(f.recount[k], s)
 			f.seen[k] = append(f.seen[k], kpi.Sighting{}) // which starts and converts nothing
 		}
 	})
@@ -248,10 +248,11 @@ func (f *folding) advance(ctx context.Context, tx pgx.Tx) error {
 	}
 	for _, k := range keys {
 		now := before[k]
-		if f.recount[k] {
+		if lost := f.recount[k]; len(lost) > 0 {
 			if now, err = f.recounted(ctx, tx, k); err != nil {
 				return err
 			}
+			keep(&now, before[k], lost)
 		}
 		for _, s := range f.seen[k] {
 			now.See(s)
@@ -262,6 +263,18 @@ func (f *folding) advance(ctx context.Context, tx pgx.Tx) error {
 		f.books.subjects[k] = &now
 	}
 	return nil
+}
+
+// keep leaves a subject what it had before and did not lose: an event whose partition was dropped is not found again.
+func keep(now *kpi.Progress, before kpi.Progress, lost []kpi.Sighting) {
+	started := func(s kpi.Sighting) bool { return s.Starts && s.ID == before.StartID }
+	if before.StartID != "" && !slices.ContainsFunc(lost, started) {
+		now.See(kpi.Sighting{Starts: true, At: before.Start, ID: before.StartID, Group: before.Group})
+	}
+	converted := func(s kpi.Sighting) bool { return s.Converts && s.At.Equal(before.Convert) }
+	if !before.Convert.IsZero() && !slices.ContainsFunc(lost, converted) {
+		now.See(kpi.Sighting{Converts: true, At: before.Convert})
+	}
 }
 
 func progress(ctx context.Context, tx pgx.Tx, keys []subjectKey) (map[subjectKey]kpi.Progress, error) {

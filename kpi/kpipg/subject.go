@@ -115,6 +115,16 @@ delete from tenon.event_quarantine
 where tenant_id = $1
   and user_id = $2`
 
+// renameSubjectsSQL renames the person in conversions by user, also where the events were dropped.
+const renameSubjectsSQL = `
+update tenon.kpi_subjects s
+set subject = $3
+from tenon.kpi_measures m
+where s.tenant_id = $1
+  and s.subject = $2
+  and m.measure = s.measure
+  and m.definition #> '{pair,subject}' is null`
+
 // replaceListSQL lists the person's events as gone as they were, and as new where rollups hold them.
 const replaceListSQL = `
 insert into tenon.kpi_pending (tenant_id, id, received_at, names, times, ids, gone, folded)
@@ -143,10 +153,13 @@ func (s *Store) forget(ctx context.Context, tx pgx.Tx, subject tenon.Subject, er
 	if err != nil {
 		return err
 	}
+	nobody := "erased-" + rand.Text()
+	if _, err := tx.Exec(ctx, renameSubjectsSQL, subject.Tenant, subject.User, nobody); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, replaceListSQL, subject.Tenant, subject.User); err != nil {
 		return err
 	}
-	nobody := "erased-" + rand.Text()
 	events, err := tx.Exec(ctx, forgetEventsSQL, subject.Tenant, subject.User, nobody, s.personal())
 	if err != nil {
 		return err
