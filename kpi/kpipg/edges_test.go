@@ -243,3 +243,15 @@ func TestAPersonWhoseEventsWereDroppedIsForgottenToo(t *testing.T) {
 		require.Equal(t, "0 of 2, 0", users(), "who comes again is somebody else")
 	}
 }
+
+func TestAPersonIsErasedWhereARegisteredEventHasNothingPersonal(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	define(t, pool)
+	track(t, pool, sent("acme", "1"))
+	registry := &kpi.Registry{Events: map[string]kpi.EventType{"quote_sent": {Open: true}, "quote_accepted": {Open: true}}}
+	erased, err := kpipg.New(pool, &kpipg.Options{Registry: registry}).Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann"})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, erased["tenon.events"])
+	require.Equal(t, "1 of 1, 12.5", figure(t, pool, "amount", "acme"))
+}

@@ -178,7 +178,9 @@ func (s *Store) personal() string {
 	personal := map[string][]string{}
 	if r := s.options.Registry; r != nil {
 		for name := range r.Events {
-			personal[name] = r.Personal(name)
+			if names := r.Personal(name); len(names) > 0 {
+				personal[name] = names
+			}
 		}
 	}
 	return document(personal)
