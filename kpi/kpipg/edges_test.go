@@ -255,3 +255,23 @@ func TestAPersonIsErasedWhereARegisteredEventHasNothingPersonal(t *testing.T) {
 	require.EqualValues(t, 1, erased["tenon.events"])
 	require.Equal(t, "1 of 1, 12.5", figure(t, pool, "amount", "acme"))
 }
+
+func TestAPersonIsErasedWhileACorrectionIsNotFolded(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.KPI{
+		Name: "active", Conversion: &kpi.Conversion{Start: kpi.On("quote_sent"), Convert: kpi.On("quote_accepted")},
+	}))
+	track(t, pool, sent("acme", "1"))
+	fold(t, pool)
+	e := sent("acme", "1")
+	e.User = "bob"
+	_, err := patient(kpipg.New(pool, nil)).Correct(t.Context(), e)
+	require.NoError(t, err)
+	_, err = kpipg.New(pool, nil).Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann"})
+	require.NoError(t, err)
+	consistent(t, pool)
+	fold(t, pool)
+	consistent(t, pool)
+	require.Equal(t, "0 of 1, 0", figure(t, pool, "active", "acme"))
+}

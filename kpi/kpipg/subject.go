@@ -139,6 +139,13 @@ where e.tenant_id = $1
   and e.user_id = $2
 for update of e`
 
+// renameGoneSQL renames the person in what is gone and still listed, as the subjects were, so that these lose it.
+const renameGoneSQL = `
+update tenon.kpi_pending
+set gone = jsonb_set(gone, '{user_id}', to_jsonb($3::text))
+where tenant_id = $1
+  and gone ->> 'user_id' = $2`
+
 const forgetEventsSQL = `
 update tenon.events
 set user_id = $3,
@@ -153,12 +160,14 @@ func (s *Store) forget(ctx context.Context, tx pgx.Tx, subject tenon.Subject, er
 	if err != nil {
 		return err
 	}
-	nobody := "erased-" + rand.Text()
-	if _, err := tx.Exec(ctx, renameSubjectsSQL, subject.Tenant, subject.User, nobody); err != nil {
-		return err
-	}
 	if _, err := tx.Exec(ctx, replaceListSQL, subject.Tenant, subject.User); err != nil {
 		return err
+	}
+	nobody := "erased-" + rand.Text()
+	for _, sql := range []string{renameSubjectsSQL, renameGoneSQL} {
+		if _, err := tx.Exec(ctx, sql, subject.Tenant, subject.User, nobody); err != nil {
+			return err
+		}
 	}
 	events, err := tx.Exec(ctx, forgetEventsSQL, subject.Tenant, subject.User, nobody, s.personal())
 	if err != nil {
