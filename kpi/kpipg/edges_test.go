@@ -275,3 +275,12 @@ func TestAPersonIsErasedWhileACorrectionIsNotFolded(t *testing.T) {
 	consistent(t, pool)
 	require.Equal(t, "0 of 1, 0", figure(t, pool, "active", "acme"))
 }
+
+func TestNoRollupsAreMadeOfWhatAnOlderVersionMakesOfANewerDefinition(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), quotes[0]))
+	execute(t, pool, "update tenon.kpis set definition = definition || '{\"newer\": true}', measures = '{newer}'")
+	execute(t, pool, "alter table tenon.kpi_measures add check (measure = 'newer')")
+	fold(t, pool)
+}
