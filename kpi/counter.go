@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
 	"time"
 )
@@ -10,36 +11,45 @@ import (
 type Counter struct {
 	measure  Measure
 	cells    cells
-	subjects map[who]*Progress // of a measure with a Pair
+	subjects map[who]*Progress  // of a measure with a Pair
+	large    map[*Cell]*big.Int // parts of sums that did not fit into the cell
 }
 
 // NewCounter returns a counter of q, whose Tenant it leaves to the caller.
 func NewCounter(q CellQuery) *Counter {
-	return &Counter{measure: q.Measure, cells: newCells(q.Edges, q.Split), subjects: map[who]*Progress{}}
+	return &Counter{measure: q.Measure, cells: newCells(q.Edges, q.Split), subjects: map[who]*Progress{}, large: map[*Cell]*big.Int{}}
 }
 
-// Add counts e. Events may come in any order. An error says that a sum does not fit an [Amount].
-func (c *Counter) Add(e *Event) error {
+// Add counts e. Events may come in any order.
+func (c *Counter) Add(e *Event) {
 	if c.measure.Pair != nil {
 		if s, ok := c.measure.Sight(e); ok {
 			c.progress(who{s.Tenant, s.Subject}).See(s)
 		}
-		return nil
+		return
 	}
 	d, ok := c.measure.Tally(e)
 	if !ok {
-		return nil
+		return
 	}
 	cell := c.cells.at(e.At, d.Group)
 	if cell == nil {
-		return nil
+		return
 	}
 	sum, fits := cell.Sum.Plus(d.Sum)
 	if !fits {
-		return ErrSum
+		c.setAside(cell)
+		sum = d.Sum
 	}
 	cell.Count, cell.Numbers, cell.Sum = cell.Count+1, cell.Numbers+d.Numbers, sum
-	return nil
+}
+
+// setAside makes room in the cell's sum: whether it fits is asked at the end.
+func (c *Counter) setAside(cell *Cell) {
+	if c.large[cell] == nil {
+		c.large[cell] = &big.Int{}
+	}
+	c.large[cell].Add(c.large[cell], big.NewInt(int64(cell.Sum)))
 }
 
 func (c *Counter) progress(w who) *Progress {
@@ -49,8 +59,16 @@ func (c *Counter) progress(w who) *Progress {
 	return c.subjects[w]
 }
 
-// Cells returns what was counted, by period and group. It ends the counting.
-func (c *Counter) Cells() []Cell {
+// Cells returns what was counted, by period and group. It ends the counting. [ErrSum] says that a sum does not fit an
+// [Amount].
+func (c *Counter) Cells() ([]Cell, error) {
+	for cell, large := range c.large {
+		large.Add(large, big.NewInt(int64(cell.Sum)))
+		if !large.IsInt64() {
+			return nil, ErrSum
+		}
+		cell.Sum = Amount(large.Int64())
+	}
 	for _, p := range c.subjects {
 		if p.StartID == "" {
 			continue
@@ -65,7 +83,7 @@ func (c *Counter) Cells() []Cell {
 			cell.Took += took
 		}
 	}
-	return c.cells.sorted()
+	return c.cells.sorted(), nil
 }
 
 // Progress is how far a subject got through a [Pair]: when it started first, and when it converted first.

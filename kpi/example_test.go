@@ -155,10 +155,9 @@ func ExampleNewCounter() {
 		Measure: kpi.Measure{Of: kpi.On("quote_sent")}, Edges: []time.Time{monday.Truncate(24 * time.Hour), tuesday.Truncate(24 * time.Hour)},
 	})
 	for range 2 {
-		if err := counter.Add(&kpi.Event{Name: "quote_sent", At: monday}); err != nil {
-			fmt.Println(err)
-		}
+		counter.Add(&kpi.Event{Name: "quote_sent", At: monday})
 	}
-	fmt.Println(counter.Cells()[0].Count)
-	// Output: 2
+	cells, err := counter.Cells()
+	fmt.Println(cells[0].Count, err)
+	// Output: 2 <nil>
 }

@@ -205,12 +205,11 @@ func (s *MemoryStore) Cells(_ context.Context, q CellQuery) (Cells, error) {
 	events, answer := s.view(q.Tenant)
 	counter := NewCounter(q)
 	for i := range events {
-		if err := counter.Add(&events[i]); err != nil {
-			return Cells{}, err
-		}
+		counter.Add(&events[i])
 	}
-	answer.Cells = counter.Cells()
-	return answer, nil
+	var err error
+	answer.Cells, err = counter.Cells()
+	return answer, err
 }
 
 // Scan implements [Store].

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/httpjson"
@@ -202,9 +203,10 @@ func line(p *kpi.Point) []string {
 	}
 }
 
-// plain keeps a spreadsheet from taking a group, which comes from a client, for a formula.
+// plain keeps a spreadsheet from taking a group, which comes from a client, for a formula; some take full-width signs for
+// one too.
 func plain(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if first, size := utf8.DecodeRuneInString(s); size > 0 && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + s
 	}
 	return s

@@ -1,6 +1,7 @@
 package kpihttp_test
 
 import (
+	"encoding/csv"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -92,4 +93,23 @@ func TestWithoutWhatTheyNeedHandlersPanic(t *testing.T) {
 	t.Parallel()
 	require.Panics(t, func() { kpihttp.Events(nil, keys, nil) })
 	require.Panics(t, func() { kpihttp.Figures(nil, reader, nil) })
+}
+
+func TestNoGroupIsAFormula(t *testing.T) {
+	t.Parallel()
+	store := filled(t)
+	for _, lane := range []string{"＝1+1", "＠x", "\n=1", "-1", "plain", "Ähre", ""} {
+		_, err := kpi.NewTracker(store, nil).Track(t.Context(), kpi.Event{
+			Tenant: "acme", Name: "quote_sent", Properties: map[string]any{"amount": 1, "lane": lane},
+		})
+		require.NoError(t, err)
+	}
+	w := get(t, site(t, store, nil), "acme", "/kpi/amount?last=1&split=true&format=csv")
+	lines, err := csv.NewReader(w.Body).ReadAll()
+	require.NoError(t, err)
+	var groups []string
+	for _, line := range lines[1:] {
+		groups = append(groups, line[3])
+	}
+	require.Equal(t, []string{"", "'\n=1", "'-1", "'=cmd()", "plain", "Ähre", "'＝1+1", "'＠x"}, groups)
 }

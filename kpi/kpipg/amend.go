@@ -68,6 +68,9 @@ func amend(ctx context.Context, db DB, entry kpi.Entry) (kpi.Receipt, error) {
 	if err != nil {
 		return kpi.Receipt{}, err
 	}
+	if old == e.ID { // the same call, made again
+		return kpi.Receipt{Outcome: kpi.Corrected, ID: old}, nil
+	}
 	found, err := takeAway(ctx, db, e, old)
 	if err != nil || !found {
 		return kpi.Receipt{Outcome: kpi.Unknown}, err

@@ -1,9 +1,11 @@
 package kpipg
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"slices"
 	"time"
@@ -153,22 +155,29 @@ func held(ctx context.Context, tx pgx.Tx, measures []kpi.Measure) (*books, error
 }
 
 const measuresSQL = `
-select definition
+select measure, definition
 from tenon.kpi_measures
 order by measure`
 
-// ready returns the measures that have rollups.
+// ready returns the measures that have rollups. It fails where one is of a newer version than this, which would fold
+// it wrongly: that is left to the instances that are newer too.
 func ready(ctx context.Context, db DB) ([]kpi.Measure, error) {
 	rows, err := db.Query(ctx, measuresSQL)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (m kpi.Measure, err error) {
+		var key string
 		var body []byte
-		if err := row.Scan(&body); err != nil {
+		if err := row.Scan(&key, &body); err != nil {
 			return m, err
 		}
-		return m, json.Unmarshal(body, &m)
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&m); err != nil {
+			return m, fmt.Errorf("kpi: measure %s is of a newer version: %w", key, err)
+		}
+		return m, nil
 	})
 }
 

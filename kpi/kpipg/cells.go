@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -176,8 +175,8 @@ func (s *Store) count(ctx context.Context, q kpi.CellQuery) (kpi.Cells, error) {
 	if err := src.read(ctx, s.reader(), counter.Add); err != nil {
 		return kpi.Cells{}, translate(err)
 	}
-	answer.Cells = counter.Cells()
-	return answer, nil
+	answer.Cells, err = counter.Cells()
+	return answer, err
 }
 
 const freshnessSQL = `
@@ -215,5 +214,3 @@ func explained(sql string, args []any) string {
 	}
 	return b.String()
 }
-
-var errSum = tenon.Invalid("sum", "lies beyond ±9.2e12")

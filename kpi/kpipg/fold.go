@@ -135,7 +135,8 @@ func (s *Store) fold(ctx context.Context, tx pgx.Tx, t taken) error {
 		return err
 	}
 	f := folding{
-		books: newBooks(measures), seen: map[subjectKey][]kpi.Sighting{}, recount: map[subjectKey]bool{}, keeps: s.options.Forward != nil,
+		books: newBooks(measures), taken: t.ids, seen: map[subjectKey][]kpi.Sighting{}, recount: map[subjectKey][]kpi.Sighting{},
+		keeps: s.options.Forward != nil, left: map[string]bool{},
 	}
 	rows, err := tx.Query(ctx, listedSQL, t.tenants, t.ids)
 	if err != nil {
@@ -152,6 +153,8 @@ func (s *Store) fold(ctx context.Context, tx pgx.Tx, t taken) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
+	// who was erased leaves behind events of the same ids, which are not new
+	f.kept = slices.DeleteFunc(f.kept, func(e kpi.Event) bool { return f.left[e.ID] })
 	if err := s.forward(ctx, tx, f.kept); err != nil {
 		return pgerr.Hosts(err)
 	}
@@ -193,24 +196,29 @@ func (s *Store) forward(ctx context.Context, tx pgx.Tx, events []kpi.Event) erro
 // folding is what one transaction adds.
 type folding struct {
 	books   *books
+	taken   []string // rows of kpi_pending
 	seen    map[subjectKey][]kpi.Sighting
-	recount map[subjectKey]bool // lost an event
+	recount map[subjectKey][]kpi.Sighting // of the events that a subject lost
 	keeps   bool
-	kept    []kpi.Event // that leave
+	kept    []kpi.Event     // that leave
+	left    map[string]bool // ids of those that left before they were taken away
 }
 
 func (f *folding) add(e *kpi.Event, sign int64) {
 	if sign != 0 {
 		f.books.tally(e, sign)
 	}
-	if f.keeps && sign == 1 {
+	switch {
+	case f.keeps && sign == 1:
 		f.kept = append(f.kept, *e)
+	case sign == -1:
+		f.left[e.ID] = true
 	}
 	f.books.sight(e, func(k subjectKey, s kpi.Sighting) {
 		if sign == 1 {
 			f.seen[k] = append(f.seen[k], s)
 		} else {
-			f.recount[k] = true
+			f.recount[k] = append(f.recount[k], s)
 			f.seen[k] = append(f.seen[k], kpi.Sighting{}) // which starts and converts nothing
 		}
 	})
@@ -228,8 +236,7 @@ cross join lateral (
   offset 0
 ) s`
 
-// advance moves the subjects on that had an event, and counts again those that lost one. An event of theirs that is
-// listed and not taken yet may be found on the way: it changes nothing when its turn comes.
+// advance moves the subjects on that had an event, and counts again those that lost one.
 func (f *folding) advance(ctx context.Context, tx pgx.Tx) error {
 	keys := sortedKeys(f.seen, compareSubjects)
 	if len(keys) == 0 {
@@ -241,10 +248,11 @@ func (f *folding) advance(ctx context.Context, tx pgx.Tx) error {
 	}
 	for _, k := range keys {
 		now := before[k]
-		if f.recount[k] {
+		if lost := f.recount[k]; len(lost) > 0 {
 			if now, err = f.recounted(ctx, tx, k); err != nil {
 				return err
 			}
+			keep(&now, before[k], lost)
 		}
 		for _, s := range f.seen[k] {
 			now.See(s)
@@ -255,6 +263,18 @@ func (f *folding) advance(ctx context.Context, tx pgx.Tx) error {
 		f.books.subjects[k] = &now
 	}
 	return nil
+}
+
+// keep leaves a subject what it had before and did not lose: an event whose partition was dropped is not found again.
+func keep(now *kpi.Progress, before kpi.Progress, lost []kpi.Sighting) {
+	started := func(s kpi.Sighting) bool { return s.Starts && s.ID == before.StartID }
+	if before.StartID != "" && !slices.ContainsFunc(lost, started) {
+		now.See(kpi.Sighting{Starts: true, At: before.Start, ID: before.StartID, Group: before.Group})
+	}
+	converted := func(s kpi.Sighting) bool { return s.Converts && s.At.Equal(before.Convert) }
+	if !before.Convert.IsZero() && !slices.ContainsFunc(lost, converted) {
+		now.See(kpi.Sighting{Converts: true, At: before.Convert})
+	}
 }
 
 func progress(ctx context.Context, tx pgx.Tx, keys []subjectKey) (map[subjectKey]kpi.Progress, error) {
@@ -278,18 +298,30 @@ func progress(ctx context.Context, tx pgx.Tx, keys []subjectKey) (map[subjectKey
 	return found, rows.Err()
 }
 
-// recountSQL reads the events of one subject; the gap is whose path it is.
+// recountSQL reads the events of one subject that the rollups hold without what was taken, as [heldSQL] does; the gap is
+// whose path it is.
 const recountSQL = `
 select e.tenant_id, e.id::text, e.user_id, e.event_name, e.properties, e.occurred_at, e.received_at
-from tenon.events e
-where e.tenant_id = $1
-  and e.event_name = any ($2)
+from (
+  select *
+  from tenon.events
+  where tenant_id = $1
+    and (id in (select unnest(p.ids) from tenon.kpi_pending p where p.tenant_id = $1)) is not true
+  union all
+  select g.*
+  from tenon.kpi_pending p
+  cross join jsonb_populate_record(null::tenon.events, p.gone) as g
+  where p.tenant_id = $1
+    and p.folded
+    and p.id <> all ($4::uuid[])
+) e
+where e.event_name = any ($2)
   and %s = $3`
 
 func (f *folding) recounted(ctx context.Context, tx pgx.Tx, k subjectKey) (p kpi.Progress, err error) {
 	m := f.books.measures[k.measure]
-	expression, property := subjectSQL(m.Pair.Subject, 4)
-	args := []any{k.tenant, m.Names(), k.subject}
+	expression, property := subjectSQL(m.Pair.Subject, 5)
+	args := []any{k.tenant, m.Names(), k.subject, f.taken}
 	if property != nil {
 		args = append(args, property)
 	}

@@ -18,6 +18,11 @@ insert into tenon.kpi_measures (measure, definition, within)
 values ($1, $2::text::jsonb, $3::bigint * interval '1 microsecond')
 on conflict (measure) do nothing`
 
+// neededSQL tells what is needed by whoever defined it, which may be a newer version than this.
+const neededSQL = `
+select distinct unnest(measures)
+from tenon.kpis`
+
 const unneededSQL = `
 select m.measure
 from tenon.kpi_measures m
@@ -63,7 +68,17 @@ func adjust(ctx context.Context, tx pgx.Tx) error {
 	for _, m := range there {
 		known[m.Key()] = true
 	}
-	wanted := slices.DeleteFunc(state.Measures(), func(m kpi.Measure) bool { return known[m.Key()] })
+	rows, err := tx.Query(ctx, neededSQL)
+	if err != nil {
+		return err
+	}
+	needed, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	wanted := slices.DeleteFunc(state.Measures(), func(m kpi.Measure) bool {
+		return known[m.Key()] || !slices.Contains(needed, m.Key())
+	})
 	if len(wanted) > 0 {
 		if err := makeRollups(ctx, tx, wanted); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +38,12 @@ func foldForEver(ctx context.Context, c *child) error {
 	}
 }
 
+const backendsSQL = `
+select count(*)
+from pg_stat_activity
+where datname = current_database()
+  and backend_type = 'client backend'`
+
 func TestAWriterAndAFolderKilledAtAnyMomentLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
 	url, pool := database(t)
@@ -61,6 +68,10 @@ func TestAWriterAndAFolderKilledAtAnyMomentLoseAndDoubleNothing(t *testing.T) {
 		folder.Kill()
 		consistent(t, pool)
 	}
+	// what a killed process had sent may still be carried out
+	require.Eventually(t, func() bool {
+		return one[int64](t, pool, backendsSQL) <= int64(pool.Stat().TotalConns())
+	}, generous, 10*time.Millisecond)
 	found := list[string](t, pool, "select properties ->> 'quote' from tenon.events where event_name = 'quote_sent'")
 	require.EqualValues(t, len(found), one[int64](t, pool, "select count(distinct properties ->> 'quote') from tenon.events where event_name = 'quote_sent'"))
 	keys := one[int64](t, pool, "select count(*) from tenon.event_keys where key = any ($1)", said)

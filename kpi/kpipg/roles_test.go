@@ -81,6 +81,10 @@ func TestTheWorkerFoldsAndTheAppSeesItsTenantAlone(t *testing.T) {
 	require.EqualValues(t, 3, one[int64](t, admin, "select sum(quotes) from tenon.kpi_quote_book"))
 	_, err = board(kpipg.New(app, nil)).Read(t.Context(), kpi.Query{KPI: "quote_book"})
 	require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "all tenants together are not for the app: %v", err)
+	for _, table := range []string{"kpi_rollups", "kpi_subjects", "kpi_freshness"} {
+		_, err := app.Exec(t.Context(), "delete from tenon."+table)
+		require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "who folds writes %s: %v", table, err)
+	}
 	_, err = kpipg.New(app, nil).Erase(t.Context(), tenon.Subject{Tenant: "zenith"})
 	require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "erasing is for the worker: %v", err)
 	require.EqualValues(t, 2, one[int64](t, admin, "select count(*) from tenon.events where tenant_id = 'zenith'"))

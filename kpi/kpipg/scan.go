@@ -64,7 +64,7 @@ func (src source) statement() (sql string, args []any) {
 }
 
 // read hands every event to visit.
-func (src source) read(ctx context.Context, db DB, visit func(*kpi.Event) error) error {
+func (src source) read(ctx context.Context, db DB, visit func(*kpi.Event)) error {
 	sql, args := src.statement()
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
@@ -85,9 +85,7 @@ func (src source) read(ctx context.Context, db DB, visit func(*kpi.Event) error)
 				return err
 			}
 		}
-		if err := visit(&e); err != nil {
-			return err
-		}
+		visit(&e)
 	}
 	return rows.Err()
 }
@@ -107,11 +105,7 @@ func (s *Store) Scan(ctx context.Context, q kpi.ScanQuery) (kpi.Cells, error) {
 		return kpi.Cells{}, err
 	}
 	scanner := kpi.NewScanner(q)
-	err = scanSource(q).read(ctx, s.reader(), func(e *kpi.Event) error {
-		scanner.Add(e)
-		return nil
-	})
-	if err != nil {
+	if err := scanSource(q).read(ctx, s.reader(), scanner.Add); err != nil {
 		return kpi.Cells{}, translate(err)
 	}
 	answer.Cells = scanner.Cells()

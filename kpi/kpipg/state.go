@@ -61,6 +61,7 @@ func (s *Store) Change(ctx context.Context, edit kpi.Edit) (state *kpi.State, er
 		if state, err = load(ctx, tx); err != nil {
 			return err
 		}
+		before := state.Clone()
 		effects, err := edit(state)
 		if err != nil {
 			return pgerr.Hosts(err)
@@ -68,7 +69,7 @@ func (s *Store) Change(ctx context.Context, edit kpi.Edit) (state *kpi.State, er
 		if err := s.tellHost(ctx, tx, effects); err != nil {
 			return pgerr.Hosts(err)
 		}
-		return store(ctx, tx, state)
+		return store(ctx, tx, before, state)
 	})
 	if err != nil {
 		return nil, err
@@ -120,12 +121,20 @@ set body = excluded.body
 where kpi_goals.body is distinct from excluded.body`
 )
 
-// store writes a state in the place of the one before.
-func store(ctx context.Context, tx pgx.Tx, state *kpi.State) error {
+// store writes a state in the place of the one before. What did not change is left as it is, also what a newer version
+// than this wrote there.
+func store(ctx context.Context, tx pgx.Tx, before, state *kpi.State) error {
 	b := &pgx.Batch{}
 	names, goals := []string{}, []string{}
+	was := map[string]string{}
+	for _, k := range before.KPIs {
+		was[k.Name] = document(k)
+	}
 	for _, k := range state.KPIs {
 		names = append(names, k.Name)
+		if document(k) == was[k.Name] {
+			continue
+		}
 		measures := []string{}
 		for _, m := range k.Measures() {
 			measures = append(measures, m.Key())

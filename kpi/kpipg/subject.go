@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"iter"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -85,12 +86,13 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		if _, err := tx.Exec(ctx, lessTotalsSQL, subject.Tenant); err != nil {
 			return err
 		}
-		for _, table := range tenantTables {
+		// events once more: of what was tracked meanwhile, no event must stay whose place on the list is gone
+		for _, table := range slices.Concat(tenantTables, []string{"events"}) {
 			tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", subject.Tenant)
 			if err != nil {
 				return err
 			}
-			erased["tenon."+table] = tag.RowsAffected()
+			erased["tenon."+table] += tag.RowsAffected()
 		}
 		return nil
 	})
@@ -113,6 +115,16 @@ delete from tenon.event_quarantine
 where tenant_id = $1
   and user_id = $2`
 
+// renameSubjectsSQL renames the person in conversions by user, also where the events were dropped.
+const renameSubjectsSQL = `
+update tenon.kpi_subjects s
+set subject = $3
+from tenon.kpi_measures m
+where s.tenant_id = $1
+  and s.subject = $2
+  and m.measure = s.measure
+  and m.definition #> '{pair,subject}' is null`
+
 // replaceListSQL lists the person's events as gone as they were, and as new where rollups hold them.
 const replaceListSQL = `
 insert into tenon.kpi_pending (tenant_id, id, received_at, names, times, ids, gone, folded)
@@ -126,6 +138,13 @@ cross join lateral (
 where e.tenant_id = $1
   and e.user_id = $2
 for update of e`
+
+// renameGoneSQL renames the person in what is gone and still listed, as the subjects were, so that these lose it.
+const renameGoneSQL = `
+update tenon.kpi_pending
+set gone = jsonb_set(gone, '{user_id}', to_jsonb($3::text))
+where tenant_id = $1
+  and gone ->> 'user_id' = $2`
 
 const forgetEventsSQL = `
 update tenon.events
@@ -145,6 +164,11 @@ func (s *Store) forget(ctx context.Context, tx pgx.Tx, subject tenon.Subject, er
 		return err
 	}
 	nobody := "erased-" + rand.Text()
+	for _, sql := range []string{renameSubjectsSQL, renameGoneSQL} {
+		if _, err := tx.Exec(ctx, sql, subject.Tenant, subject.User, nobody); err != nil {
+			return err
+		}
+	}
 	events, err := tx.Exec(ctx, forgetEventsSQL, subject.Tenant, subject.User, nobody, s.personal())
 	if err != nil {
 		return err
@@ -163,7 +187,9 @@ func (s *Store) personal() string {
 	personal := map[string][]string{}
 	if r := s.options.Registry; r != nil {
 		for name := range r.Events {
-			personal[name] = r.Personal(name)
+			if names := r.Personal(name); len(names) > 0 {
+				personal[name] = names
+			}
 		}
 	}
 	return document(personal)

@@ -153,7 +153,7 @@ func (t *totals) answer() (kpi.Cells, error) {
 			continue
 		}
 		if !c.sum.IsInt64() || !c.took.IsInt64() {
-			return kpi.Cells{}, errSum
+			return kpi.Cells{}, kpi.ErrSum
 		}
 		answer.Cells = append(answer.Cells, kpi.Cell{
 			Period: p.period, Group: p.group, Count: c.count, Numbers: c.numbers, Sum: kpi.Amount(c.sum.Int64()),

@@ -22,7 +22,7 @@ with given as materialized (
   select tenant_id, key, id
   from given
   where key <> ''
-  order by tenant_id, key
+  order by tenant_id collate ucs_basic, key collate ucs_basic
   on conflict do nothing
   returning id
 ), stored as (

@@ -21,7 +21,8 @@ with claimed as (
   where key <> ''
 ), pending as (
   insert into tenon.kpi_pending (tenant_id, id, received_at, names, times, ids, folded)
-  values (($1::text[])[1], ($2::uuid[])[1], ($8::timestamptz[])[1], $5::text[], $7::timestamptz[], $2::uuid[], false)
+  values (($1::text[])[1], ($2::uuid[])[1], (select max(r) from unnest($8::timestamptz[]) r), $5::text[], $7::timestamptz[],
+    $2::uuid[], false)
 )
 insert into tenon.events (tenant_id, id, user_id, event_name, properties, occurred_at, received_at)
 select tenant_id, id, user_id, event_name, properties::jsonb, occurred_at, received_at

@@ -53,6 +53,34 @@ var trackRules = group{"track", []rule{
 		},
 	},
 	{
+		"a_sum_fits_when_it_is_whole",
+		"Whether a sum fits is asked of the whole, in whatever order its parts are added, folded or not.",
+		func(r *rig) {
+			k := kpi.KPI{Name: "amount", Sum: &kpi.Sum{Of: kpi.On("quote_sent"), Property: "amount"}}
+			total := func() string { return r.read(kpi.Query{KPI: "amount", Tenant: "acme", Last: 1}).Points[0].Sum.String() }
+			events := []kpi.Event{sent("7", map[string]any{"amount": 7})}
+			for _, amount := range []int64{1e12, -1e12} {
+				for i := range 200 {
+					events = append(events, sent(fmt.Sprint(i, amount), map[string]any{"amount": amount}))
+				}
+			}
+			r.track(events...)
+			r.define(k)
+			for range 2 {
+				equal(r.t, "sum", total(), "7")
+				r.fold()
+			}
+			for i := range 10 {
+				r.track(sent(fmt.Sprint("more", i), map[string]any{"amount": int64(1e12)}))
+			}
+			for range 2 {
+				_, err := r.board().Read(r.ctx(), kpi.Query{KPI: "amount", Tenant: "acme"})
+				r.fails("a sum that does not fit", err, kpi.ErrSum)
+				r.fold()
+			}
+		},
+	},
+	{
 		"without_a_key_every_event_counts",
 		"Events without a key are different, unless they have the same id: a batch whose answer was lost is sent again.",
 		func(r *rig) {

@@ -98,7 +98,8 @@ create table tenon.kpi_rollups (
   took      numeric not null,
   primary key (tenant_id, measure, bucket, grp)
 );
-comment on table tenon.kpi_rollups is 'What measures count, by the quarter of an hour in UTC; sum in millionths, took in ms.';
+comment on table tenon.kpi_rollups is 'What measures count, by the quarter of an hour in UTC; sum in millionths, took in ms.
+[app: select]';
 create index kpi_rollups_measure on tenon.kpi_rollups (measure, bucket);
 
 create table tenon.kpi_totals (
@@ -124,14 +125,14 @@ create table tenon.kpi_subjects (
   converted_at timestamptz,
   primary key (tenant_id, measure, subject)
 );
-comment on table tenon.kpi_subjects is 'When each subject of a conversion first started and first converted.';
+comment on table tenon.kpi_subjects is 'When each subject of a conversion first started and first converted. [app: select]';
 
 create table tenon.kpi_freshness (
   tenant_id   text not null,
   received_at timestamptz not null,
   primary key (tenant_id)
 );
-comment on table tenon.kpi_freshness is 'When the newest event in the rollups was received.';
+comment on table tenon.kpi_freshness is 'When the newest event in the rollups was received. [app: select]';
 
 -- A property as text, as filters and groups compare it.
 create function tenon.kpi_text(p_value jsonb)
@@ -169,7 +170,7 @@ select date_trunc('week', r.bucket)::date as cohort,
   sum(r.count)::bigint as invited,
   sum(r.converted)::bigint as onboarded,
   round(100 * sum(r.converted) / nullif(sum(r.count), 0), 2) as conv_pct,
-  max(r.bucket) + interval '15 minutes' + coalesce(min(m.within), interval '0') <= now() as mature
+  date_trunc('week', r.bucket) + interval '1 week' + coalesce(min(m.within), interval '0') <= now() as mature
 from tenon.kpi_rollups r
 join tenon.kpi_measures m on m.measure = r.measure
 where r.measure = (select k.measures[1] from tenon.kpis k where k.name = 'directory_onboard')
