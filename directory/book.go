@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 // Limits knows how many partners a tenant's plan lets it list.
@@ -149,6 +151,11 @@ func (b *Book) List(ctx context.Context, q ListQuery) ([]*Dossier, error) {
 	q.Limit = min(q.Limit, 500)
 	if q.After != "" && !isUUID(q.After) {
 		return nil, ErrUnknownPartner
+	}
+	switch q.Status {
+	case "", Draft, Submitted, Published:
+	default:
+		return nil, prefix(tenon.Invalid("status", "%.20q is not draft, submitted or published", q.Status))
 	}
 	if err := checkText("tenant", q.Tenant, maxName, false); err != nil {
 		return nil, prefix(err)

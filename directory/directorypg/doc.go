@@ -15,9 +15,10 @@
 //
 // Drafts are rows of tenon.directory_companies, what is published rows of tenon.public_partners. Triggers keep
 // tenon.directory_entries in step, which has a row for each partner that is published and public, and no other: a search
-// reads nothing else, so that nothing else can be found, whoever asks. Marking a company's deleted_at or clearing
-// is_public, by any SQL, takes it from there in the same transaction. The entries have no tenant: under row level
-// security every tenant finds them all.
+// reads nothing else, so that nothing else can be found, whoever asks. Deleting a company's row,
+// marking its deleted_at, and clearing is_public of what is published, by any SQL, takes it from there in the same
+// transaction; that something is shown again is the Book's to do, which knows its words. The entries have no tenant:
+// under row level security every tenant finds them all.
 //
 // An entry's words, their stems, its services and its regions are lexemes of one tsvector with one inverted index; a
 // service in a region is read in order from tenon.directory_listings. A misspelt word is looked up in

@@ -10,7 +10,8 @@ import (
 	"github.com/transbotai/tenon/internal/pgerr"
 )
 
-// The two reasons are asked for apart, since each has its own index.
+// The two reasons are asked for apart, since each has its own index. Partners that are due for both are there once, or
+// fewer than Limit would be edited while there are more.
 const lockDueSQL = `
 select c.tenant_id, c.id::text
 from tenon.directory_companies c
@@ -25,6 +26,7 @@ select c.tenant_id, c.id::text
 from tenon.directory_companies c
 where (c.policy < $1 or c.policy > $1)
   and c.deleted_at is null
+  and (c.next_at is null or c.next_at > $3)
 limit $2
 for no key update skip locked`
 
@@ -86,7 +88,7 @@ func lockDue(ctx context.Context, tx pgx.Tx, due directory.Due) ([]directory.Ref
 	if err != nil || len(refs) == due.Limit {
 		return refs, err
 	}
-	others, err := lockRefs(ctx, tx, lockOtherPolicySQL, due.Policy, due.Limit-len(refs))
+	others, err := lockRefs(ctx, tx, lockOtherPolicySQL, due.Policy, due.Limit-len(refs), due.Now)
 	return append(refs, others...), err
 }
 
@@ -100,16 +102,11 @@ func lockRefs(ctx context.Context, tx pgx.Tx, sql string, args ...any) ([]direct
 	})
 }
 
-// loadMany returns the dossiers, without their logs, which due work does not add to. A partner that is due for both
-// reasons is there once.
+// loadMany returns the dossiers, without their logs, which due work does not add to.
 func loadMany(ctx context.Context, tx pgx.Tx, refs []directory.Ref) ([]*directory.Dossier, error) {
-	seen := map[directory.Ref]bool{}
 	var tenants, ids []string
 	for _, r := range refs {
-		if !seen[r] {
-			seen[r] = true
-			tenants, ids = append(tenants, r.Tenant), append(ids, r.ID)
-		}
+		tenants, ids = append(tenants, r.Tenant), append(ids, r.ID)
 	}
 	rows, err := tx.Query(ctx, loadManySQL, tenants, ids)
 	if err != nil {

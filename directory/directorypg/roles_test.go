@@ -143,3 +143,24 @@ func TestErasingATenantLeavesNothingOfIt(t *testing.T) {
 	}
 	require.Equal(t, []string{"Freight Other"}, found(t, book, directory.Search{Text: "frieght"}))
 }
+
+func TestErasingATenantForgetsTheWordsOfWhatItPublishedBefore(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	store := directorypg.New(pool, nil)
+	book := bookAt(store, noon, nil)
+	publish(t, book, "other", profile("Freight Other"))
+	d := publish(t, book, "acme", profile("Zyxwvut Freight"))
+	_, err := book.Save(t.Context(), d.Ref, 1, profile("Quixotic Freight"))
+	require.NoError(t, err)
+	_, err = book.Submit(t.Context(), d.Ref, 2)
+	require.NoError(t, err)
+	_, err = book.Publish(t.Context(), d.Ref, 2)
+	require.NoError(t, err)
+	_, err = book.Unpublish(t.Context(), d.Ref, "")
+	require.NoError(t, err)
+	erased, err := store.Erase(t.Context(), tenon.Subject{Tenant: "acme"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"freight", "other"}, list[string](t, pool, "select word from tenon.directory_words order by word"))
+	require.EqualValues(t, 2, erased["tenon.directory_words"])
+}

@@ -192,3 +192,60 @@ func TestADatabaseWithoutTheSchemaSaysWhatToDo(t *testing.T) {
 	require.ErrorContains(t, err, "migrations.Directory")
 	require.NotNil(t, migrations.Directory)
 }
+
+func TestWhatSQLTakesAwayIsFoundByNobody(t *testing.T) {
+	t.Parallel()
+	for _, sql := range []string{
+		"delete from tenon.directory_companies where id = $1::uuid",
+		"delete from tenon.public_partners where id = $1::uuid",
+		"update tenon.public_partners set id = gen_random_uuid(), is_public = false where id = $1::uuid",
+	} {
+		pool := database(t)
+		book := bookAt(directorypg.New(pool, nil), noon, nil)
+		d := publish(t, book, "acme", profile("Freight One"))
+		publish(t, book, "other", profile("Freight Two"))
+		mustExec(t, pool, sql, d.ID)
+		require.Equal(t, []string{"Freight Two"}, found(t, book, directory.Search{Text: "freight"}), sql)
+		require.Equal(t, []string{"Freight Two"}, found(t, book, directory.Search{Services: []string{"ltl"}, Regions: []string{"us-ca"}}), sql)
+		_, err := book.Public(t.Context(), d.ID)
+		require.ErrorIs(t, err, directory.ErrUnknownPartner, sql)
+	}
+}
+
+func TestNoTenantReplacesAnotherTenantsEntry(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	book := bookAt(directorypg.New(pool, nil), noon, nil)
+	d := publish(t, book, "acme", profile("Freight One"))
+	_, err := pool.Exec(t.Context(), `
+insert into tenon.public_partners
+select (jsonb_populate_record(p, '{"tenant_id": "evil", "company_name": "Freight Evil"}')).*
+from tenon.public_partners p
+where p.id = $1::uuid`, d.ID)
+	require.Error(t, err)
+	require.Equal(t, []string{"Freight One"}, found(t, book, directory.Search{Text: "freight"}))
+}
+
+func TestSettleBringsEveryPartnerInLineThoughSomeAreDueTwice(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	store := directorypg.New(pool, nil)
+	book := bookAt(store, noon, nil)
+	var last *directory.Dossier
+	for range 3 {
+		d, err := book.Create(t.Context(), "acme", profile("One"))
+		require.NoError(t, err)
+		last = d
+		if d.Version == 1 && one[int64](t, pool, "select count(*) from tenon.directory_companies") == 1 {
+			_, err = book.AddDocument(t.Context(), d.Ref, directory.Document{Kind: "licence", Expires: directory.DateOf(noon).Add(-1)})
+			require.NoError(t, err)
+		}
+	}
+	next := bookAt(store, noon, &directory.Options{Batch: 2, Policy: directory.Policy{Soon: 9}})
+	n, err := next.Settle(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	d, err := next.Partner(t.Context(), last.Ref)
+	require.NoError(t, err)
+	require.Equal(t, 1, len(list[string](t, pool, "select distinct policy from tenon.directory_companies")), d.Policy)
+}

@@ -91,7 +91,8 @@ func columns(names []string) string {
 }
 
 // Erase implements [tenon.Eraser], in one transaction. Of a person it empties the authorship of log entries, documents
-// and verifications; of a company it removes everything, and the words that nobody else has.
+// and verifications; of a company it removes everything, and the words that nobody else has, for which it asks the index
+// for every word that there is: seconds among a million partners.
 func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[string]int64, err error) {
 	if subject.Tenant == "" {
 		return nil, tenon.Invalid("tenant", "is empty")
@@ -147,12 +148,14 @@ from tenon.public_partners p
 join tenon.directory_entries e on e.id = p.id
 where p.tenant_id = $1`
 
+// wordsSQL finds the words that no entry has: those of the tenant's, and what it or others published before.
 const wordsSQL = `
-select distinct substr(l.lexeme, 2)
-from tenon.public_partners p
-cross join lateral unnest(p.terms) l
-where p.tenant_id = $1
-  and l.lexeme like 'w%'`
+select w.word
+from tenon.directory_words w
+where not exists (
+    select
+    from tenon.directory_entries e
+    where e.terms @@ ('''w' || w.word || '''')::tsquery)`
 
 // forgetSQL runs after the words are locked, in a statement of its own: what it sees was committed by then, and who adds
 // an entry with one of the words meanwhile waits, and adds the word anew.
@@ -176,14 +179,6 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 	if err := tx.QueryRow(ctx, countEntriesSQL, tenant).Scan(&entries, &listings); err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, wordsSQL, tenant)
-	if err != nil {
-		return err
-	}
-	words, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
 	erased[entriesTable], erased[listingsTable] = entries, listings
 	for _, t := range tenantTables {
 		tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{t.table}.Sanitize()+" where tenant_id = $1", tenant)
@@ -191,6 +186,14 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 			return err
 		}
 		erased["tenon."+t.table] = tag.RowsAffected()
+	}
+	rows, err := tx.Query(ctx, wordsSQL)
+	if err != nil {
+		return err
+	}
+	words, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
 	}
 	if _, err := tx.Exec(ctx, lockWordsSQL, words); err != nil {
 		return err

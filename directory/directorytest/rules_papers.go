@@ -102,6 +102,21 @@ var badInputRules = group{"bad_input", []rule{
 			}
 		}
 	}},
+	{"says_which_field_of_a_call_is_wrong", "what cannot be stored or looked up is refused alike by every store", func(r *rig) {
+		d := r.list("acme", profile("One"))
+		for _, text := range []string{"\x00", "\xff"} {
+			_, err := r.book().List(r.ctx(), directory.ListQuery{Status: directory.Status(text)})
+			r.fails("status", err, tenon.ErrInvalid)
+			_, err = r.book().Reject(r.ctx(), d.Ref, text)
+			r.fails("reason of a rejection", err, tenon.ErrInvalid)
+			_, err = r.book().Unpublish(r.ctx(), d.Ref, text)
+			r.fails("reason of hiding", err, tenon.ErrInvalid)
+			_, err = r.book().Unverify(r.ctx(), d.Ref, text)
+			r.fails("reason of taking a verification back", err, tenon.ErrInvalid)
+			r.fails("reason of removing", r.book().Remove(r.ctx(), d.Ref, text), tenon.ErrInvalid)
+		}
+		r.finds(directory.Search{Text: "one"}, "One")
+	}},
 	{"takes_any_text_that_can_be_asked", "text is words, whatever else is in it", func(r *rig) {
 		r.list("acme", profile("حمل بضائع"))
 		r.list("acme", profile("O'Neill & Co"))

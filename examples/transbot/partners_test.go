@@ -148,6 +148,20 @@ func TestWhoIsInvitedAnswersWithoutAnAccount(t *testing.T) {
 	require.Contains(t, anybody.post(invite("No Lines"), "answer", "decline").body, "Nothing of you is shown")
 }
 
+func TestAnInvitationsTokenIsInNoLog(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	person, anybody := s.signIn(s.company("acme", "pro")), s.browser()
+	r := person.post(directoryOf, "csrf", person.csrf(directoryOf), "company_name", "Invited Lines", "contact_email", "a@partner.test", "do", "invite")
+	link := invitationLink.FindStringSubmatch(r.body)
+	require.NotNil(t, link, r.body)
+	_, err := s.pool.Exec(t.Context(), "alter table tenon.directory_status_log rename to away")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, anybody.post(link[1], "answer", "accept").status, 500)
+	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "/invitations/") }, inTime, 10*time.Millisecond)
+	require.NotContains(t, s.log.String(), strings.TrimPrefix(link[1], "/invitations/"))
+}
+
 func TestTheDemosDirectoryFills(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "-demo")

@@ -49,6 +49,7 @@ type site struct {
 	lines []string           // that it printed
 	stop  context.CancelFunc
 	ended chan error
+	log   *syncBuffer
 }
 
 // newSite starts the platform as main does.
@@ -85,6 +86,7 @@ func begin(t *testing.T, env func(string) string, args ...string) *site {
 	out, stdout := io.Pipe()
 	s := &site{t: t, stop: stop, ended: make(chan error, 1)}
 	var log syncBuffer
+	s.log = &log
 	go func() {
 		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), env, stdout, &log)
 		_ = stdout.Close()

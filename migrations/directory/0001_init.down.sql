@@ -3,6 +3,7 @@ drop function tenon.search_partners(text, text);
 drop view tenon.directory_onboarding;
 drop view tenon.directory_freshness_alerts;
 drop function tenon.directory_learn(text[], text[], text[]);
+drop trigger directory_gone on tenon.directory_companies;
 drop trigger directory_deleted on tenon.directory_companies;
 drop function tenon.directory_deleted();
 drop trigger directory_entry on tenon.public_partners;

@@ -59,6 +59,7 @@ create table tenon.public_partners (
 );
 comment on table tenon.public_partners is
   'What is published. Triggers keep tenon.directory_entries, which alone is searched, in step with every write here.';
+create unique index public_partners_id on tenon.public_partners (id);
 create index public_partners_listed on tenon.public_partners (tenant_id) where is_public and deleted_at is null;
 
 create table tenon.directory_entries (
@@ -168,6 +169,9 @@ begin
     delete from tenon.directory_entries where id = old.id;
     return null;
   end if;
+  if tg_op = 'UPDATE' and old.id <> new.id then
+    delete from tenon.directory_entries where id = old.id;
+  end if;
   if not new.is_public or new.deleted_at is not null then
     delete from tenon.directory_entries where id = new.id;
     return null;
@@ -210,6 +214,10 @@ create function tenon.directory_deleted()
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if tg_op = 'DELETE' then
+    delete from tenon.public_partners where tenant_id = old.tenant_id and id = old.id;
+    return null;
+  end if;
   update tenon.public_partners
   set deleted_at = new.deleted_at
   where tenant_id = new.tenant_id
@@ -217,10 +225,12 @@ begin
   return null;
 end
 $$;
-comment on function tenon.directory_deleted() is 'Takes a company that is marked as deleted from the public, whoever marks it.';
+comment on function tenon.directory_deleted() is 'Takes a company that is marked as deleted, or deleted, from the public, whoever does it.';
 revoke execute on function tenon.directory_deleted() from public;
 create trigger directory_deleted after update of deleted_at on tenon.directory_companies
   for each row when (old.deleted_at is distinct from new.deleted_at) execute function tenon.directory_deleted();
+create trigger directory_gone after delete on tenon.directory_companies
+  for each row execute function tenon.directory_deleted();
 
 -- A word that is there is locked, so that nobody forgets it before the entry that has it is committed.
 create function tenon.directory_learn(p_words text[], p_stems text[], p_neighbours text[])

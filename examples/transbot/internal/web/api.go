@@ -137,7 +137,7 @@ func (s *Server) note(r *http.Request, err error) {
 		}
 	}
 	c, _ := tenon.CallerFrom(r.Context())
-	s.Logger.ErrorContext(r.Context(), "request", "path", r.URL.Path, "err", err, "request_id", c.RequestID)
+	s.Logger.ErrorContext(r.Context(), "request", "path", logged(r), "err", err, "request_id", c.RequestID)
 }
 
 // receive reads a body of at most limit bytes into v, or answers the request.

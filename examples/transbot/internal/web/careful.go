@@ -38,7 +38,7 @@ func (s *Server) careful(next http.Handler) http.Handler {
 		noted := &notedWriter{ResponseWriter: w}
 		next.ServeHTTP(noted, r.WithContext(ctx))
 		if noted.status >= http.StatusInternalServerError {
-			s.Logger.ErrorContext(ctx, "request", "method", r.Method, "path", r.URL.Path, "status", noted.status, "took", time.Since(began), "request_id", id)
+			s.Logger.ErrorContext(ctx, "request", "method", r.Method, "path", logged(r), "status", noted.status, "took", time.Since(began), "request_id", id)
 		}
 	})
 }

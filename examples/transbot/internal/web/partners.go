@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directoryhttp"
@@ -76,4 +77,12 @@ func (s *Server) notIncluded(r *http.Request, company string) string {
 // listingRef names the partner that a page is about.
 func listingRef(r *http.Request) directory.Ref {
 	return directory.Ref{Tenant: r.PathValue("company"), ID: r.PathValue("partner")}
+}
+
+// logged is the path of a request as logs show it. Who has an invitation's token may answer it.
+func logged(r *http.Request) string {
+	if at := "/invitations/"; strings.HasPrefix(r.URL.Path, at) {
+		return at + "{token}"
+	}
+	return r.URL.Path
 }
