@@ -23,8 +23,8 @@ where ($1 = '' or tenant_id = $1)
   and ($2 = '' or id = nullif($2, '')::uuid)
   and ($3::text[] is null or state = any ($3))
   and ($4 = '' or id < nullif($4, '')::uuid)
-order by id desc
-limit $5`
+order by findings.id desc
+fetch first $5 rows with ties`
 
 const lockFindingSQL = `
 select ` + findingColumns + `

@@ -177,6 +177,36 @@ var findingRules = group{"findings", []rule{
 		},
 	},
 	{
+		"what_is_done_after_an_acceptance_ended_is_done_to_an_open_finding",
+		"A finding that is open again names nobody who answers for it.",
+		func(r *rig) {
+			ref := r.finding(support.Low)
+			r.found(r.findings().Accept(r.ctx(), ref, support.Acceptance{Approver: "cto", Reason: "x", Until: r.now.Add(day)}))
+			r.later(2 * day)
+			f := r.found(r.findings().Regrade(r.ctx(), ref, support.High, "worse"))
+			equal(r.t, "state", f.State, support.FindingOpen)
+			equal(r.t, "acceptance", f.Accepted, (*support.Acceptance)(nil))
+			equal(r.t, "event", f.History[2].Approver, "")
+		},
+	},
+	{
+		"a_findings_id_may_be_that_of_two_tenants",
+		"The system's own is found beside a tenant's, and no page leaves one out.",
+		func(r *rig) {
+			id := tenon.NewID(r.now)
+			for _, tenant := range []string{"", "acme", "zenith"} {
+				r.found(r.findings().Report(r.ctx(), support.NewFinding{Tenant: tenant, ID: id, Title: tenant + "!", Severity: support.Low}))
+			}
+			for _, tenant := range []string{"", "acme", "zenith"} {
+				f := r.found(r.findings().Get(r.ctx(), support.Ref{Tenant: tenant, ID: id}))
+				equal(r.t, "title", f.Title, tenant+"!")
+			}
+			page, err := r.findings().List(r.ctx(), support.FindingQuery{Limit: 2})
+			r.must(err)
+			equal(r.t, "findings of a page", len(page), 3)
+		},
+	},
+	{
 		"the_kpi_counts_from_finding_to_fix",
 		"By severity: in time or not, the median, what is open, overdue and accepted.",
 		func(r *rig) {
