@@ -63,3 +63,45 @@ func TestATimerIsEndedByItsNameToo(t *testing.T) {
 	require.NoError(t, store.Work(t.Context(), lease, got.Timers[1:], nothing))
 	require.Equal(t, "a", one[string](t, pool, "select key from tenon.timers"))
 }
+
+func TestNewRulesSetTheTimersOfEveryTicketAnew(t *testing.T) {
+	t.Parallel()
+	_, pool := database(t)
+	count := 250 // of which the same id is two tenants'
+	if soak() {
+		count = 10_000
+	}
+	store := supportpg.New(pool, telling)
+	execute(t, pool, "create table public.told (key text not null)")
+	desk, now := support.NewDesk(clocked{store, begun}), one[time.Time](t, pool, "select clock_timestamp()")
+	var refs []support.Ref
+	for i := range count {
+		n := support.NewTicket{Tenant: []string{"acme", "zenith"}[i%2], ID: tenon.NewID(begun), Priority: support.P3, Issue: "x"}
+		if i%2 == 1 {
+			n.ID = refs[i-1].ID
+		}
+		opened, err := support.NewDesk(clocked{store, now}).Open(t.Context(), n)
+		require.NoError(t, err)
+		refs = append(refs, opened.Ref)
+	}
+	rules, err := desk.Rules(t.Context())
+	require.NoError(t, err)
+	rules.Policies[0].Targets = map[support.Priority]support.Targets{support.P3: {FirstResponse: time.Nanosecond}}
+	rules.Policies[0].WarnAt = -1
+	desk = support.NewDesk(store)
+	_, err = desk.SetRules(t.Context(), rules, "")
+	require.NoError(t, err)
+	timers, err := support.NewTimers(store, desk.Work(), &support.TimersOptions{Poll: time.Millisecond})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- timers.Run(ctx) }()
+	const (
+		waiting = "select count(*) from tenon.timers where not cancelled"
+		toldOf  = "select count(*) from public.told where key like 'support.breached/%'"
+	)
+	require.Eventually(t, func() bool { return one[int](t, pool, waiting) == 0 }, 2*time.Minute, 10*time.Millisecond, "timers are left")
+	stop()
+	require.NoError(t, <-ended)
+	require.Equal(t, count, one[int](t, pool, toldOf), "each is told once")
+}

@@ -74,6 +74,20 @@ var tourRules = group{"tours", []rule{
 		},
 	},
 	{
+		"a_page_reports_on_the_version_that_it_shows",
+		"Whoever ends an older version on a page that was open has not seen the newer one; it is shown only where asked.",
+		func(r *rig) {
+			old := r.tours(2, true).WithVersion(1)
+			r.kept(old.Advance(r.ctx(), bob, "rates", 3))
+			equal(r.t, "version", r.kept(old.Complete(r.ctx(), bob, "rates")).Version, 1)
+			r.shown(r.tours(2, false), bob, "", 0)
+			r.shown(r.tours(2, true), bob, "rates", 0)
+			equal(r.t, "a version of nobody's", r.kept(r.tours(2, true).WithVersion(9).Dismiss(r.ctx(), bob, "rates")).Version, 2)
+			_, err := old.Advance(r.ctx(), bob, "rates", -1)
+			r.fails("steps below 0", err, tenon.ErrInvalid)
+		},
+	},
+	{
 		"a_tour_is_for_its_audience",
 		"Others are not shown it.",
 		func(r *rig) {
