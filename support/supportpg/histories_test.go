@@ -117,14 +117,18 @@ func (p *player) act() func(context.Context, support.Store) (any, error) {
 			return f.Report(ctx, support.NewFinding{Tenant: ref.Tenant, ID: ref.ID, Title: "x", Severity: severity})
 		}),
 		on(func(ctx context.Context, f *support.Findings) (support.Finding, error) { return f.Fix(ctx, ref, text) }),
-		on(func(ctx context.Context, f *support.Findings) (support.Finding, error) { return f.Reopen(ctx, ref, text) }),
+		on(func(ctx context.Context, f *support.Findings) (support.Finding, error) {
+			return f.Reopen(ctx, ref, text)
+		}),
 		on(func(ctx context.Context, f *support.Findings) (support.Finding, error) {
 			return f.Regrade(ctx, ref, severity, text)
 		}),
 		on(func(ctx context.Context, f *support.Findings) (support.Finding, error) {
 			return f.Accept(ctx, ref, support.Acceptance{Approver: "cto", Reason: text, Until: until})
 		}),
-		func(ctx context.Context, s support.Store) (any, error) { return nil, support.NewFindings(s, nil).Tick(ctx, ref) },
+		func(ctx context.Context, s support.Store) (any, error) {
+			return nil, support.NewFindings(s, nil).Tick(ctx, ref)
+		},
 		func(ctx context.Context, s support.Store) (any, error) {
 			return support.NewFindings(s, nil).KPI(ctx, "", time.Time{})
 		},
@@ -171,7 +175,7 @@ func (s stage) timers(t *testing.T) []string {
 func TestRandomHistoriesInMemoryAndInPostgresAreTheSame(t *testing.T) {
 	t.Parallel()
 	_, pool := database(t)
-	histories, length := 8, 60
+	histories, length := 5, 60
 	if soak() {
 		histories, length = 200, 200
 	}
