@@ -72,7 +72,7 @@ func (t *Ticket) run(p Promise) run {
 		if begins {
 			r = run{started: e.At}
 		}
-		replied = replied || e.Kind == Replied
+		replied = replied || ends(NextResponse, e.Kind)
 		if p == Resolution && !r.stopped.IsZero() && state.State.Active() {
 			r.stopped = time.Time{} // reopened: it goes on
 		}

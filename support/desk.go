@@ -3,6 +3,7 @@ package support
 import (
 	"cmp"
 	"context"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -33,13 +34,14 @@ func NewDesk(store TicketStore) *Desk {
 // WithStore returns a desk that works in s, usually a store bound to the caller's transaction.
 func (d *Desk) WithStore(s TicketStore) *Desk { return &Desk{store: s, clock: d.clock, book: d.book} }
 
-// bookOf checks rules, or has done so.
+// bookOf checks rules, or has done so. A version alone does not tell rules apart: those that a transaction took back had
+// the version of those that others set afterwards.
 func (d *Desk) bookOf(r Rules) (*book, error) {
-	if b := d.book.Load(); b != nil && b.rules.Version == r.Version && r.Version > 0 {
+	if b := d.book.Load(); b != nil && b.rules.Version == r.Version && reflect.DeepEqual(b.rules, r) {
 		return b, nil
 	}
 	b, err := r.book()
-	if err == nil && r.Version > 0 {
+	if err == nil {
 		d.book.Store(b)
 	}
 	return b, err

@@ -192,7 +192,9 @@ func (f *Findings) act(
 		if len(old.History) == 0 {
 			return nil, ErrUnknownFinding
 		}
-		*old = old.at(now, f.days) // what it is by now is what is acted on
+		if *old = old.at(now, f.days); old.Lapsed { // what it is by now is what is acted on
+			old.Accepted = nil
+		}
 		if err := do(old, now); err != nil {
 			return nil, err
 		}

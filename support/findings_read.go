@@ -19,10 +19,11 @@ func (f *Findings) Get(ctx context.Context, ref Ref) (Finding, error) {
 	if err != nil {
 		return Finding{}, err
 	}
-	if len(found) == 0 || found[0].Ref != ref {
+	i := slices.IndexFunc(found, func(x Finding) bool { return x.Ref == ref }) // no tenant asks for all
+	if i < 0 {
 		return Finding{}, ErrUnknownFinding
 	}
-	return found[0], nil
+	return found[i], nil
 }
 
 // List returns findings as of now, newest first. The states of q are those that are stored: one whose acceptance has

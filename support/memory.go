@@ -142,8 +142,21 @@ func (s *MemoryStore) Tickets(_ context.Context, q TicketQuery) (found []Ticket,
 		}
 		return nil
 	})
-	slices.SortFunc(found, func(a, b Ticket) int { return cmp.Compare(b.ID, a.ID) })
-	return found[:min(len(found), cmp.Or(q.Limit, 100))], err
+	slices.SortFunc(found, func(a, b Ticket) int { return compareNewest(a.Ref, b.Ref) })
+	return pageOf(found, cmp.Or(q.Limit, 100), func(t Ticket) string { return t.ID }), err
+}
+
+func compareNewest(a, b Ref) int {
+	return cmp.Or(cmp.Compare(b.ID, a.ID), cmp.Compare(a.Tenant, b.Tenant))
+}
+
+// pageOf returns the first n of all, and those that have the id of the last.
+func pageOf[T any](all []T, n int, id func(T) string) []T {
+	n = min(n, len(all))
+	for n > 0 && n < len(all) && id(all[n]) == id(all[n-1]) {
+		n++
+	}
+	return all[:n]
 }
 
 func (q *TicketQuery) wants(t *Ticket) bool {
@@ -246,8 +259,8 @@ func (s *MemoryStore) Findings(_ context.Context, q FindingQuery) (found []Findi
 		}
 		return nil
 	})
-	slices.SortFunc(found, func(a, b Finding) int { return cmp.Compare(b.ID, a.ID) })
-	return found[:min(len(found), cmp.Or(q.Limit, 100))], err
+	slices.SortFunc(found, func(a, b Finding) int { return compareNewest(a.Ref, b.Ref) })
+	return pageOf(found, cmp.Or(q.Limit, 100), func(f Finding) string { return f.ID }), err
 }
 
 func (q *FindingQuery) wants(f *Finding) bool {

@@ -55,7 +55,8 @@ type TicketQuery struct {
 	OpenedSince, OpenedBefore time.Time
 	// Before is the id of the last ticket of the page before this one. Tickets come newest first, by id.
 	Before string
-	Limit  int // at most as many; 0 means 100
+	// Limit is how many come at most; 0 means 100. Those of other tenants that have the id of the last one come too.
+	Limit int
 }
 
 // TimerStore keeps timers. What is due, and how long a lease lasts, is decided by the store's own clock, which all
@@ -188,7 +189,7 @@ type FindingQuery struct {
 	ID     string
 	States []FindingState
 	Before string // the id of the last finding of the page before: newest first, by id
-	Limit  int    // at most as many; 0 means 100
+	Limit  int    // as that of [TicketQuery]
 }
 
 // Starter is what a store offers that can tell that background work would go wrong.

@@ -20,7 +20,9 @@ type Work map[string]Job
 // handler may be called again with a timer when it failed, when the process died, or when a timer beside it failed; so
 // whatever else it does may happen more than once. It must return soon after ctx is done.
 type Job struct {
-	// Each handles one timer. Several share a transaction; when one fails they are done again, each in its own.
+	// Each handles one timer. Several share a transaction; when one fails they are done again, each in its own. A timer
+	// that the handler of another in that transaction cancels or moves is handled all the same: where handlers do that
+	// to each other's timers, Size is to be 1.
 	Each func(ctx context.Context, s Store, t Timer) error
 	// Batch handles many timers at once, in one transaction; when it fails they are handed to it one by one.
 	Batch func(ctx context.Context, s Store, timers []Timer) error

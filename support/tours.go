@@ -21,6 +21,8 @@ type Tours struct {
 	tours []Tour
 	sees  func(ctx context.Context, v Viewer, a Audience) (bool, error)
 	clock *timepiece
+
+	version int // that reports are about; 0 is the present one
 }
 
 // NewTours returns the tours, in the order in which they are shown. It does no I/O. A tour that cannot be right is a
@@ -48,8 +50,25 @@ func NewTours(store TourStore, tours []Tour, opts *ToursOptions) (*Tours, error)
 
 // WithStore returns tours that work in s, usually a store bound to the caller's transaction.
 func (t *Tours) WithStore(s TourStore) *Tours {
-	return &Tours{store: s, tours: t.tours, sees: t.sees, clock: t.clock}
+	return &Tours{store: s, tours: t.tours, sees: t.sees, clock: t.clock, version: t.version}
 }
+
+// WithVersion returns tours whose reports are about this version of a tour: the one on a page that was loaded before a
+// newer one came. 0, or a version that is not there yet, means the present one.
+func (t *Tours) WithVersion(version int) *Tours {
+	return &Tours{store: t.store, tours: t.tours, sees: t.sees, clock: t.clock, version: version}
+}
+
+// reported returns the version of a tour that a report is about.
+func (t *Tours) reported(known Tour) int {
+	if t.version > 0 && t.version < known.Version {
+		return t.version
+	}
+	return known.Version
+}
+
+// maxSteps bounds what is reported on a version whose steps are not known any more.
+const maxSteps = 1000
 
 // Showing is a tour for a user, and where it goes on.
 type Showing struct {
@@ -94,17 +113,18 @@ func (t *Tours) next(ctx context.Context, v Viewer, wanted func(Tour) bool) (Sho
 }
 
 // Advance says that v has seen so many steps of a tour. Fewer than were seen already change nothing; all of them
-// complete it.
+// complete it. How many an older version had is not known: it wants [Tours.Complete].
 func (t *Tours) Advance(ctx context.Context, v Viewer, tour string, steps int) (Progress, error) {
 	known, ok := t.find(tour)
 	if !ok {
 		return Progress{}, ErrUnknownTour
 	}
-	if steps < 0 || steps > len(known.Steps) {
+	older := t.reported(known) < known.Version
+	if steps < 0 || steps > len(known.Steps) && !older || steps > maxSteps {
 		return Progress{}, prefix(tenon.Invalid("steps", "%d does not lie within 0 and %d", steps, len(known.Steps)))
 	}
-	p := Progress{Viewer: v, Tour: tour, Version: known.Version, Step: steps}
-	if steps == len(known.Steps) {
+	p := Progress{Viewer: v, Tour: tour, Version: t.reported(known), Step: steps}
+	if steps == len(known.Steps) && !older {
 		p.End = Completed
 	}
 	return t.keep(ctx, p)
@@ -116,7 +136,7 @@ func (t *Tours) Complete(ctx context.Context, v Viewer, tour string) (Progress, 
 	if !ok {
 		return Progress{}, ErrUnknownTour
 	}
-	return t.Advance(ctx, v, tour, len(known.Steps))
+	return t.keep(ctx, Progress{Viewer: v, Tour: tour, Version: t.reported(known), Step: len(known.Steps), End: Completed})
 }
 
 // Dismiss says that v does not want the tour.
@@ -125,7 +145,7 @@ func (t *Tours) Dismiss(ctx context.Context, v Viewer, tour string) (Progress, e
 	if !ok {
 		return Progress{}, ErrUnknownTour
 	}
-	return t.keep(ctx, Progress{Viewer: v, Tour: tour, Version: known.Version, End: Dismissed})
+	return t.keep(ctx, Progress{Viewer: v, Tour: tour, Version: t.reported(known), End: Dismissed})
 }
 
 func (t *Tours) find(key string) (Tour, bool) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/support"
+	"github.com/transbotai/tenon/support/supportpg"
 )
 
 var ticketLink = regexp.MustCompile(`href="(/companies/acme/support/[0-9a-f-]+)"`)
@@ -144,4 +146,45 @@ func TestFindingsAreKept(t *testing.T) {
 	require.Contains(t, staff.get("/support/findings").body, "1 of 1")
 	require.Equal(t, http.StatusSeeOther, post(at+"/reopen", "reason", "it came back").status)
 	require.Equal(t, http.StatusNotFound, post("/support/findings/"+tenon.NewID(time.Now())+"/fix", "reason", "x").status)
+}
+
+// helpOf returns a desk beside the program's own, over the same database.
+func helpOf(s *site) *support.Desk { return support.NewDesk(supportpg.New(s.pool, nil)) }
+
+func TestACustomerSeesNothingOfWhoDoesWhatInTheHouse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	key := s.company("acme", "pro")
+	person, staff := s.signIn(key), s.signIn(adminKey)
+	page := askForHelp(t, person, "P2", "the invoice is wrong")
+	id := page[strings.LastIndex(page, "/")+1:]
+	csrf := staff.csrf(page)
+	require.Equal(t, http.StatusSeeOther, staff.post(page+"/prioritise", "csrf", csrf, "priority", "P1", "text", "their lawyer called").status)
+	_, err := helpOf(s).Assign(t.Context(), support.Ref{Tenant: "acme", ID: id}, "Carla of support")
+	require.NoError(t, err)
+	for _, body := range []string{
+		person.get(page).body, person.get("/companies/acme/support").body, s.ask(key, "/api/support/tickets/"+id, "").body,
+	} {
+		require.NotContains(t, body, "lawyer")
+		require.NotContains(t, body, "Carla")
+	}
+	require.Contains(t, staff.get(page).body, "lawyer")
+	require.Contains(t, staff.get(page).body, "Carla")
+}
+
+func TestTheDeskShowsWhoWaitsLongestHoweverManyWereSolvedSince(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.company("acme", "pro")
+	open := func(issue string) support.Ref {
+		ticket, err := helpOf(s).Open(t.Context(), support.NewTicket{Tenant: "acme", Priority: support.P3, Issue: issue})
+		require.NoError(t, err)
+		return ticket.Ref
+	}
+	open("forgotten by everybody")
+	for range 101 {
+		_, err := helpOf(s).Solve(t.Context(), open("quickly done"), "")
+		require.NoError(t, err)
+	}
+	require.Contains(t, s.signIn(adminKey).get("/support").body, "forgotten by everybody")
 }

@@ -18,10 +18,11 @@ import (
 //	POST /support/tickets/{id}/messages  {"text": "…"}: a word to the desk; it reopens a solved ticket
 //	POST /support/tickets/{id}/reopen    {"reason": "…"}
 //	GET  /tours                          ?feature=rates: {"tour": …}, null when nothing is to be shown
-//	POST /tours/{tour}/advance           {"steps": 2}: so many are done
-//	POST /tours/{tour}/complete          {}
-//	POST /tours/{tour}/dismiss           {}
+//	POST /tours/{tour}/advance           {"steps": 2, "version": 1}: so many are done
+//	POST /tours/{tour}/complete          {"version": 1}
+//	POST /tours/{tour}/dismiss           {"version": 1}
 //
+// A report on a tour is about the version that it names, which the page was handed; without one, about the present one.
 // The id, the times and the targets of a ticket are the server's; those that a client sends with a new one are ignored.
 // What colleagues note to each other is not shown. Mount it under a prefix with [http.StripPrefix].
 //

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon/support"
 	"github.com/transbotai/tenon/support/supporthttp"
 )
 
@@ -164,6 +165,24 @@ func TestATourIsShownOnceToEachUser(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, o.customer("POST", "/tours/rates/advance", `{"steps": 3}`).status)
 	require.Equal(t, http.StatusNotFound, o.customer("POST", "/tours/other/complete", `{}`).status)
 	require.Equal(t, http.StatusUnsupportedMediaType, o.customer("POST", "/tours/rates/complete", "").status)
+}
+
+func TestAPageThatWasOpenReportsOnTheVersionThatItShows(t *testing.T) {
+	t.Parallel()
+	newer := welcome
+	newer.Version, newer.Again = 2, true
+	store := support.NewMemoryStore(nil)
+	tours, err := support.NewTours(store, []support.Tour{newer}, nil)
+	require.NoError(t, err)
+	h := supporthttp.Handler(support.NewDesk(store), tours, who, nil)
+	for _, what := range []string{`advance {"steps": 2, "version": 1}`, `complete {"version": 1}`, `dismiss {"version": 1}`} {
+		what, body, _ := strings.Cut(what, " ")
+		a := send(t, h, "acme/ann", "POST", "/tours/rates/"+what, body)
+		require.InDelta(t, 1, a.body["version"], 0, a.text)
+	}
+	require.NotNil(t, send(t, h, "acme/ann", "GET", "/tours", "").body["tour"], "nobody has seen the newer one")
+	require.InDelta(t, 2, send(t, h, "acme/ann", "POST", "/tours/rates/complete", `{"version": 2}`).body["version"], 0)
+	require.Nil(t, send(t, h, "acme/ann", "GET", "/tours", "").body["tour"])
 }
 
 func TestWithoutToursThosePagesAreNotThere(t *testing.T) {

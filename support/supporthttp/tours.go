@@ -63,26 +63,34 @@ func showingOf(s support.Showing) *showing {
 
 func (h *handler) advance(w http.ResponseWriter, r *http.Request, v support.Viewer) error {
 	var body struct {
-		Steps int `json:"steps"`
+		Steps   int `json:"steps"`
+		Version int `json:"version"`
 	}
 	if err := httpjson.Read(w, r, h.options.MaxBody, &body); err != nil {
 		return err
 	}
-	return kept(w, r)(h.tours.Advance(r.Context(), v, r.PathValue("tour"), body.Steps))
+	return kept(w, r)(h.tours.WithVersion(body.Version).Advance(r.Context(), v, r.PathValue("tour"), body.Steps))
+}
+
+// ending is the end of a tour, of the version that the page shows.
+type ending struct {
+	Version int `json:"version"`
 }
 
 func (h *handler) complete(w http.ResponseWriter, r *http.Request, v support.Viewer) error {
-	if err := httpjson.Read(w, r, h.options.MaxBody, &struct{}{}); err != nil {
+	var body ending
+	if err := httpjson.Read(w, r, h.options.MaxBody, &body); err != nil {
 		return err
 	}
-	return kept(w, r)(h.tours.Complete(r.Context(), v, r.PathValue("tour")))
+	return kept(w, r)(h.tours.WithVersion(body.Version).Complete(r.Context(), v, r.PathValue("tour")))
 }
 
 func (h *handler) dismiss(w http.ResponseWriter, r *http.Request, v support.Viewer) error {
-	if err := httpjson.Read(w, r, h.options.MaxBody, &struct{}{}); err != nil {
+	var body ending
+	if err := httpjson.Read(w, r, h.options.MaxBody, &body); err != nil {
 		return err
 	}
-	return kept(w, r)(h.tours.Dismiss(r.Context(), v, r.PathValue("tour")))
+	return kept(w, r)(h.tours.WithVersion(body.Version).Dismiss(r.Context(), v, r.PathValue("tour")))
 }
 
 func kept(w http.ResponseWriter, r *http.Request) func(support.Progress, error) error {

@@ -17,14 +17,17 @@ const findingColumns = `tenant_id, id::text, title, detail, severity, source, st
   approver, accepted_to, accepted_as, told_late, history`
 
 const findingsSQL = `
-select ` + findingColumns + `
-from tenon.findings
-where ($1 = '' or tenant_id = $1)
-  and ($2 = '' or id = nullif($2, '')::uuid)
-  and ($3::text[] is null or state = any ($3))
-  and ($4 = '' or id < nullif($4, '')::uuid)
-order by id desc
-limit $5`
+select *
+from (
+  select ` + findingColumns + `
+  from tenon.findings
+  where ($1 = '' or tenant_id = $1)
+    and ($2 = '' or id = nullif($2, '')::uuid)
+    and ($3::text[] is null or state = any ($3))
+    and ($4 = '' or id < nullif($4, '')::uuid)
+  order by findings.id desc
+  fetch first $5 rows with ties) page
+order by page.id collate "C" desc, page.tenant_id collate "C"`
 
 const lockFindingSQL = `
 select ` + findingColumns + `

@@ -25,11 +25,11 @@ with page as materialized (
     and ($5::timestamptz is null or opened_at < $5)
     and ($6 = '' or id < nullif($6, '')::uuid)
   order by id desc
-  limit $7)
+  fetch first $7 rows with ties)
 select p.tenant_id, p.id::text, e.at, e.kind, e.by, e.data
 from page p
 join tenon.ticket_events e on e.tenant_id = p.tenant_id and e.ticket_id = p.id
-order by p.id desc, e.seq`
+order by p.id desc, p.tenant_id collate "C", e.seq`
 
 // Tickets implements [support.TicketStore].
 func (s *Store) Tickets(ctx context.Context, q support.TicketQuery) ([]support.Ticket, error) {

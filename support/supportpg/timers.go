@@ -205,10 +205,12 @@ func (s *Store) next(ctx context.Context, kinds []string) (support.Claimed, erro
 }
 
 const (
+	// The name is asked for too: where the table was written anew meanwhile, another row may stand in the place.
 	finishSQL = `
 delete from tenon.timers
 where ctid = any ($1::text[]::tid[])
-  and lease = $2`
+  and lease = $2
+  and (tenant_id, key) in (select * from unnest($3::text[], $4::text[]))`
 
 	// What this transaction itself did to timers that it has.
 	touchedSQL = `
@@ -222,32 +224,28 @@ where t.touched_by = pg_current_xact_id()`
 func (s *Store) Work(
 	ctx context.Context, lease string, held []support.Held, f func(ctx context.Context, s support.Store) error,
 ) error {
-	places := make([]string, len(held))
+	places, refs := make([]string, len(held)), make([]support.TimerRef, len(held))
 	for i, h := range held {
-		places[i] = h.Place
+		places[i], refs[i] = h.Place, h.TimerRef
 	}
+	tenants, keys := refLists(refs)
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := f(ctx, s.on(tx)); err != nil {
 			return pgerr.Hosts(err)
 		}
-		tag, err := tx.Exec(ctx, finishSQL, places, lease)
+		tag, err := tx.Exec(ctx, finishSQL, places, lease, tenants, keys)
 		if err != nil {
 			return err
 		}
 		if gone := len(held) - int(tag.RowsAffected()); gone > 0 {
-			return checkOwn(ctx, tx, held, gone)
+			return checkOwn(ctx, tx, tenants, keys, gone)
 		}
 		return nil
 	})
 }
 
 // checkOwn returns ErrLost unless so many of the timers were taken from us by ourselves.
-func checkOwn(ctx context.Context, tx pgx.Tx, held []support.Held, gone int) error {
-	refs := make([]support.TimerRef, len(held))
-	for i, h := range held {
-		refs[i] = h.TimerRef
-	}
-	tenants, keys := refLists(refs)
+func checkOwn(ctx context.Context, tx pgx.Tx, tenants, keys []string, gone int) error {
 	var own int
 	if err := tx.QueryRow(ctx, touchedSQL, tenants, keys).Scan(&own); err != nil {
 		return err
@@ -265,20 +263,24 @@ set lease = null, lease_until = null, touched_by = null,
   ready_at = case when u.undo or u.dead then t.ready_at else clock_timestamp() + u.after end,
   last_error = case when u.undo then t.last_error else u.reason end,
   dead_at = case when u.dead then clock_timestamp() end
-from unnest($2::text[], $3::text[], $4::interval[], $5::boolean[], $6::boolean[])
-  as u(place, reason, after, dead, undo)
+from unnest($2::text[], $3::text[], $4::interval[], $5::boolean[], $6::boolean[], $7::text[], $8::text[])
+  as u(place, reason, after, dead, undo, tenant_id, key)
 where t.ctid = u.place::tid
-  and t.lease = $1`
+  and t.lease = $1
+  and t.tenant_id = u.tenant_id
+  and t.key = u.key`
 
 // Fail implements [support.TimerStore].
 func (s *Store) Fail(ctx context.Context, lease string, failures []support.Failure) error {
 	n := len(failures)
 	places, reasons, after := make([]string, n), make([]string, n), make([]time.Duration, n)
-	dead, undo := make([]bool, n), make([]bool, n)
+	dead, undo, refs := make([]bool, n), make([]bool, n), make([]support.TimerRef, n)
 	for i, f := range failures {
 		places[i], reasons[i], after[i], dead[i], undo[i] = f.Held.Place, clean(f.Reason), f.After, f.Dead, f.Undo
+		refs[i] = f.Held.TimerRef
 	}
-	_, err := s.db.Exec(ctx, failSQL, lease, places, reasons, after, dead, undo)
+	tenants, keys := refLists(refs)
+	_, err := s.db.Exec(ctx, failSQL, lease, places, reasons, after, dead, undo, tenants, keys)
 	return translate(err)
 }
 

@@ -87,6 +87,17 @@ var clockRules = group{"clocks", []rule{
 		},
 	},
 	{
+		"a_solution_is_an_answer",
+		"A word after it is waited on like one after a reply.",
+		func(r *rig) {
+			ref := r.open(support.P1)
+			r.does(r.desk().Solve(r.ctx(), ref, "restarted"))
+			r.later(time.Hour)
+			r.does(r.desk().Hear(r.ctx(), ref, "it is back"))
+			r.stands(ref, support.NextResponse, support.Running, r.now.Add(time.Hour))
+		},
+	},
+	{
 		"another_priority_counts_from_the_beginning",
 		"The clocks of a ticket are those of its present priority, as if it had always had it.",
 		func(r *rig) {

@@ -41,6 +41,33 @@ var ticketRules = group{"tickets", []rule{
 		},
 	},
 	{
+		"an_id_may_be_that_of_two_tenants",
+		"Lists of all tenants keep their histories apart, and no page leaves one out.",
+		func(r *rig) {
+			id := tenon.NewID(r.now)
+			for _, tenant := range []string{"acme", "zenith", "globex"} {
+				t := r.does(r.desk().Open(r.ctx(), support.NewTicket{Tenant: tenant, ID: id, Priority: support.P1, Issue: tenant}))
+				r.does(r.desk().Reply(r.ctx(), t.Ref, "to "+tenant))
+			}
+			r.later(time.Second)
+			r.open(support.P3)
+			seen := map[string]int{}
+			q := support.TicketQuery{Limit: 2}
+			for {
+				page, err := r.desk().List(r.ctx(), q)
+				r.must(err)
+				if len(page) == 0 {
+					break
+				}
+				for _, t := range page {
+					seen[t.Tenant+"/"+t.Issue] += len(t.History)
+				}
+				q.Before = page[len(page)-1].ID
+			}
+			equal(r.t, "events", seen, map[string]int{"acme/acme": 2, "zenith/zenith": 2, "globex/globex": 2, "acme/no quotes": 1})
+		},
+	},
+	{
 		"forbidden_transitions_are_refused",
 		"A transition that the state does not allow is an ErrTransition, and nothing is written.",
 		func(r *rig) {

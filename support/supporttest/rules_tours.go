@@ -74,6 +74,20 @@ var tourRules = group{"tours", []rule{
 		},
 	},
 	{
+		"a_page_reports_on_the_version_that_it_shows",
+		"Whoever ends an older version on a page that was open has not seen the newer one; it is shown only where asked.",
+		func(r *rig) {
+			old := r.tours(2, true).WithVersion(1)
+			r.kept(old.Advance(r.ctx(), bob, "rates", 3))
+			equal(r.t, "version", r.kept(old.Complete(r.ctx(), bob, "rates")).Version, 1)
+			r.shown(r.tours(2, false), bob, "", 0)
+			r.shown(r.tours(2, true), bob, "rates", 0)
+			equal(r.t, "a version of nobody's", r.kept(r.tours(2, true).WithVersion(9).Dismiss(r.ctx(), bob, "rates")).Version, 2)
+			_, err := old.Advance(r.ctx(), bob, "rates", -1)
+			r.fails("steps below 0", err, tenon.ErrInvalid)
+		},
+	},
+	{
 		"a_tour_is_for_its_audience",
 		"Others are not shown it.",
 		func(r *rig) {
@@ -174,6 +188,36 @@ var findingRules = group{"findings", []rule{
 				r.must(r.findings().Tick(r.ctx(), ref))
 			}
 			r.told("support.finding_overdue")
+		},
+	},
+	{
+		"what_is_done_after_an_acceptance_ended_is_done_to_an_open_finding",
+		"A finding that is open again names nobody who answers for it.",
+		func(r *rig) {
+			ref := r.finding(support.Low)
+			r.found(r.findings().Accept(r.ctx(), ref, support.Acceptance{Approver: "cto", Reason: "x", Until: r.now.Add(day)}))
+			r.later(2 * day)
+			f := r.found(r.findings().Regrade(r.ctx(), ref, support.High, "worse"))
+			equal(r.t, "state", f.State, support.FindingOpen)
+			equal(r.t, "acceptance", f.Accepted, (*support.Acceptance)(nil))
+			equal(r.t, "event", f.History[2].Approver, "")
+		},
+	},
+	{
+		"a_findings_id_may_be_that_of_two_tenants",
+		"The system's own is found beside a tenant's, and no page leaves one out.",
+		func(r *rig) {
+			id := tenon.NewID(r.now)
+			for _, tenant := range []string{"", "acme", "zenith"} {
+				r.found(r.findings().Report(r.ctx(), support.NewFinding{Tenant: tenant, ID: id, Title: tenant + "!", Severity: support.Low}))
+			}
+			for _, tenant := range []string{"", "acme", "zenith"} {
+				f := r.found(r.findings().Get(r.ctx(), support.Ref{Tenant: tenant, ID: id}))
+				equal(r.t, "title", f.Title, tenant+"!")
+			}
+			page, err := r.findings().List(r.ctx(), support.FindingQuery{Limit: 2})
+			r.must(err)
+			equal(r.t, "findings of a page", len(page), 3)
 		},
 	},
 	{

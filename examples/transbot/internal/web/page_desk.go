@@ -44,28 +44,31 @@ func (s *Server) deskPage(w http.ResponseWriter, r *http.Request, v visitor) {
 }
 
 func (s *Server) deskView(ctx context.Context) (v deskView, err error) {
-	found, err := s.Help.Tickets.List(ctx, support.TicketQuery{Limit: maxTickets, States: []support.State{
-		support.StateOpen, support.StateReopened, support.StatePending, support.StateSolved,
-	}})
-	if err != nil {
-		return v, err
-	}
 	names, err := s.names(ctx)
 	if err != nil {
 		return v, err
 	}
-	for _, t := range found {
-		line := ticketLine{Ticket: t, Company: cmp.Or(names[t.Tenant], t.Tenant), Next: next(t)}
-		if t.State.Active() {
-			v.Waiting = append(v.Waiting, line)
-		} else {
-			v.Others = append(v.Others, line)
-		}
+	v.Waiting, err = s.ticketLines(ctx, names, maxWaiting, support.StateOpen, support.StateReopened)
+	if err != nil {
+		return v, err
+	}
+	v.Others, err = s.ticketLines(ctx, names, maxTickets, support.StatePending, support.StateSolved)
+	if err != nil {
+		return v, err
 	}
 	slices.SortStableFunc(v.Waiting, byDue)
 	v.At, v.Timers = time.Now().UTC(), s.Help.Timers.Stats()
 	v.Report, err = s.reportLines(ctx, v.At)
 	return v, err
+}
+
+// ticketLines returns the newest tickets in these states.
+func (s *Server) ticketLines(ctx context.Context, names map[string]string, limit int, in ...support.State) (lines []ticketLine, err error) {
+	found, err := s.Help.Tickets.List(ctx, support.TicketQuery{Limit: limit, States: in})
+	for _, t := range found {
+		lines = append(lines, ticketLine{Ticket: t, Company: cmp.Or(names[t.Tenant], t.Tenant), Next: next(t)})
+	}
+	return lines, err
 }
 
 // byDue puts what is due first first, and what is due at no time last.

@@ -50,7 +50,7 @@ func (s *Server) showFindings(w http.ResponseWriter, r *http.Request, v visitor,
 }
 
 func (s *Server) findingsView(ctx context.Context) (v findingsView, err error) {
-	found, err := s.Help.Findings.List(ctx, support.FindingQuery{Limit: maxTickets})
+	found, err := s.Help.Findings.List(ctx, support.FindingQuery{Limit: maxWaiting})
 	if err != nil {
 		return v, err
 	}

@@ -148,8 +148,11 @@ func (s *Server) showSupport(w http.ResponseWriter, r *http.Request, v visitor, 
 	})
 }
 
-// maxTickets bounds a list.
-const maxTickets = 100
+// maxTickets bounds a list; maxWaiting, one of what somebody has to do something about, which none may drop out of.
+const (
+	maxTickets = 100
+	maxWaiting = 1000
+)
 
 func (s *Server) supportView(ctx context.Context, company string) (v supportView, err error) {
 	if v.Company, err = s.companies.Company(ctx, company); err != nil {
@@ -213,6 +216,9 @@ func (s *Server) showTicket(w http.ResponseWriter, r *http.Request, v visitor, s
 	}
 	page := ticketView{Company: c, Ticket: t, Promises: promises(t)}
 	for _, e := range t.History {
+		if !v.Staff() && e.Kind == support.Prioritised {
+			e.Text = "" // why is told to colleagues
+		}
 		if v.Staff() || !ours[e.Kind] {
 			page.Events = append(page.Events, e)
 		}

@@ -7,8 +7,10 @@
   const at = "/tours/" + encodeURIComponent(dialog.dataset.tour) + "/";
   let step = 0; // 0 is the welcome
 
+  const version = Number(dialog.dataset.version);
+
   const tell = (what, body) =>
-    fetch(at + what, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })
+    fetch(at + what, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...body, version }) })
       .catch(() => {}); // it is shown again, which is the worst that can happen
 
   const point = (selector) => {
@@ -42,9 +44,13 @@
   const go = {
     start: () => show(Number(dialog.dataset.done) + 1),
     next: () => {
-      tell("advance", { steps: step });
-      if (step === steps) end();
-      else show(step + 1);
+      if (step < steps) {
+        tell("advance", { steps: step });
+        show(step + 1);
+      } else {
+        tell("complete", {});
+        end();
+      }
     },
     dismiss: () => {
       tell("dismiss", {});
