@@ -19,6 +19,7 @@ type config struct {
 	addr        string
 	data        string // where the private Postgres keeps its data
 	demo        bool
+	partners    int // that a company of the demo lists at most; 0: as many as its profile says
 	https       bool
 	linger      time.Duration
 	databaseURL string // empty: a private Postgres
@@ -46,6 +47,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
 	f.StringVar(&c.data, "data", pgtest.KeepDir("transbot"), "`folder` of the private Postgres; not used with DATABASE_URL")
 	f.BoolVar(&c.demo, "demo", false, "fill with a small marketplace and print keys to try")
+	f.IntVar(&c.partners, "partners", 0, "list at most so many partners of each company of the demo; 0 lists two thousand in all")
 	f.BoolVar(&c.https, "https", false, "people reach the service by https, through a proxy: cookies are Secure")
 	f.DurationVar(&c.linger, "linger", 0, "`time` between saying not ready and refusing connections, for a load balancer to see")
 	f.Usage = func() {
@@ -82,6 +84,8 @@ func (c config) check(f *flag.FlagSet, stderr io.Writer) error {
 		wrong = "takes no arguments"
 	case c.linger < 0 || c.linger > time.Minute:
 		wrong = "-linger is not within 0 and a minute"
+	case c.partners < 0:
+		wrong = "-partners is below 0"
 	case c.adminKey != "" && len(c.adminKey) < minAdminKey:
 		wrong = fmt.Sprintf("TRANSBOT_ADMIN_KEY is shorter than %d bytes", minAdminKey)
 	case c.secret != "" && len(c.secret) < minSecret:

@@ -87,6 +87,9 @@ func (p *platform) fillPartners(ctx context.Context) error {
 	ctx = audit.Job(ctx, "demo")
 	var listings []partners.Listing
 	for _, l := range demo.Listings() {
+		if p.most > 0 {
+			l.Count = min(l.Count, p.most)
+		}
 		listings = append(listings, partners.Listing{Company: l.Company, Count: l.Count})
 	}
 	for began, wait := time.Now(), time.Duration(0); ; wait = 5 * time.Second {

@@ -161,6 +161,7 @@ type platform struct {
 	listener *listenpg.Listener
 	ops      *ops.Desk
 	partners *partners.Desk
+	most     int // partners that a company of the demo lists; 0: as many as its profile says
 	help     *helpdesk.Desk
 	insight  *insight.Desk
 	drills   bool // the demo may be broken on purpose
@@ -219,7 +220,7 @@ func (p *platform) prepare(ctx context.Context, c config, stdout io.Writer) erro
 	if err := p.insight.Prepare(ctx); err != nil {
 		return err
 	}
-	p.adminKey, p.drills = c.adminKey, c.demo
+	p.adminKey, p.drills, p.most = c.adminKey, c.demo, c.partners
 	if !c.demo {
 		return nil
 	}

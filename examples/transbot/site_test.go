@@ -88,7 +88,7 @@ func begin(t *testing.T, env func(string) string, args ...string) *site {
 	var log syncBuffer
 	s.log = &log
 	go func() {
-		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), env, stdout, &log)
+		err := run(ctx, append([]string{"-addr", "127.0.0.1:0", "-partners", "2"}, args...), env, stdout, &log)
 		_ = stdout.Close()
 		s.ended <- err
 	}()
