@@ -55,14 +55,16 @@ func ExampleWatch() {
 	if err := tx.Commit(ctx); err != nil {
 		log.Fatal(err)
 	}
-	rows, _ := pool.Query(ctx, "select actor, action, target, payload::text from tenon.audit_log order by ts")
-	var actor, action, target, payload string
-	_, err = pgx.ForEachRow(rows, []any{&actor, &action, &target, &payload}, func() error {
-		fmt.Println(actor, action, target, payload)
-		return nil
-	})
+	rows, err := pool.Query(ctx, "select actor || ' ' || action || ' ' || target || ' ' || payload from tenon.audit_log order by ts")
 	if err != nil {
 		log.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, line := range lines {
+		fmt.Println(line)
 	}
 	// Output:
 	// ann INSERT public.quotes {"after": {"id": 1, "price": 100, "tenant_id": "acme"}}
