@@ -77,9 +77,9 @@ func TestApply(t *testing.T) {
 		var pg *pgconn.PgError
 		require.ErrorAs(t, err, &pg)
 		require.ErrorContains(t, err, "migrations: s/0002_step.up.sql: line 3: ")
-		require.Equal(t, []string{"core/1", "s/1"}, ledger(t, conn))
+		require.Equal(t, []string{"core/1", "core/2", "s/1"}, ledger(t, conn))
 		require.NoError(t, migrations.Apply(t.Context(), conn, versions("s", first, second)))
-		require.Equal(t, []string{"core/1", "s/1", "s/2"}, ledger(t, conn))
+		require.Equal(t, []string{"core/1", "core/2", "s/1", "s/2"}, ledger(t, conn))
 	})
 	t.Run("names_the_line_that_postgres_points_at", func(t *testing.T) {
 		t.Parallel()
@@ -101,7 +101,7 @@ func TestApply(t *testing.T) {
 			require.ErrorIs(t, err, tenon.ErrConflict)
 			require.ErrorContains(t, err, "s/0001_step.up.sql: checksum "+was+" was applied, the file has ")
 		}
-		require.Equal(t, []string{"core/1", "s/1"}, ledger(t, conn))
+		require.Equal(t, []string{"core/1", "core/2", "s/1"}, ledger(t, conn))
 	})
 	t.Run("takes_a_checkout_with_other_line_ends_for_the_same_file", func(t *testing.T) {
 		t.Parallel()
@@ -170,6 +170,7 @@ func TestPlanAndDown(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []migrations.Pending{
 		{Set: "core", Version: 1, File: "0001_init.up.sql"},
+		{Set: "core", Version: 2, File: "0002_guard.up.sql"},
 		{Set: "host", Version: 1, File: "0001_init.up.sql"},
 		{Set: "host", Version: 2, File: "0002_widgets_name.up.sql", NoTransaction: true},
 	}, todo)
@@ -181,7 +182,7 @@ func TestPlanAndDown(t *testing.T) {
 	require.ErrorIs(t, migrations.Down(ctx, conn, host, -1), tenon.ErrInvalid)
 
 	require.NoError(t, migrations.Down(ctx, conn, host, 1))
-	require.Equal(t, []string{"core/1", "host/1"}, ledger(t, conn))
+	require.Equal(t, []string{"core/1", "core/2", "host/1"}, ledger(t, conn))
 	require.Empty(t, list(t, conn, "select relname::text from pg_class where relname = 'widgets_name'"))
 	require.NoError(t, migrations.Down(ctx, conn, host, 1))
 
@@ -189,7 +190,7 @@ func TestPlanAndDown(t *testing.T) {
 	require.NoError(t, migrations.Down(ctx, conn, migrations.Core, 0))
 	require.Empty(t, ledger(t, conn))
 	require.NoError(t, migrations.Apply(ctx, conn, host))
-	require.Equal(t, []string{"core/1", "host/1", "host/2"}, ledger(t, conn))
+	require.Equal(t, []string{"core/1", "core/2", "host/1", "host/2"}, ledger(t, conn))
 }
 
 func TestOddSets(t *testing.T) {
@@ -247,7 +248,7 @@ func TestNoTransaction(t *testing.T) {
 
 		exec(t, conn, "drop index concurrently tenon.t_v")
 		require.NoError(t, migrations.Apply(t.Context(), conn, s))
-		require.Equal(t, []string{"core/1", "s/1", "s/2"}, ledger(t, conn))
+		require.Equal(t, []string{"core/1", "core/2", "s/1", "s/2"}, ledger(t, conn))
 		require.Empty(t, list(t, conn, "select locktype from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"))
 	})
 	t.Run("waits_for_another_process_without_a_deadlock", func(t *testing.T) {
@@ -275,7 +276,7 @@ func TestNoTransaction(t *testing.T) {
 		}, time.Minute, 10*time.Millisecond)
 		exec(t, writer, "commit")
 		all.Wait()
-		require.Equal(t, []string{"core/1", "s/1", "s/2"}, ledger(t, watcher))
+		require.Equal(t, []string{"core/1", "core/2", "s/1", "s/2"}, ledger(t, watcher))
 	})
 	t.Run("gives_up_waiting_when_its_context_ends", func(t *testing.T) {
 		t.Parallel()
@@ -301,7 +302,7 @@ func TestPgBouncer(t *testing.T) {
 	err := migrations.Apply(t.Context(), pooled, hostSet())
 	require.ErrorIs(t, err, migrations.ErrIndirect)
 	require.ErrorContains(t, err, "host/0002_widgets_name.up.sql")
-	require.Equal(t, []string{"core/1", "host/1", "s/1"}, ledger(t, connect(t, url)))
+	require.Equal(t, []string{"core/1", "core/2", "host/1", "s/1"}, ledger(t, connect(t, url)))
 	require.NoError(t, migrations.Apply(t.Context(), connect(t, url), hostSet()))
 }
 

@@ -57,6 +57,7 @@ func ExampleApply() {
 	fmt.Println(migrations.Down(ctx, conn, host, 0))
 	// Output:
 	// core 0001_init.up.sql
+	// core 0002_guard.up.sql
 	// host 0001_init.up.sql
 	// <nil>
 	// <nil> again

@@ -25,7 +25,7 @@ create table tenon.audit_log (
   primary key (tenant_id, id)
 ) partition by range (id);
 comment on table tenon.audit_log is
-  'Who did what to what. target and target_id are the first of several; xid is the transaction that wrote the row, in whose order rows are sealed. [app: select, insert] [worker: select, insert, update]';
+  'Who did what to what. target and target_id are the first of several; xid is the transaction that wrote the row, in whose order rows are sealed. [app: select, insert] [worker: select, insert, update] [drop: guarded]';
 create index audit_log_actor on tenon.audit_log (tenant_id, actor, id);
 create index audit_log_action on tenon.audit_log (tenant_id, action, id);
 create index audit_log_order on tenon.audit_log (xid, id);
