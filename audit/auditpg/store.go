@@ -2,6 +2,7 @@ package auditpg
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgtx"
 	"github.com/transbotai/tenon/migrations"
 )
 
@@ -116,34 +118,12 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 		return translate(f(s.db.(pgx.Tx)))
 	}
 	for {
-		err := s.once(ctx, f)
-		if !pgerr.Retryable(err) || ctx.Err() != nil {
+		err := pgtx.Once(ctx, s.db, f)
+		if !pgerr.Retryable(err) {
 			return translate(err)
 		}
-	}
-}
-
-func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) error {
-	tx, err := s.db.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	done := false
-	defer func() {
-		if !done { // also when f panics
-			rollback(ctx, tx)
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
 		}
-	}()
-	if err := f(tx); err != nil {
-		return err
 	}
-	done = true
-	return tx.Commit(ctx)
-}
-
-// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
-func rollback(ctx context.Context, tx pgx.Tx) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = tx.Rollback(ctx) // the error that led here is the one to tell
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgtx"
 )
 
 // dueAtOnce is how many tenants or accounts with due work are read at a time.
@@ -124,7 +125,7 @@ select exists (select from locked)
 // whenFree runs f in a transaction that has the tenant's rights locked. When somebody else has them or a counter, it
 // leaves the work to the next round, so that one tenant holds up no other.
 func (s *Store) whenFree(ctx context.Context, tenant string, f func(tx pgx.Tx) error) error {
-	err := s.once(ctx, func(tx pgx.Tx) error {
+	err := pgtx.Once(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, patienceSQL); err != nil {
 			return err
 		}

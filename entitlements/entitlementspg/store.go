@@ -12,6 +12,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgtx"
 )
 
 // DB is what the store needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be. A
@@ -170,7 +171,7 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 
 // patiently runs f once in a transaction of its own, which gives way to others.
 func (s *Store) patiently(ctx context.Context, f func(tx pgx.Tx) error) error {
-	return s.once(ctx, func(tx pgx.Tx) error {
+	return pgtx.Once(ctx, s.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, patienceSQL); err != nil {
 			return err
 		}
@@ -182,28 +183,3 @@ func (s *Store) patiently(ctx context.Context, f func(tx pgx.Tx) error) error {
 // that gives way.
 const patienceSQL = `
 select set_config('lock_timeout', '300ms', true)`
-
-func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) (err error) {
-	tx, err := s.db.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	done := false
-	defer func() {
-		if !done { // also when f panics
-			rollback(ctx, tx)
-		}
-	}()
-	if err := f(tx); err != nil {
-		return err
-	}
-	done = true
-	return tx.Commit(ctx)
-}
-
-// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
-func rollback(ctx context.Context, tx pgx.Tx) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = tx.Rollback(ctx) // the error that led here is the one to tell
-}

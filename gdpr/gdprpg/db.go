@@ -3,13 +3,13 @@ package gdprpg
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgtx"
 )
 
 // DB is what this package needs of pgx. A *pgxpool.Pool, a *pgx.Conn and a pgx.Tx are one; so may a host's wrapper be. A
@@ -29,7 +29,7 @@ func inTx(ctx context.Context, db DB, f func(tx pgx.Tx) error) error {
 		return translate(f(tx))
 	}
 	for {
-		err := once(ctx, db, f)
+		err := pgtx.Once(ctx, db, f)
 		if !pgerr.Retryable(err) {
 			return translate(err)
 		}
@@ -37,31 +37,6 @@ func inTx(ctx context.Context, db DB, f func(tx pgx.Tx) error) error {
 			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
 		}
 	}
-}
-
-func once(ctx context.Context, db DB, f func(tx pgx.Tx) error) error {
-	tx, err := db.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	done := false
-	defer func() {
-		if !done { // also when f panics
-			rollback(ctx, tx)
-		}
-	}()
-	if err := f(tx); err != nil {
-		return err
-	}
-	done = true
-	return tx.Commit(ctx)
-}
-
-// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
-func rollback(ctx context.Context, tx pgx.Tx) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = tx.Rollback(ctx) // the error that led here is the one to tell
 }
 
 // forEach scans every row of a query into the same places and calls f after each.

@@ -15,6 +15,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgtx"
 )
 
 // PackerOptions of a [Packer]. The zero value of each field has the documented meaning.
@@ -72,7 +73,7 @@ func (p *Packer) view(ctx context.Context, s tenon.Subject, f func(r *read) erro
 	if _, bound := p.host.db.(pgx.Tx); bound {
 		return fmt.Errorf("gdpr: %w", tenon.Invalid("db", "is a transaction, which has no snapshot of its own"))
 	}
-	return translate(once(ctx, p.host.db, func(tx pgx.Tx) error {
+	return translate(pgtx.Once(ctx, p.host.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, snapshotSQL); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgtx"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -117,7 +118,7 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	if s.bound {
 		return translate(f(s.db.(pgx.Tx)))
 	}
-	return s.again(ctx, func() error { return s.once(ctx, f) })
+	return s.again(ctx, func() error { return pgtx.Once(ctx, s.db, f) })
 }
 
 // again runs f until it loses no race.
@@ -132,29 +133,4 @@ func (s *Store) again(ctx context.Context, f func() error) error {
 		}
 		s.stats.retries.Add(1)
 	}
-}
-
-func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) error {
-	tx, err := s.db.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	done := false
-	defer func() {
-		if !done { // also when f panics
-			rollback(ctx, tx)
-		}
-	}()
-	if err := f(tx); err != nil {
-		return err
-	}
-	done = true
-	return tx.Commit(ctx)
-}
-
-// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
-func rollback(ctx context.Context, tx pgx.Tx) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = tx.Rollback(ctx) // the error that led here is the one to tell
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtx"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -104,7 +105,7 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 		return translate(f(s.db.(pgx.Tx)))
 	}
 	for {
-		err := s.once(ctx, f)
+		err := pgtx.Once(ctx, s.db, f)
 		if !retryable(err) {
 			return translate(err)
 		}
@@ -113,29 +114,4 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 		}
 		s.stats.retries.Add(1)
 	}
-}
-
-func (s *Store) once(ctx context.Context, f func(tx pgx.Tx) error) error {
-	tx, err := s.db.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	done := false
-	defer func() {
-		if !done { // also when f panics
-			rollback(ctx, tx)
-		}
-	}()
-	if err := f(tx); err != nil {
-		return err
-	}
-	done = true
-	return tx.Commit(ctx)
-}
-
-// rollback ends tx whatever became of ctx, so that its connection goes back to the pool clean.
-func rollback(ctx context.Context, tx pgx.Tx) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = tx.Rollback(ctx) // the error that led here is the one to tell
 }
