@@ -51,7 +51,7 @@ var (
 	_ audit.Retainer   = (*Store)(nil)
 	_ audit.Cursors    = (*Store)(nil)
 	_ audit.Inspector  = (*Store)(nil)
-	_ audit.Starter    = (*Store)(nil)
+	_ tenon.Starter    = (*Store)(nil)
 	_ audit.Maintainer = (*Store)(nil)
 	_ tenon.Eraser     = (*Store)(nil)
 	_ tenon.Exporter   = (*Store)(nil)
@@ -71,7 +71,7 @@ func New(db DB, opts *Options) *Store {
 	return s
 }
 
-// Start implements [audit.Starter]: row level security must not hide tenants.
+// Start implements [tenon.Starter]: row level security must not hide tenants.
 func (s *Store) Start(ctx context.Context) error {
 	if s.bound {
 		return tenon.Invalid("db", "a store bound to a transaction does not run")

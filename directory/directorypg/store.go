@@ -47,9 +47,9 @@ type Store struct {
 
 var (
 	_ directory.Store    = (*Store)(nil)
-	_ directory.Clock    = (*Store)(nil)
+	_ tenon.Clock        = (*Store)(nil)
 	_ directory.Digester = (*Store)(nil)
-	_ directory.Starter  = (*Store)(nil)
+	_ tenon.Starter      = (*Store)(nil)
 	_ tenon.Exporter     = (*Store)(nil)
 	_ tenon.Eraser       = (*Store)(nil)
 )
@@ -71,13 +71,13 @@ func New(db DB, opts *Options) *Store {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [directory.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
 	return t, translate(err)
 }
 
-// Start implements [directory.Starter]: row level security must not hide tenants.
+// Start implements [tenon.Starter]: row level security must not hide tenants.
 func (s *Store) Start(ctx context.Context) error {
 	return translate(migrations.CheckNotFiltered(ctx, s.db))
 }

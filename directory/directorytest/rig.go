@@ -28,7 +28,7 @@ type rig struct {
 
 func newRig(t *testing.T, store directory.Store, heard *ears) *rig {
 	t.Helper()
-	opts := directory.Options{Timeout: time.Minute, Key: directory.Key("a key of the suite's")}
+	opts := directory.Options{Timeout: time.Minute, Key: tenon.NewSecret("a key of the suite's")}
 	return &rig{t: t, store: store, heard: heard, now: noon, opts: opts}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 )
 
@@ -132,7 +133,7 @@ var searchRules = group{"search", []rule{
 		s := directory.Search{Text: "hauler", Limit: 1}
 		next := r.search(s).Next
 		other := r.opts
-		other.Key = directory.Key("another key")
+		other.Key = tenon.NewSecret("another key")
 		for i, after := range []string{next[:len(next)-1], next + "A", "A" + next, strings.ToUpper(next), "x", "\x00", strings.Repeat("A", 9999)} {
 			s.After = after
 			_, err := r.book().Search(r.ctx(), s)

@@ -103,7 +103,7 @@ type Store struct {
 var (
 	_ entitlements.Store    = (*Store)(nil)
 	_ entitlements.Reporter = (*Store)(nil)
-	_ entitlements.Clock    = (*Store)(nil)
+	_ tenon.Clock           = (*Store)(nil)
 	_ entitlements.Watcher  = (*Store)(nil)
 	_ tenon.Exporter        = (*Store)(nil)
 	_ tenon.Eraser          = (*Store)(nil)
@@ -142,7 +142,7 @@ func (s *Store) Watch(changed func(tenant string)) (cancel func()) {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [entitlements.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
 	return t, translate(err)

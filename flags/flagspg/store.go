@@ -54,7 +54,7 @@ type Store struct {
 
 var (
 	_ flags.Store    = (*Store)(nil)
-	_ flags.Clock    = (*Store)(nil)
+	_ tenon.Clock    = (*Store)(nil)
 	_ flags.Watcher  = (*Store)(nil)
 	_ tenon.Exporter = (*Store)(nil)
 	_ tenon.Eraser   = (*Store)(nil)
@@ -88,7 +88,7 @@ func (s *Store) Watch(changed func(revision int64)) (cancel func()) {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [flags.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
 	return instant(t), translate(err)

@@ -83,7 +83,7 @@ func (p *Packer) view(ctx context.Context, s tenon.Subject, f func(r *read) erro
 		if err != nil {
 			return err
 		}
-		r.at = gdpr.Instant(r.at)
+		r.at = tenon.Instant(r.at)
 		if r.atlas, err = p.host.atlas(ctx, tx, s); err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ type clocked struct {
 	now time.Time
 }
 
-// Clock implements [gdpr.Clock].
+// Clock implements [tenon.Clock].
 func (c clocked) Clock(context.Context) (time.Time, error) { return c.now, nil }
 
 // errForbidden is the host's own, without a class.

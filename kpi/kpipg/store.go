@@ -77,7 +77,7 @@ type Store struct {
 
 var (
 	_ kpi.Store      = (*Store)(nil)
-	_ kpi.Clock      = (*Store)(nil)
+	_ tenon.Clock    = (*Store)(nil)
 	_ kpi.Keeper     = (*Store)(nil)
 	_ kpi.Asides     = (*Store)(nil)
 	_ kpi.Explainer  = (*Store)(nil)
@@ -104,10 +104,10 @@ func (s *Store) reader() DB {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [kpi.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
-	return kpi.Instant(t), translate(err)
+	return tenon.Instant(t), translate(err)
 }
 
 func translate(err error) error { return pgerr.Translate(err, "KPI") }

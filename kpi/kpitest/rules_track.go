@@ -88,7 +88,7 @@ var trackRules = group{"track", []rule{
 			equal(r.t, "two", outcomes(r.track(sent("", nil), sent("", nil))), []kpi.Outcome{kpi.Accepted, kpi.Accepted})
 			r.counts("two", 2)
 			e := sent("", nil)
-			e.ID, e.ReceivedAt, e.At, e.JSON = tenon.NewID(r.now), r.now, kpi.Instant(r.now), []byte("{}")
+			e.ID, e.ReceivedAt, e.At, e.JSON = tenon.NewID(r.now), r.now, tenon.Instant(r.now), []byte("{}")
 			entry := kpi.Entry{Kind: kpi.Add, Event: e}
 			receipts, err := r.store.Track(r.ctx(), []kpi.Entry{entry, entry})
 			r.must(err)

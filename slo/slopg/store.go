@@ -76,7 +76,7 @@ type Store struct {
 var (
 	_ slo.Store      = (*Store)(nil)
 	_ slo.Historian  = (*Store)(nil)
-	_ slo.Clock      = (*Store)(nil)
+	_ tenon.Clock    = (*Store)(nil)
 	_ tenon.Exporter = (*Store)(nil)
 	_ tenon.Eraser   = (*Store)(nil)
 )
@@ -92,10 +92,10 @@ func New(db DB, opts *Options) *Store {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [slo.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
-	return slo.Instant(t), translate(err)
+	return tenon.Instant(t), translate(err)
 }
 
 // inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f

@@ -124,7 +124,7 @@ func (r *rig) remembers(h slo.Historian, want []slo.Episode) {
 
 // full is a state with something in every field.
 func full(now time.Time) *slo.State {
-	now = slo.Instant(now.Add(123_456_789 * time.Nanosecond))
+	now = tenon.Instant(now.Add(123_456_789 * time.Nanosecond))
 	o := slo.Objective{
 		Key: slo.Key{Tenant: "acme", Name: "slices"}, Description: "described", Kind: slo.TimeSlice, Target: 990_000,
 		Window: slo.Window{Calendar: slo.Monthly, Zone: "Europe/Berlin"}, Threshold: 1500 * time.Microsecond, Slice: 950_000,

@@ -45,8 +45,8 @@ type Store struct {
 var (
 	_ support.Store         = (*Store)(nil)
 	_ support.TimerReviewer = (*Store)(nil)
-	_ support.Timekeeper    = (*Store)(nil)
-	_ support.Starter       = (*Store)(nil)
+	_ tenon.Clock           = (*Store)(nil)
+	_ tenon.Starter         = (*Store)(nil)
 	_ tenon.Exporter        = (*Store)(nil)
 	_ tenon.Eraser          = (*Store)(nil)
 )
@@ -65,13 +65,13 @@ func New(db DB, opts *Options) *Store {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [support.Timekeeper]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
-	return support.Instant(t), translate(err)
+	return tenon.Instant(t), translate(err)
 }
 
-// Start implements [support.Starter]: row level security must not hide tenants.
+// Start implements [tenon.Starter]: row level security must not hide tenants.
 func (s *Store) Start(ctx context.Context) error {
 	return translate(migrations.CheckNotFiltered(ctx, s.db))
 }
@@ -137,7 +137,7 @@ func instants(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
-	return support.Instant(*t)
+	return tenon.Instant(*t)
 }
 
 // orNull writes a time that may be zero.
