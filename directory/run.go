@@ -64,5 +64,5 @@ func (b *Book) note(ctx context.Context, err error) {
 		text = err.Error()
 		b.options.Logger.Error("directory papers", "err", err)
 	}
-	b.stats.lastFail.Store(&text)
+	b.stats.lastError.Store(&text)
 }

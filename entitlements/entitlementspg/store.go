@@ -12,6 +12,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/internal/pgtx"
 )
 
@@ -98,6 +99,7 @@ type Store struct {
 	conclusions *convoy[entitlements.Conclusion, concluded]
 	versions    atomic.Pointer[entitlements.Versions]
 	stats       counts
+	loop        pgrun.Loop
 }
 
 var (

@@ -238,7 +238,7 @@ func ExampleBiller_Replay() {
 func ExampleSecret() {
 	key := tenon.NewSecret("sk_live_abc")
 	fmt.Printf("%v %+v %#v %q\n", key, key, key, key)
-	// Output: [secret] [secret] [secret] "[secret]"
+	// Output: [hidden] [hidden] [hidden] "[hidden]"
 }
 
 // newAtStripe makes something at Stripe, as its dashboard does, and returns its id.

@@ -78,8 +78,8 @@ func TestASecretIsNeverShown(t *testing.T) {
 		require.NotContains(t, text, tell)
 		require.NotContains(t, text, fmt.Sprintf("%x", tell))
 	}
-	require.Equal(t, "[secret]", secret.String())
-	require.Equal(t, "[secret]", fmt.Sprintf("%#v", secret))
+	require.Equal(t, "[hidden]", secret.String())
+	require.Equal(t, "[hidden]", fmt.Sprintf("%#v", secret))
 	panicked := func() (said any) {
 		defer func() { said = recover() }()
 		panic(h)

@@ -73,6 +73,9 @@ func TestAnAnswerIsOfTheMiddleOfTheCall(t *testing.T) {
 		s, c := &server{slow: 4 * time.Second}, &storeclock.Clock{}
 		at, err := c.Now(t.Context(), s)
 		require.NoError(t, err)
+		require.Equal(t, tenon.Instant(time.Now()), at, "as the store said")
+		at, err = c.Now(t.Context(), s)
+		require.NoError(t, err)
 		require.Equal(t, tenon.Instant(time.Now().Add(2*time.Second)), at)
 	})
 }

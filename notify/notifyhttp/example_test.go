@@ -34,7 +34,7 @@ func ExampleNew() {
 	fmt.Println(err, key)
 	// Output:
 	// received: Releases are frozen
-	// <nil> [secret]
+	// <nil> [hidden]
 }
 
 func ExampleSlack() {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/internal/pgtx"
 	"github.com/transbotai/tenon/slo"
 )
@@ -71,6 +72,7 @@ type Store struct {
 	bound   bool // to a transaction of the caller's
 	options Options
 	stats   counts
+	loop    pgrun.Loop
 }
 
 var (
