@@ -33,8 +33,9 @@ type Options struct {
 	// Recorder makes the recorder that is told of changes, in their transaction; its error undoes the change. Nil:
 	// nobody is told.
 	Recorder func(pgx.Tx) tenon.Recorder
-	// Read is where searches go, such as a replica, with what it lags behind; nil: where everything goes.
-	Read DB
+	// Replica answers searches; nil means the store's own handle. What it shows is as old as the replica is. A store
+	// bound to a transaction does not use it.
+	Replica DB
 }
 
 // Store keeps the directory in Postgres.
@@ -62,8 +63,8 @@ func New(db DB, opts *Options) *Store {
 		s.options = *opts
 	}
 	_, s.bound = db.(pgx.Tx)
-	if s.options.Read != nil && !s.bound {
-		s.read = s.options.Read
+	if s.options.Replica != nil && !s.bound {
+		s.read = s.options.Replica
 	}
 	return s
 }
