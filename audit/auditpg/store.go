@@ -2,7 +2,6 @@ package auditpg
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,16 +113,5 @@ func translate(err error) error { return pgerr.Translate(err, "Audit") }
 // inTx runs f in a transaction of its own, and again while it loses races for locks, until ctx is done. In a caller's
 // transaction f runs as it is, once.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for {
-		err := pgtx.Once(ctx, s.db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, s.db, pgerr.Retryable, f))
 }

@@ -2,7 +2,6 @@ package directorypg
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -86,18 +85,7 @@ func (s *Store) Start(ctx context.Context) error {
 // inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f
 // runs as it is.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for {
-		err := pgtx.Once(ctx, s.db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, s.db, pgerr.Retryable, f))
 }
 
 // tell hands the effects of an edit on. It comes before anything is written, so that an error of the host's leaves a

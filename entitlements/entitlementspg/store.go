@@ -2,7 +2,6 @@ package entitlementspg
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -159,16 +158,16 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	if s.bound {
 		return translate(f(s.db.(pgx.Tx)))
 	}
-	for {
-		err := s.patiently(ctx, f)
-		if !retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
+	return translate(pgtx.Again(ctx, s.lost, func() error { return s.patiently(ctx, f) }))
+}
+
+// lost says whether a transaction lost a race and may run again, and counts it.
+func (s *Store) lost(err error) bool {
+	lost := retryable(err)
+	if lost {
 		s.stats.retries.Add(1)
 	}
+	return lost
 }
 
 // patiently runs f once in a transaction of its own, which gives way to others.

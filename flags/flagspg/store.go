@@ -2,7 +2,6 @@ package flagspg
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -100,16 +99,5 @@ func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) 
 // inTx runs f in a transaction of its own, and again while it loses races for locks, until ctx is done. In a caller's
 // transaction f runs as it is, once.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for {
-		err := pgtx.Once(ctx, s.db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, s.db, pgerr.Retryable, f))
 }

@@ -2,7 +2,6 @@ package kpipg
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -117,22 +116,19 @@ func translate(err error) error { return pgerr.Translate(err, "KPI") }
 // inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f
 // runs as it is.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	return s.again(ctx, func() error { return pgtx.Once(ctx, s.db, f) })
+	return translate(pgtx.Run(ctx, s.db, s.lost, f))
 }
 
 // again runs f until it loses no race.
 func (s *Store) again(ctx context.Context, f func() error) error {
-	for {
-		err := f()
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
+	return translate(pgtx.Again(ctx, s.lost, f))
+}
+
+// lost says whether a transaction lost a race and may run again, and counts it.
+func (s *Store) lost(err error) bool {
+	lost := pgerr.Retryable(err)
+	if lost {
 		s.stats.retries.Add(1)
 	}
+	return lost
 }

@@ -2,7 +2,6 @@ package slopg
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -103,17 +102,14 @@ func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 // inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f
 // runs as it is.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for {
-		err := pgtx.Once(ctx, s.db, f)
-		if !retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
+	return translate(pgtx.Run(ctx, s.db, s.lost, f))
+}
+
+// lost says whether a transaction lost a race and may run again, and counts it.
+func (s *Store) lost(err error) bool {
+	lost := retryable(err)
+	if lost {
 		s.stats.retries.Add(1)
 	}
+	return lost
 }

@@ -2,7 +2,6 @@ package supportpg
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,24 +77,10 @@ func (s *Store) Start(ctx context.Context) error {
 
 func translate(err error) error { return pgerr.Translate(err, "Support") }
 
-// attempts bounds how often a transaction that lost a race is run.
-const attempts = 10
-
-// inTx runs f in a transaction of its own, and again when it lost a race for locks. In a caller's transaction f runs as
-// it is, once.
+// inTx runs f in a transaction of its own, and again while it loses races for locks, until ctx is done. In a caller's
+// transaction f runs as it is, once.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for n := 1; ; n++ {
-		err := pgtx.Once(ctx, s.db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil || n == attempts {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, s.db, pgerr.Retryable, f))
 }
 
 // on returns the store in a transaction.
