@@ -41,6 +41,7 @@ func openRoutes() []Route {
 		{Method: http.MethodGet, Path: "/healthz", Access: Everybody, serve: function((*Server).healthy)},
 		{Method: http.MethodGet, Path: "/readyz", Access: Everybody, serve: function((*Server).ready)},
 		{Method: http.MethodGet, Path: "/assets/", Access: Everybody, serve: (*Server).assets},
+		{Method: http.MethodGet, Path: "/api/openapi.json", Access: Everybody, serve: function((*Server).contract)},
 		{Method: http.MethodGet, Path: "/api/isolation", Access: StaffKey, serve: function((*Server).isolationAPI)},
 		{Method: http.MethodPost, Path: "/api/stripe/webhook", Access: Signature, MaxBody: maxBulkBody, serve: (*Server).webhook},
 	}
