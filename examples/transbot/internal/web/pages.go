@@ -55,19 +55,34 @@ func (s *Server) pages() http.Handler {
 func (s *Server) signedIn(next page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := s.visitor(r)
-		company := r.PathValue("company")
+		if err == nil {
+			err = s.mayVisit(r, v)
+		}
 		switch {
 		case errors.Is(err, tenon.ErrDenied) && r.Method == http.MethodGet:
 			http.Redirect(w, r, "/signin", http.StatusSeeOther)
 		case err != nil:
 			s.failPage(w, r, err)
-		case company != "" && !v.mayVisit(company):
-			s.failPage(w, r, tenon.ErrNotFound)
 		default:
 			w.Header().Set("Cache-Control", "no-store")
 			s.recorded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next(w, r, v) })).ServeHTTP(w, as(r, v.Company, v.Actor))
 		}
 	}
+}
+
+// mayVisit says whether the company that r's path names, if any, is there for v.
+func (s *Server) mayVisit(r *http.Request, v visitor) error {
+	company := r.PathValue("company")
+	switch {
+	case company == "":
+		return nil
+	case v.Staff():
+		_, err := s.companies.Company(r.Context(), company)
+		return err
+	case v.Company != company:
+		return tenon.ErrNotFound
+	}
+	return nil // a session of a company ends with it
 }
 
 // staff lets the platform's staff through; for others the page is not there.
@@ -99,7 +114,7 @@ func (s *Server) filled(next page) page {
 		switch err := r.ParseForm(); {
 		case errors.As(err, &tooLarge):
 			s.errorPage(w, r, http.StatusRequestEntityTooLarge, "The form is too large.")
-		case err != nil:
+		case err != nil, !isText(r.Form):
 			s.errorPage(w, r, http.StatusBadRequest, "The form could not be read.")
 		default:
 			next(w, r, v)

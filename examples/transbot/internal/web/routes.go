@@ -2,8 +2,12 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/transbotai/tenon"
 )
 
 // Access says who may use a route. The table puts what enforces it around each handler, so that none is left out.
@@ -51,17 +55,41 @@ func openRoutes() []Route {
 func (s *Server) mux(routes []Route) *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, r := range routes {
-		mux.Handle(r.Method+" "+r.Path, bounded(r.MaxBody, r.serve(s)))
+		mux.Handle(r.Method+" "+r.Path, s.bounded(r, r.serve(s)))
 	}
 	return mux
 }
 
-func bounded(most int64, next http.Handler) http.Handler {
+// bounded lets no more of a body through than the route reads, and no address that a database could not look for.
+func (s *Server) bounded(route Route, next http.Handler) http.Handler {
+	fail := s.failPage
+	if route.API() {
+		fail = s.fail
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, most)
-		next.ServeHTTP(w, r)
+		switch {
+		case odd(r.URL.Path):
+			fail(w, r, tenon.ErrNotFound)
+		case !isText(r.URL.Query()):
+			fail(w, r, tenon.Invalid("query", "is not text"))
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, route.MaxBody)
+			next.ServeHTTP(w, r)
+		}
 	})
 }
+
+// isText says whether all of a form is text that a database can hold.
+func isText(form url.Values) bool {
+	for name, values := range form {
+		if odd(name) || slices.ContainsFunc(values, odd) {
+			return false
+		}
+	}
+	return true
+}
+
+func odd(text string) bool { return !utf8.ValidString(text) || strings.ContainsRune(text, 0) }
 
 // function makes a route's handler of a method of the server.
 func function(serve func(*Server, http.ResponseWriter, *http.Request)) func(*Server) http.Handler {
