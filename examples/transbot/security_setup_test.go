@@ -49,7 +49,7 @@ var forms = map[string][]string{
 	"POST /companies/{company}/data/delete":                {"name", "The acme company", "reason", "closing"},
 
 	"POST /flags/{flag}/switch":   {"disabled", "yes", "reason", "a test"},
-	"POST /flags/{flag}/change":   {"version", "1", "everyone", "on", "named", "theirs", "reason", "a test"},
+	"POST /flags/{flag}/change":   {"version", "{version}", "everyone", "on", "named", "theirs", "reason", "a test"},
 	"POST /flags/{flag}/revert":   {"version", "1", "reason", "a test"},
 	"POST /flags/{flag}/ramp":     {"stages", "5, 50, 100", "hours", "24", "reason", "a test"},
 	"POST /flags/{flag}/advance":  {"reason", "a test"},
@@ -64,7 +64,7 @@ var forms = map[string][]string{
 	"POST /audit/tamper":                      {"what", "tampered"},
 	"POST /isolation":                         {},
 	"POST /privacy/requests":                  {"tenant", "acme", "request", "{request}", "what", "extended", "text", "busy"},
-	"POST /privacy/holds":                     {"company", "acme", "reason", "a lawsuit"},
+	"POST /privacy/holds":                     {"company", "theirs", "reason", "a lawsuit"},
 	"POST /privacy/holds/release":             {"company", "acme", "hold", "01900000-0000-7000-8000-000000000001"},
 	"POST /privacy/skip":                      {"days", "1"},
 	"POST /support/findings":                  {"title", "An open door", "severity", "high", "source", "a test"},
@@ -76,6 +76,11 @@ var scripts = map[string]string{
 	"POST /tours/{tour}/advance":  `{"steps": 1, "version": 1}`,
 	"POST /tours/{tour}/complete": `{"version": 1}`,
 	"POST /tours/{tour}/dismiss":  `{"version": 1}`,
+}
+
+// queries are what pages need in their address.
+var queries = map[string]string{
+	"/audit/export": "format=jsonl", "/companies/{company}/audit/export": "format=jsonl",
 }
 
 // moves are what {move} and {step} stand for.
@@ -152,8 +157,9 @@ func (s *siege) furnish() {
 		"quote":   s.ask(key, "/api/quotes", lane).field(s.t, "quote.id").(string),
 		"ticket":  s.ask(key, "/api/support/tickets", `{"priority": "P3", "issue": "How?"}`).field(s.t, "id").(string),
 		"partner": page[strings.LastIndex(page, "/")+1:],
-		"record":  first(s.t, s.ask(key, "/api/audit/records?limit=1", ""), "records"),
+		"record":  first(s.t, s.ask(key, "/api/audit/records?limit=1&order=oldest", ""), "records"),
 	}
+	require.Equal(s.t, http.StatusOK, s.ask(key, "/api/audit/export", "").status, "which seals the records so far")
 	require.Equal(s.t, http.StatusSeeOther, s.owner.post("/companies/acme/data/export", "csrf", s.owner.token).status)
 	s.ids["request"] = scan[string](s.site, "select id::text from tenon.gdpr_requests where tenant_id = 'acme'")
 	require.Eventually(s.t, func() bool {
@@ -221,7 +227,13 @@ func (s *siege) body(r web.Route, token string) (kind, body string) {
 	require.Contains(s.t, forms, name(r), "say what the form sends")
 	form := url.Values{}
 	for i := 0; i < len(forms[name(r)]); i += 2 {
-		form.Set(forms[name(r)][i], strings.ReplaceAll(forms[name(r)][i+1], "{request}", s.ids["request"]))
+		form.Set(forms[name(r)][i], forms[name(r)][i+1])
+		switch form.Get(forms[name(r)][i]) {
+		case "{request}":
+			form.Set("request", s.ids["request"])
+		case "{version}":
+			form.Set("version", scan[string](s.site, "select version::text from tenon.flags where key = 'rates'"))
+		}
 	}
 	if token != "" {
 		form.Set("csrf", token)
