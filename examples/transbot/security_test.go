@@ -171,6 +171,12 @@ func (s *siege) againstBodies(r web.Route) (all []attempt) {
 		add("two objects", 400, func(right string) string { return right + right })
 		add("an unknown field", 400, func(right string) string { return `{"unknown": 1, ` + right[1:] })
 		add("invalid UTF-8", 400, func(right string) string { return `{"` + "\xff" + right[2:] })
+		if _, right := s.body(r, ""); strings.Contains(right, `:"`) {
+			add("invalid UTF-8 in a text", 400, func(right string) string { return strings.Replace(right, `:"`, ":\"\xff", 1) })
+			if name(r) != "POST /api/quotes/bulk" { // which takes what can be rated
+				add("a NUL in a text", 400, func(right string) string { return strings.Replace(right, `:"`, `:"\u0000`, 1) })
+			}
+		}
 		add("nesting", 400, func(string) string {
 			depth := int(min(r.MaxBody/8, 20_000))
 			return strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth)

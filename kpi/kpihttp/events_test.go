@@ -77,7 +77,7 @@ func TestABodyThatCannotBeRightIsRefusedWhole(t *testing.T) {
 		"text after the end":         {`{"event": "a"}]} {"events": [{"event": "b"}`, 400},
 		"what is good":               {`{"event": "a", "properties": null}`, 202},
 		"more than a body may hold":  {`{"event": "a", "properties": {"a": "` + strings.Repeat("x", 1<<20) + `"}}`, 413},
-		"invalid UTF-8 is made good": {"{\"event\": \"a\", \"properties\": {\"a\": \"\xff\"}}", 202},
+		"what is not UTF-8":          {"{\"event\": \"a\", \"properties\": {\"a\": \"\xff\"}}", 400},
 	} {
 		store := clocked{kpi.NewMemoryStore(nil)}
 		w := post(t, site(t, store, nil), "wk_acme", `{"events": [{"event": "first"}, `+c.event+`]}`)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
@@ -214,11 +216,21 @@ func receive(w http.ResponseWriter, r *http.Request, limit int64, v any) bool {
 	return false
 }
 
-var errTrailing = errors.New("something follows the object")
+var (
+	errTrailing = errors.New("something follows the object")
+	errEncoding = errors.New("the text is not UTF-8")
+)
 
 // decodeOne reads one JSON object of known fields and nothing after it.
 func decodeOne(body io.Reader, v any) error {
-	d := json.NewDecoder(body)
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	if !utf8.Valid(text) { // which encoding/json would take, with other characters in the place of what is not
+		return errEncoding
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return err
