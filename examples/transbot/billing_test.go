@@ -17,7 +17,6 @@ import (
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
-	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // shopper is a company's person and somebody of the staff, at a platform that sells by a fake Stripe.
@@ -28,9 +27,7 @@ type shopper struct {
 
 func newShopper(t *testing.T) *shopper {
 	t.Helper()
-	all, err := sets()
-	require.NoError(t, err)
-	s := beginFake(t, pgtest.Database(t, all...))
+	s := beginFake(t, newDatabase(t))
 	return &shopper{site: s, person: s.signIn(s.company("acme", "")), staff: s.signIn(adminKey)}
 }
 

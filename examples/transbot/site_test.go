@@ -52,6 +52,18 @@ type site struct {
 	log   *syncBuffer
 }
 
+// newDatabase is one on which the platform has been started before.
+func newDatabase(t *testing.T) string {
+	t.Helper()
+	return pgtest.Copy(t, "transbot", func(ctx context.Context, url string) error {
+		settings, err := pgx.ParseConfig(url)
+		if err != nil {
+			return err
+		}
+		return migrate(ctx, settings)
+	})
+}
+
 // newSite starts the platform as main does.
 func newSite(t *testing.T, args ...string) *site {
 	t.Helper()
@@ -61,9 +73,7 @@ func newSite(t *testing.T, args ...string) *site {
 // newSiteWith starts it with more in its environment.
 func newSiteWith(t *testing.T, more map[string]string, args ...string) *site {
 	t.Helper()
-	all, err := sets()
-	require.NoError(t, err)
-	database := pgtest.Database(t, all...)
+	database := newDatabase(t)
 	pool, err := pgxpool.New(t.Context(), database)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -1,17 +1,22 @@
 package httpjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
 )
 
-var errTrailing = errors.New("something follows the object")
+var (
+	errTrailing = errors.New("something follows the object")
+	errEncoding = errors.New("the text is not UTF-8")
+)
 
 // Read reads one JSON object of known fields, of at most limit bytes, and nothing after it, into v. The error is a
 // [Problem] with 415 or 413, or an invalid "body".
@@ -31,7 +36,14 @@ func Read(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
 }
 
 func decode(body io.Reader, v any) error {
-	d := json.NewDecoder(body)
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	if !utf8.Valid(text) { // which encoding/json would take, with other characters in the place of what is not
+		return errEncoding
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return err

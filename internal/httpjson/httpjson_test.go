@@ -81,6 +81,7 @@ func TestRead(t *testing.T) {
 		{"an unknown field", wanted, `{"B": 1}`, 400},
 		{"two objects", wanted, `{"A": 1}{}`, 400},
 		{"half an object", wanted, `{"A": 1`, 400},
+		{"another encoding", wanted, "{\"A\": 1, \"\xff\": 2}", 400},
 		{"nothing", wanted, ``, 400},
 		{"too much", wanted, `{"A": 1}` + strings.Repeat(" ", 20), 413},
 	} {

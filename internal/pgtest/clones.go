@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -27,9 +26,9 @@ type template struct {
 	err  error
 }
 
-func (s *Server) clone(ctx context.Context, sets []migrations.Set) (string, error) {
-	t, name := s.clones.next(sets)
-	t.once.Do(func() { t.err = s.fill(t.name, sets) })
+func (s *Server) clone(ctx context.Context, of string, fill func(context.Context, string) error) (string, error) {
+	t, name := s.clones.next(of)
+	t.once.Do(func() { t.err = s.fill(t.name, fill) })
 	if t.err != nil {
 		return "", t.err
 	}
@@ -37,22 +36,17 @@ func (s *Server) clone(ctx context.Context, sets []migrations.Set) (string, erro
 	return name, s.admin(ctx, "create database "+name+" template "+t.name+" strategy file_copy")
 }
 
-// next returns the template for the sets, yet to be filled at its first use, and the name of a new clone.
-func (c *clones) next(sets []migrations.Set) (*template, string) {
-	names := make([]string, len(sets))
-	for i, set := range sets {
-		names[i] = set.Name()
-	}
-	key := strings.Join(names, " ")
+// next returns the template of a name, yet to be filled at its first use, and the name of a new clone.
+func (c *clones) next(of string) (*template, string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.templates == nil {
 		c.templates = map[string]*template{}
 	}
-	t := c.templates[key]
+	t := c.templates[of]
 	if t == nil {
 		t = &template{name: c.name("tpl", len(c.templates))}
-		c.templates[key] = t
+		c.templates[of] = t
 	}
 	c.count++
 	return t, c.name("db", c.count)
@@ -66,22 +60,23 @@ func (c *clones) name(kind string, n int) string {
 }
 
 // fill makes a template. It has a context of its own: other tests wait for it too.
-func (s *Server) fill(name string, sets []migrations.Set) error {
+func (s *Server) fill(name string, fill func(context.Context, string) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.admin(ctx, "create database "+name); err != nil {
 		return err
 	}
-	if len(sets) > 0 {
-		if err := s.apply(ctx, name, sets); err != nil {
-			return err
-		}
+	if err := fill(ctx, s.URL(name)); err != nil {
+		return err
 	}
 	return s.admin(ctx, "alter database "+name+" with allow_connections false")
 }
 
-func (s *Server) apply(ctx context.Context, name string, sets []migrations.Set) error {
-	conn, err := pgx.Connect(ctx, s.URL(name))
+func apply(ctx context.Context, url string, sets []migrations.Set) error {
+	if len(sets) == 0 {
+		return nil
+	}
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return err
 	}

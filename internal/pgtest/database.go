@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,21 +54,34 @@ func Shared(t TB) *Server {
 // dropped when the test ends, with whoever is still connected. Sets are told apart by their names.
 func Database(t TB, sets ...migrations.Set) string {
 	t.Helper()
+	names := make([]string, len(sets))
+	for i, set := range sets {
+		names[i] = set.Name()
+	}
+	return Copy(t, "sets "+strings.Join(names, " "), func(ctx context.Context, url string) error {
+		return apply(ctx, url, sets)
+	})
+}
+
+// Copy returns the connection string of a database that is the test's own, as [Database] does: a copy of one that fill
+// made what it is. Those with the same name are copies of the same one, which is filled once.
+func Copy(t TB, name string, fill func(ctx context.Context, url string) error) string {
+	t.Helper()
 	s := Shared(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	name, err := s.clone(ctx, sets)
+	made, err := s.clone(ctx, name, fill)
 	if err != nil {
 		t.Fatalf("pgtest: a database for %s: %v", t.Name(), err)
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := s.admin(ctx, "drop database if exists "+name+" with (force)"); err != nil {
+		if err := s.admin(ctx, "drop database if exists "+made+" with (force)"); err != nil {
 			t.Logf("pgtest: %v", err)
 		}
 	})
-	return s.URL(name)
+	return s.URL(made)
 }
 
 // Pool returns a pool on a [Database] of its own. It is closed when the test ends, and the test fails when it has not

@@ -15,7 +15,9 @@ func LocateIn(usual, fetched []string) (Binaries, error) {
 func Borrow(ctx context.Context, url string) (*Server, error) { return borrow(ctx, url) }
 
 // Clone is what Database does on a server.
-func (s *Server) Clone(ctx context.Context) (string, error) { return s.clone(ctx, nil) }
+func (s *Server) Clone(ctx context.Context) (string, error) {
+	return s.clone(ctx, "", func(context.Context, string) error { return nil })
+}
 
 // Data returns where the data lies.
 func (s *Server) Data() string { return s.data }

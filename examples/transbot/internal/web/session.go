@@ -28,9 +28,6 @@ func (v visitor) In() bool { return v.token != "" }
 // Staff says whether v may see and change every company.
 func (v visitor) Staff() bool { return v.In() && v.Company == "" }
 
-// mayVisit says whether v may see a company's pages.
-func (v visitor) mayVisit(company string) bool { return v.Staff() || v.Company == company }
-
 // CSRF returns the token that a form of this session carries. Another site can make a browser send the cookie, and
 // cannot read it.
 func (v visitor) CSRF() string {
