@@ -18,7 +18,7 @@ func TestSignIn(t *testing.T) {
 	key := s.company("acme", "pro")
 
 	t.Run("is_asked_for", func(t *testing.T) {
-		for _, path := range []string{"/", "/companies/acme", "/companies/acme/features/rates"} {
+		for _, path := range []string{"/companies", "/companies/acme", "/companies/acme/features/rates"} {
 			r := s.browser().get(path)
 			require.Equal(t, http.StatusSeeOther, r.status)
 			require.Equal(t, "/signin", r.header.Get("Location"))
@@ -43,9 +43,9 @@ func TestSignIn(t *testing.T) {
 		require.NotContains(t, cookie, key)
 	})
 
-	t.Run("leads_to_the_companys_page", func(t *testing.T) {
-		r := s.signIn(key).get("/")
-		require.Equal(t, "/companies/acme", r.header.Get("Location"))
+	t.Run("leads_to_where_people_begin", func(t *testing.T) {
+		require.Equal(t, "/companies/acme", s.signIn(key).get("/").header.Get("Location"))
+		require.Equal(t, "/dashboard", s.signIn(adminKey).get("/").header.Get("Location"))
 	})
 
 	t.Run("ends_with_signing_out", func(t *testing.T) {
@@ -257,9 +257,9 @@ func TestPages(t *testing.T) {
 
 	t.Run("list_companies_for_staff", func(t *testing.T) {
 		staff := s.signIn(adminKey)
-		require.Contains(t, staff.get("/").body, `<a href="/companies/acme">The acme company</a>`)
+		require.Contains(t, staff.get("/companies").body, `<a href="/companies/acme">The acme company</a>`)
 		require.Eventually(t, func() bool { // the list is from memory
-			return strings.Contains(staff.get("/").body, "612 of 1,000")
+			return strings.Contains(staff.get("/companies").body, "612 of 1,000")
 		}, time.Minute, 20*time.Millisecond)
 	})
 
@@ -272,7 +272,7 @@ func TestPages(t *testing.T) {
 
 	t.Run("load_nothing_from_elsewhere", func(t *testing.T) {
 		b := s.signIn(adminKey)
-		for _, path := range []string{"/", "/companies/acme", "/companies/acme/features/rates", "/signin", "/companies/nobody", "/nowhere"} {
+		for _, path := range []string{"/companies", "/companies/acme", "/companies/acme/features/rates", "/signin", "/companies/nobody", "/nowhere"} {
 			r := b.get(path)
 			policy := r.header.Get("Content-Security-Policy")
 			require.Contains(t, policy, "default-src 'none'")
@@ -293,7 +293,7 @@ func TestPages(t *testing.T) {
 	t.Run("escape_what_people_wrote", func(t *testing.T) {
 		s.company("evil", "pro")
 		s.exec(`update companies set name = '<script>alert(1)</script>' where id = 'evil'`)
-		for _, path := range []string{"/", "/companies/evil"} {
+		for _, path := range []string{"/companies", "/companies/evil"} {
 			require.NotContains(t, s.signIn(adminKey).get(path).body, "<script>")
 		}
 	})

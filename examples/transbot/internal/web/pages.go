@@ -21,7 +21,8 @@ func (s *Server) pages() http.Handler {
 	mux.HandleFunc("GET /signin", s.signInPage)
 	mux.Handle("POST /signin", s.recorded(http.HandlerFunc(s.signIn)))
 	mux.HandleFunc("POST /signout", s.form(s.signOut))
-	mux.HandleFunc("GET /{$}", s.signedIn(s.indexPage))
+	mux.HandleFunc("GET /{$}", s.public(s.homePage))
+	mux.HandleFunc("GET /companies", s.signedIn(s.staff(s.companiesPage)))
 	mux.HandleFunc("GET /companies/{company}", s.signedIn(s.companyPage))
 	mux.HandleFunc("POST /companies/{company}/quotes", s.form(s.requestQuote))
 	mux.HandleFunc("GET /companies/{company}/features/{feature}", s.signedIn(s.staff(s.explainPage)))
@@ -40,7 +41,7 @@ func (s *Server) pages() http.Handler {
 	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
 	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))
 	mux.HandleFunc("POST /slo/override/revoke", s.form(s.staff(s.revokeOverride)))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.failPage(w, r, tenon.ErrNotFound) })
+	mux.HandleFunc("/", s.public(func(w http.ResponseWriter, r *http.Request, _ visitor) { s.failPage(w, r, tenon.ErrNotFound) }))
 	return slohttp.Record(http.NewCrossOriginProtection().Handler(mux), s.Ops.Observe)
 }
 
@@ -49,6 +50,9 @@ func (s *Server) pages() http.Handler {
 func (s *Server) signedIn(next page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := s.visitor(r)
+		if err == nil {
+			r = by(r, v)
+		}
 		company := r.PathValue("company")
 		switch {
 		case errors.Is(err, tenon.ErrDenied) && r.Method == http.MethodGet:
@@ -59,7 +63,7 @@ func (s *Server) signedIn(next page) http.HandlerFunc {
 			s.failPage(w, r, tenon.ErrNotFound)
 		default:
 			w.Header().Set("Cache-Control", "no-store")
-			s.recorded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next(w, r, v) })).ServeHTTP(w, as(r, v.Company, v.Actor))
+			s.recorded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next(w, r, v) })).ServeHTTP(w, r)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (s *Server) public(next page) http.HandlerFunc {
 		}
 		v, err := s.visitor(r)
 		if err == nil {
-			r = as(r, v.Company, v.Actor)
+			r = by(r, v)
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		next(w, r, v) // whoever could not be found out is nobody

@@ -19,7 +19,7 @@ import (
 var files embed.FS
 
 var templates = parse(
-	"signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "error",
+	"home", "signin", "companies", "company", "explain", "billing", "return", "flags", "flag", "slo", "error",
 	"audit", "isolation",
 	"data", "privacy",
 	"kpi",
@@ -70,8 +70,9 @@ func count(n int64) string {
 type view struct {
 	Title   string
 	Visitor visitor
-	Done    string // what was just done
-	Alert   string // what went wrong
+	Nav     navigation // made by render
+	Done    string     // what was just done
+	Alert   string     // what went wrong
 	Page    any
 	Tour    *support.Showing // what the visitor is to be shown; nil: nothing
 }
@@ -79,6 +80,10 @@ type view struct {
 // render sends a page whole or not at all.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	var b bytes.Buffer
+	v.Nav = navigate(v.Visitor, r)
+	if status == http.StatusNotFound {
+		v.Nav.Tabs = nil // of a company that is not there, neither are its pages
+	}
 	if err := templates[name].ExecuteTemplate(&b, "layout", v); err != nil {
 		s.note(r, err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
@@ -93,7 +98,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 // errorPage tells a person what went wrong.
 func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, status int, text string) {
 	c, _ := tenon.CallerFrom(r.Context())
-	s.render(w, r, status, "error", view{Title: http.StatusText(status), Alert: text, Page: c.RequestID})
+	s.render(w, r, status, "error", view{Title: http.StatusText(status), Visitor: visitorFrom(r), Alert: text, Page: c.RequestID})
 }
 
 // failPage tells a person of an error by its class, and logs what is nobody's fault but ours.

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/transbotai/tenon/entitlements"
@@ -22,12 +21,8 @@ type companyLine struct {
 	Rates  meter
 }
 
-// indexPage lists the companies for the staff, and leads a company's people to their own page.
-func (s *Server) indexPage(w http.ResponseWriter, r *http.Request, v visitor) {
-	if !v.Staff() {
-		http.Redirect(w, r, "/companies/"+url.PathEscape(v.Company), http.StatusSeeOther)
-		return
-	}
+// companiesPage lists the companies for the staff.
+func (s *Server) companiesPage(w http.ResponseWriter, r *http.Request, v visitor) {
 	companies, err := s.companies.Companies(r.Context(), maxCompanies)
 	if err != nil {
 		s.failPage(w, r, err)
@@ -38,7 +33,7 @@ func (s *Server) indexPage(w http.ResponseWriter, r *http.Request, v visitor) {
 		s.failPage(w, r, err)
 		return
 	}
-	s.render(w, r, http.StatusOK, "index", view{Title: "Companies", Visitor: v, Page: lines})
+	s.render(w, r, http.StatusOK, "companies", view{Title: "Companies", Visitor: v, Page: lines})
 }
 
 // companyLines reads all subscriptions at once, and asks the gate's memory for the use.
