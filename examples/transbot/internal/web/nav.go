@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -51,7 +52,7 @@ var companyPages = []link{
 }
 
 // navigate returns the ways that are open to a visitor, with the present page marked.
-func navigate(v visitor, r *http.Request) navigation {
+func (s *Server) navigate(v visitor, r *http.Request) navigation {
 	var n navigation
 	switch {
 	case v.Staff():
@@ -65,6 +66,9 @@ func navigate(v visitor, r *http.Request) navigation {
 	}
 	if company := r.PathValue("company"); company != "" && v.mayVisit(company) {
 		n.Tabs = below(companyPath(company), companyPages)
+		if s.Billing == nil {
+			n.Tabs = slices.DeleteFunc(n.Tabs, func(l link) bool { return l.To == billingPath(company) })
+		}
 	}
 	n.mark(r.URL.Path)
 	return n

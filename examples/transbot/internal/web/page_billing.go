@@ -131,7 +131,7 @@ func (s *Server) finishBilling(w http.ResponseWriter, r *http.Request, v visitor
 	s.showBilling(w, r, v, status, text, func(*billingView) {})
 }
 
-func billingPath(company string) string { return "/companies/" + url.PathEscape(company) + "/billing" }
+func billingPath(company string) string { return companyPath(company) + "/billing" }
 
 func describeBilling(err error) (status int, text string) {
 	for told, text := range map[error]string{

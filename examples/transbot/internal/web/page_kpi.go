@@ -8,49 +8,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/examples/transbot/internal/insight"
-	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpihttp"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
 
-// kpiPages adds the pages of figures, and what moves quotes.
+// kpiPages adds the pages of figures.
 func (s *Server) kpiPages(mux *http.ServeMux) {
-	mux.HandleFunc("POST /companies/{company}/quotes/{quote}", s.form(s.stepQuote))
 	mux.HandleFunc("GET /kpi", s.signedIn(s.staff(s.kpiPage)))
 	all := func(*http.Request) (kpihttp.Reader, error) { return kpihttp.Reader{All: true}, nil } // behind staff
 	figures := http.StripPrefix("/kpi/data", kpihttp.Figures(s.Insight.Board, all, &kpihttp.Options{Logger: s.Logger}))
 	mux.HandleFunc("GET /kpi/data/", s.signedIn(s.staff(func(w http.ResponseWriter, r *http.Request, _ visitor) {
 		figures.ServeHTTP(w, r)
 	})))
-}
-
-// stepQuote sends, accepts or books a quote.
-func (s *Server) stepQuote(w http.ResponseWriter, r *http.Request, v visitor) {
-	step := quoting.Step{Company: r.PathValue("company"), Quote: r.PathValue("quote"), To: steps[r.PostFormValue("step")]}
-	if !quoteID.MatchString(step.Quote) {
-		s.failPage(w, r, tenon.ErrNotFound)
-		return
-	}
-	_, err := s.desk.Move(r.Context(), step)
-	s.finish(w, r, v, step.To, err)
-}
-
-// nextSteps are what can be done with a quote, by its status: the word for the API and the one for people.
-var nextSteps = map[string]nextStep{
-	"created": {"send", "Send"}, "sent": {"accept", "Accept"}, "accepted": {"book", "Book"},
-}
-
-type nextStep struct{ Step, Word string }
-
-// Next is what can be done with the quote; nil when there is nothing.
-func (q quoteLine) Next() *nextStep {
-	if n, ok := nextSteps[q.Status]; ok {
-		return &n
-	}
-	return nil
 }
 
 // kpiView is the page of the figures.

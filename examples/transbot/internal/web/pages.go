@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"mime"
 	"net/http"
 
 	"github.com/transbotai/tenon"
@@ -24,12 +25,12 @@ func (s *Server) pages() http.Handler {
 	mux.HandleFunc("GET /{$}", s.public(s.homePage))
 	mux.HandleFunc("GET /companies", s.signedIn(s.staff(s.companiesPage)))
 	mux.HandleFunc("GET /companies/{company}", s.signedIn(s.companyPage))
-	mux.HandleFunc("POST /companies/{company}/quotes", s.form(s.requestQuote))
 	mux.HandleFunc("GET /companies/{company}/features/{feature}", s.signedIn(s.staff(s.explainPage)))
 	mux.HandleFunc("POST /companies/{company}/plan", s.form(s.staff(s.changePlan)))
 	mux.HandleFunc("POST /companies/{company}/grants", s.form(s.staff(s.grant)))
 	mux.HandleFunc("POST /companies/{company}/overrides", s.form(s.staff(s.override)))
 	mux.HandleFunc("POST /companies/{company}/overrides/remove", s.form(s.staff(s.removeOverride)))
+	s.ratesPages(mux)
 	s.addBilling(mux)
 	s.flagPages(mux)
 	s.evidencePages(mux)
@@ -80,11 +81,14 @@ func (s *Server) staff(next page) page {
 }
 
 // form lets a form of the visitor's own session through.
-func (s *Server) form(next page) http.HandlerFunc {
+func (s *Server) form(next page) http.HandlerFunc { return s.formOf(maxForm, next) }
+
+// formOf lets a form of at most so many bytes through, with the files that it brings.
+func (s *Server) formOf(limit int64, next page) http.HandlerFunc {
 	return s.signedIn(func(w http.ResponseWriter, r *http.Request, v visitor) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		var tooLarge *http.MaxBytesError
-		switch err := r.ParseForm(); {
+		switch err := parseForm(r, limit); {
 		case errors.As(err, &tooLarge):
 			s.errorPage(w, r, http.StatusRequestEntityTooLarge, "The form is too large.")
 		case err != nil:
@@ -95,4 +99,12 @@ func (s *Server) form(next page) http.HandlerFunc {
 			next(w, r, v)
 		}
 	})
+}
+
+// parseForm reads a form, which fits into memory, files and all.
+func parseForm(r *http.Request, limit int64) error {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "multipart/form-data" {
+		return r.ParseMultipartForm(limit)
+	}
+	return r.ParseForm()
 }

@@ -19,7 +19,7 @@ import (
 var files embed.FS
 
 var templates = parse(
-	"home", "signin", "companies", "company", "explain", "billing", "return", "flags", "flag", "slo", "error",
+	"home", "signin", "companies", "company", "rates", "job", "explain", "billing", "return", "flags", "flag", "slo", "error",
 	"audit", "isolation",
 	"data", "privacy",
 	"kpi",
@@ -46,10 +46,11 @@ var funcs = template.FuncMap{
 	"clock":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
 	"second":   func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"happened": happened,
-	"display":  display,
-	"brief":    brief, "percent": percent, "exactly": exactly,
+	"happened": happened, "lanefield": laneField,
+	"display": display,
+	"brief":   brief, "percent": percent, "exactly": exactly,
 	"long":    func(n int) int64 { return int64(n) },
+	"inc":     func(n int) int { return n + 1 },
 	"hundred": func(f float64) float64 { return f * 100 },
 	"money":   func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
 }
@@ -80,7 +81,7 @@ type view struct {
 // render sends a page whole or not at all.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	var b bytes.Buffer
-	v.Nav = navigate(v.Visitor, r)
+	v.Nav = s.navigate(v.Visitor, r)
 	if status == http.StatusNotFound {
 		v.Nav.Tabs = nil // of a company that is not there, neither are its pages
 	}
@@ -112,7 +113,7 @@ func describe(err error) (status int, text string) {
 	var field *tenon.FieldError
 	switch {
 	case errors.As(err, &field):
-		return http.StatusBadRequest, field.Field + " " + field.Reason + "."
+		return http.StatusBadRequest, laneField(field.Field) + " " + field.Reason + "."
 	case errors.Is(err, tenon.ErrInvalid):
 		return http.StatusBadRequest, "That cannot be right."
 	case errors.Is(err, tenon.ErrNotFound):
