@@ -11,6 +11,11 @@ import (
 
 var navLink = regexp.MustCompile(`(?s)<nav.*?</nav>`)
 
+var linkTo = regexp.MustCompile(`href="([^"]+)"`)
+
+// comesLater are pages that the navigation leads to and that are made apart from it.
+var comesLater = map[string]bool{"/dashboard": true, "/control": true, "/control/restore": true, "/trials": true, "/calculator": true}
+
 // navOf returns the navigation of a page.
 func navOf(page string) string { return strings.Join(navLink.FindAllString(page, -1), "\n") }
 
@@ -35,6 +40,18 @@ func TestNavigation(t *testing.T) {
 		page := navOf(staff.get("/companies/acme/data").body)
 		require.Contains(t, page, `<a href="/companies" aria-current="true">Companies</a>`)
 		require.Contains(t, page, `<a href="/companies/acme/data" aria-current="page">Data</a>`)
+	})
+
+	t.Run("leads_to_pages_that_answer", func(t *testing.T) {
+		for visitor, b := range map[string]browser{"/companies/acme": staff, "/companies/acme/rates": mine, "/partners": s.browser()} {
+			links := captured(linkTo, navOf(b.get(visitor).body))
+			require.NotEmpty(t, links)
+			for _, to := range links {
+				if !comesLater[to] {
+					require.Equal(t, http.StatusOK, b.get(to).status, to)
+				}
+			}
+		}
 	})
 
 	t.Run("shows_nobody_what_is_not_for_them", func(t *testing.T) {

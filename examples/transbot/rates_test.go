@@ -133,7 +133,9 @@ func (b browser) upload(path, csrf, file string) reply {
 }
 
 // refusedBy says which of flag, plan and limit a page names, in order.
-func refusedBy(page string) []string { return captured(regexp.MustCompile(`data-refused-by="(\w+)"`), page) }
+func refusedBy(page string) []string {
+	return captured(regexp.MustCompile(`data-refused-by="(\w+)"`), page)
+}
 
 // switches turns a flag on for the named companies alone.
 func (b browser) switches(flag, version, named string) {

@@ -30,8 +30,10 @@ type navigation struct {
 var staffPages = []linkGroup{
 	{"Overview", []link{{To: "/dashboard", Name: "Dashboard"}, {To: "/control", Name: "Control room"}}},
 	{"Customers", []link{
-		{To: "/companies", Name: "Companies"}, {To: "/trials", Name: "Trials"},
-		{To: "/directory", Name: "Directory"}, {To: "/support", Name: "Help desk"},
+		{To: "/companies", Name: "Companies"},
+		{To: "/trials", Name: "Trials"},
+		{To: "/directory", Name: "Directory"},
+		{To: "/support", Name: "Help desk"},
 	}},
 	{"Product", []link{{To: "/flags", Name: "Flags"}, {To: "/kpi", Name: "Figures"}}},
 	{"Operations", []link{
@@ -47,8 +49,13 @@ var publicPages = []link{
 
 // companyPages are the pages of a company, below its own.
 var companyPages = []link{
-	{To: "", Name: "Overview"}, {To: "/rates", Name: "Rates"}, {To: "/directory", Name: "Directory"},
-	{To: "/billing", Name: "Subscription"}, {To: "/support", Name: "Support"}, {To: "/data", Name: "Data"}, {To: "/audit", Name: "Audit"},
+	{To: "", Name: "Overview"},
+	{To: "/rates", Name: "Rates"},
+	{To: "/directory", Name: "Directory"},
+	{To: "/billing", Name: "Subscription"},
+	{To: "/support", Name: "Support"},
+	{To: "/data", Name: "Data"},
+	{To: "/audit", Name: "Audit"},
 }
 
 // navigate returns the ways that are open to a visitor, with the present page marked.

@@ -75,7 +75,7 @@ func (s *Server) showBilling(w http.ResponseWriter, r *http.Request, v visitor, 
 	}
 	add(&page)
 	s.render(w, r, status, "billing", view{
-		Title: page.Company.Name + ", billing", Visitor: v, Done: billingTexts[r.URL.Query().Get("done")], Alert: alert, Page: page,
+		Title: "Subscription of " + page.Company.Name, Visitor: v, Done: billingTexts[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
 

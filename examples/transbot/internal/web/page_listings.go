@@ -75,7 +75,7 @@ func (s *Server) showListings(w http.ResponseWriter, r *http.Request, v visitor,
 	if invited != "" {
 		done = "Send this address to whom you invite, it is good for 30 days: " + invited
 	}
-	s.render(w, r, status, "listings", view{Title: "Directory", Visitor: v, Done: done, Alert: alert, Page: page})
+	s.render(w, r, status, "listings", view{Title: "Directory of " + page.Company.Name, Visitor: v, Done: done, Alert: alert, Page: page})
 }
 
 func (s *Server) listingsView(r *http.Request, who visitor) (v listingsView, err error) {

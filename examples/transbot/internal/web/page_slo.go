@@ -74,7 +74,7 @@ func (s *Server) showSLO(w http.ResponseWriter, r *http.Request, v visitor, stat
 		w.Header().Set("Refresh", watchEvery)
 	}
 	s.render(w, r, status, "slo", view{
-		Title: "Service objectives", Visitor: v, Done: sloDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
+		Title: "Objectives", Visitor: v, Done: sloDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
 

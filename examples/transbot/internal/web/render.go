@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -41,18 +42,19 @@ func parse(pages ...string) map[string]*template.Template {
 var funcs = template.FuncMap{
 	"count":    count,
 	"kilos":    func(n int) string { return count(int64(n)) + " kg" },
-	"short":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"short":    shortDay,
 	"day":      func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"clock":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"clock":    clock,
 	"second":   func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"happened": happened, "lanefield": laneField,
 	"display": display,
 	"brief":   brief, "percent": percent, "exactly": exactly,
 	"long":    func(n int) int64 { return int64(n) },
+	"more":    func(all, shown int) string { return count(int64(all-shown)) + " more" },
 	"inc":     func(n int) int { return n + 1 },
 	"hundred": func(f float64) float64 { return f * 100 },
-	"money":   func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
+	"money":   money, "humane": humane, "span": span, "date": func(d fmt.Stringer) string { return plainDate(d.String()) },
 }
 
 // count writes a number with its thousands apart, and Unlimited in words.
