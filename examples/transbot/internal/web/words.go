@@ -12,8 +12,17 @@ import (
 var (
 	instants  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)`)
 	dates     = regexp.MustCompile(`\b\d{4}-\d\d-\d\d\b`)
-	durations = regexp.MustCompile(`\b(?:\d+h)?\d+m\d+(?:\.\d+)?s\b`)
+	durations = regexp.MustCompile(`\b(?:\d+(?:\.\d+)?(?:h|m|s|ms))+\b`)
 )
+
+// objectives are the names of what is promised, as people read them.
+var objectives = func() *strings.Replacer {
+	var pairs []string
+	for _, name := range order {
+		pairs = append(pairs, name, objectiveName(name))
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // humane writes a text that was made for programs as people read it.
 func humane(text string) string {
@@ -24,6 +33,7 @@ func humane(text string) string {
 		}
 		return clock(t)
 	})
+	text = objectives.Replace(text)
 	text = dates.ReplaceAllStringFunc(text, plainDate)
 	return durations.ReplaceAllStringFunc(text, func(s string) string {
 		d, err := time.ParseDuration(s)
