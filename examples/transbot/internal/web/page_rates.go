@@ -79,7 +79,7 @@ func (s *Server) showRates(w http.ResponseWriter, r *http.Request, v visitor, st
 	}
 	add(&page)
 	shown := view{Title: "Rates of " + page.Company.Name, Visitor: v, Alert: alert, Page: page}
-	if status == http.StatusOK {
+	if status == http.StatusOK && !page.Closed {
 		shown.Done = s.quoted(r)
 	}
 	if page.Refused == nil {
