@@ -26,8 +26,8 @@ type navigation struct {
 	Tabs   []link      // the pages of the company that is looked at
 }
 
-// staffPages are the pages of the staff, by what they are about.
-var staffPages = []linkGroup{
+// staffLinks are the pages of the staff, by what they are about.
+var staffLinks = []linkGroup{
 	{"Overview", []link{{To: "/dashboard", Name: "Dashboard"}, {To: "/control", Name: "Control room"}}},
 	{"Customers", []link{
 		{To: "/companies", Name: "Companies"},
@@ -42,13 +42,13 @@ var staffPages = []linkGroup{
 	{"Trust", []link{{To: "/audit", Name: "Audit"}, {To: "/privacy", Name: "Privacy"}, {To: "/isolation", Name: "Isolation"}}},
 }
 
-// publicPages are for whoever is not signed in.
-var publicPages = []link{
+// publicLinks are for whoever is not signed in.
+var publicLinks = []link{
 	{To: "/calculator", Name: "Savings calculator"}, {To: "/partners", Name: "Find partners"}, {To: "/signin", Name: "Sign in"},
 }
 
-// companyPages are the pages of a company, below its own.
-var companyPages = []link{
+// companyLinks are the pages of a company, below its own.
+var companyLinks = []link{
 	{To: "", Name: "Overview"},
 	{To: "/rates", Name: "Rates"},
 	{To: "/directory", Name: "Directory"},
@@ -63,16 +63,16 @@ func (s *Server) navigate(v visitor, r *http.Request) navigation {
 	var n navigation
 	switch {
 	case v.Staff():
-		for _, g := range staffPages {
+		for _, g := range staffLinks {
 			n.Groups = append(n.Groups, linkGroup{g.Name, below("", g.Links)})
 		}
 	case v.In():
 		n.Links = []link{{To: companyPath(v.Company), Name: "My company"}, {To: "/partners", Name: "Find partners"}}
 	default:
-		n.Links = below("", publicPages)
+		n.Links = below("", publicLinks)
 	}
 	if company := r.PathValue("company"); company != "" && v.mayVisit(company) {
-		n.Tabs = below(companyPath(company), companyPages)
+		n.Tabs = below(companyPath(company), companyLinks)
 		if s.Billing == nil {
 			n.Tabs = slices.DeleteFunc(n.Tabs, func(l link) bool { return l.To == billingPath(company) })
 		}
