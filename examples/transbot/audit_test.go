@@ -104,6 +104,9 @@ func TestAnExportOfTheLogIsVerifiedElsewhere(t *testing.T) {
 	signer, err := audit.NewSigner(auditName, auditSeed)
 	require.NoError(t, err)
 	staff := s.signIn(adminKey)
+	require.Eventually(t, func() bool {
+		return strings.Contains(staff.get("/companies/acme/audit/export?format=csv").body, "succeeded")
+	}, inTime, 20*time.Millisecond, "records are sealed soon after they were made")
 	for _, path := range []string{"/audit/export?format=jsonl&tenant=acme", "/audit/export?format=csv", "/companies/acme/audit/export?format=csv"} {
 		r := staff.get(path)
 		require.Equal(t, http.StatusOK, r.status, r.body)

@@ -88,10 +88,10 @@ func TestTheKillSwitchEndsAFeatureForEverybody(t *testing.T) {
 		require.Equal(t, "urn:tenon:problem:switched-off", r.field(t, "type"))
 		require.Equal(t, "rates", r.field(t, "flag"))
 	}
-	page := people.get("/companies/transbotai-demo").body
-	require.Contains(t, page, "This is switched off for everybody at the moment.")
+	page := people.get("/companies/transbotai-demo/rates").body
+	require.Contains(t, page, "Rates are switched off for everybody at the moment")
 	require.NotContains(t, page, `name="weight_kg"`)
-	r = people.post("/companies/transbotai-demo/quotes", "csrf", csrf, "key", "k", "origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "9")
+	r = people.post("/companies/transbotai-demo/rates", "csrf", csrf, "key", "k", "origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "9")
 	require.Equal(t, http.StatusForbidden, r.status)
 	s.requireUsed("transbotai-demo", "rates", 1)
 	require.Equal(t, http.StatusOK, s.ask(key, "/api/limits/rates", "").status, "what one has can still be seen")

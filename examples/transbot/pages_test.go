@@ -18,7 +18,7 @@ func TestSignIn(t *testing.T) {
 	key := s.company("acme", "pro")
 
 	t.Run("is_asked_for", func(t *testing.T) {
-		for _, path := range []string{"/", "/companies/acme", "/companies/acme/features/rates"} {
+		for _, path := range []string{"/companies", "/companies/acme", "/companies/acme/features/rates"} {
 			r := s.browser().get(path)
 			require.Equal(t, http.StatusSeeOther, r.status)
 			require.Equal(t, "/signin", r.header.Get("Location"))
@@ -43,9 +43,9 @@ func TestSignIn(t *testing.T) {
 		require.NotContains(t, cookie, key)
 	})
 
-	t.Run("leads_to_the_companys_page", func(t *testing.T) {
-		r := s.signIn(key).get("/")
-		require.Equal(t, "/companies/acme", r.header.Get("Location"))
+	t.Run("leads_to_where_people_begin", func(t *testing.T) {
+		require.Equal(t, "/companies/acme", s.signIn(key).get("/").header.Get("Location"))
+		require.Equal(t, "/dashboard", s.signIn(adminKey).get("/").header.Get("Location"))
 	})
 
 	t.Run("ends_with_signing_out", func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestAnotherCompanysDataIsNotShown(t *testing.T) {
 		require.NotContains(t, r.body, "Savannah")
 	}
 	csrf := b.csrf("/companies/mine")
-	for _, form := range []string{"/companies/theirs/quotes", "/companies/mine/plan", "/companies/mine/grants", "/companies/mine/overrides", "/companies/theirs/plan"} {
+	for _, form := range []string{"/companies/theirs/rates", "/companies/theirs/rates/bulk", "/companies/mine/plan", "/companies/mine/grants", "/companies/mine/overrides", "/companies/theirs/plan"} {
 		r := b.post(form, "csrf", csrf, "plan", "enterprise", "reason", "mine", "feature", "rates", "amount", "5", "hard", "-1")
 		require.Equal(t, http.StatusNotFound, r.status, form)
 	}
@@ -190,8 +190,8 @@ func TestForms(t *testing.T) {
 			{"overrides", "There is no such", 404, []string{"feature", "gold", "hard", "1", "reason", "r"}},
 			{"overrides", "hard is not a whole number", 400, []string{"feature", "rates", "hard", "", "reason", "r"}},
 			{"overrides/remove", "There is no such", 404, []string{"feature", "rates"}},
-			{"quotes", "weight_kg is not a whole number", 400, []string{"origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "lots", "key", "k"}},
-			{"quotes", "key is empty", 400, []string{"origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "5"}},
+			{"rates", "The weight is not a whole number", 400, []string{"origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "lots", "key", "k"}},
+			{"rates", "key is empty", 400, []string{"origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "5"}},
 		} {
 			r := staff.send("acme", c.form, c.fields...)
 			require.Equal(t, c.status, r.status, c.form)
@@ -209,30 +209,6 @@ func TestForms(t *testing.T) {
 	})
 }
 
-func TestQuoteForm(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	b := s.signIn(s.company("acme", "starter"))
-	fields := []string{"origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "1200", "pallets", "2", "key", "one-page"}
-
-	for range 2 {
-		r := b.send("acme", "quotes", fields...)
-		require.Equal(t, http.StatusSeeOther, r.status, r.body)
-	}
-	s.requireUsed("acme", "rates", 1)
-	s.requireQuotes("acme", 1)
-	require.Contains(t, b.get("/companies/acme?done=quote").body, "Reno, NV → Miami, FL")
-
-	s.uses("acme", "rates", 99)
-	fields[len(fields)-1] = "another-page"
-	r := b.send("acme", "quotes", fields...)
-	require.Equal(t, http.StatusForbidden, r.status)
-	require.Contains(t, r.body, "The limit of your plan is reached.")
-	require.Contains(t, r.body, "Limit reached")
-	require.Contains(t, r.body, "Professional includes more.")
-	s.requireQuotes("acme", 1)
-}
-
 func TestPages(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -247,7 +223,7 @@ func TestPages(t *testing.T) {
 		for _, want := range []string{
 			"<h1>The acme company</h1>", "Professional", "299.00 USD a month", "Billing period ends", "Starts again",
 			"<strong>612</strong> of 1,000 used", "soft limit 500", "Soft limit reached", `aria-label="612 of 1,000 used, soft limit 500"`,
-			"0 of 10 used, 2 held, soft limit 5", "Enterprise includes it.", "Plan history", "Recent quotes", `<th scope="col">`,
+			"0 of 10 used, 2 held, soft limit 5", "Enterprise includes it.", "Plan history", "Export our data", "Delete our company", "?tour=rates",
 		} {
 			require.Contains(t, page, want)
 		}
@@ -257,9 +233,9 @@ func TestPages(t *testing.T) {
 
 	t.Run("list_companies_for_staff", func(t *testing.T) {
 		staff := s.signIn(adminKey)
-		require.Contains(t, staff.get("/").body, `<a href="/companies/acme">The acme company</a>`)
+		require.Contains(t, staff.get("/companies").body, `<a href="/companies/acme">The acme company</a>`)
 		require.Eventually(t, func() bool { // the list is from memory
-			return strings.Contains(staff.get("/").body, "612 of 1,000")
+			return strings.Contains(staff.get("/companies").body, "612 of 1,000")
 		}, time.Minute, 20*time.Millisecond)
 	})
 
@@ -272,7 +248,7 @@ func TestPages(t *testing.T) {
 
 	t.Run("load_nothing_from_elsewhere", func(t *testing.T) {
 		b := s.signIn(adminKey)
-		for _, path := range []string{"/", "/companies/acme", "/companies/acme/features/rates", "/signin", "/companies/nobody", "/nowhere"} {
+		for _, path := range []string{"/companies", "/companies/acme", "/companies/acme/features/rates", "/signin", "/companies/nobody", "/nowhere"} {
 			r := b.get(path)
 			policy := r.header.Get("Content-Security-Policy")
 			require.Contains(t, policy, "default-src 'none'")
@@ -293,7 +269,7 @@ func TestPages(t *testing.T) {
 	t.Run("escape_what_people_wrote", func(t *testing.T) {
 		s.company("evil", "pro")
 		s.exec(`update companies set name = '<script>alert(1)</script>' where id = 'evil'`)
-		for _, path := range []string{"/", "/companies/evil"} {
+		for _, path := range []string{"/companies", "/companies/evil"} {
 			require.NotContains(t, s.signIn(adminKey).get(path).body, "<script>")
 		}
 	})

@@ -24,14 +24,15 @@ var forms = map[string][]string{
 	"POST /signin":                      {"key", "tb_of_nobody"},
 	"POST /signout":                     {},
 	"POST /invitations/{token}":         {"answer", "accept"},
-	"POST /companies/{company}/quotes":  {"origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "1200", "pallets", "2", "key", "k"},
+	"POST /companies/{company}/rates":   {"origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "1200", "pallets", "2", "key", "k"},
 	"POST /companies/{company}/plan":    {"plan", "enterprise", "when", "now", "reason", "grew"},
 	"POST /companies/{company}/grants":  {"feature", "rates", "amount", "25", "days", "30", "reason", "an outage"},
 	"POST /companies/{company}/support": {"id", "01900000-0000-7000-8000-000000000001", "priority", "P3", "issue", "How?"},
 
 	"POST /companies/{company}/overrides":                  {"feature", "rates", "hard", "400", "reason", "agreed"},
 	"POST /companies/{company}/overrides/remove":           {"feature", "rates"},
-	"POST /companies/{company}/quotes/{quote}":             {"step", "send"},
+	"POST /companies/{company}/rates/bulk":                 {"lanes", "Reno, NV; Miami, FL; 1200", "key", "b"},
+	"POST /companies/{company}/rates/{quote}":              {"step", "send"},
 	"POST /companies/{company}/support/{ticket}/{move}":    {"text", "More."},
 	"POST /companies/{company}/directory":                  {"company_name", "Hauler", "service", "reefer", "region", "midwest"},
 	"POST /companies/{company}/directory/{partner}/{move}": {"version", "1"},
@@ -172,6 +173,8 @@ func (s *siege) furnish() {
 	r = s.staff.post("/support/findings", append([]string{"csrf", s.staff.token}, forms["POST /support/findings"]...)...)
 	require.Equal(s.t, http.StatusSeeOther, r.status, r.body)
 	s.ids["finding"] = scan[string](s.site, "select id::text from tenon.findings")
+	job := `{"lanes": [` + lane + `]}`
+	s.ids["job"] = s.ask(key, "/api/quotes/bulk", job).field(s.t, "job").(string)
 	s.used = map[string]int64{}
 	for _, feature := range []string{"rates", "bulk_rating", "api_access", "directory"} {
 		s.used[feature], _ = s.left("acme", feature)

@@ -111,6 +111,7 @@ func TestADrill(t *testing.T) {
 	send("/slo/override", "hours", "2", "reason", "It mends the drill")
 	until("It mends the drill")
 	require.Contains(t, staff.get("/slo").body, "gate go")
+	require.Empty(t, forPrograms.FindAllString(textOf(staff.get("/slo").body), -1), "instants and durations are written for people")
 	id := override.FindStringSubmatch(staff.get("/slo").body)
 	require.NotNil(t, id)
 	send("/slo/override/revoke", "id", id[1])
@@ -122,6 +123,14 @@ func TestADrill(t *testing.T) {
 	heard(t, conn, "slo.thaw")
 	require.NotContains(t, staff.get("/slo").body, "take it out of the count", "it is")
 }
+
+// forPrograms finds instants and durations as programs write them.
+var forPrograms = regexp.MustCompile(`\d{4}-\d\d-\d\d|\d\d:\d\d:\d\dZ|\d+m\d+s`)
+
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+// textOf is what people read of a page.
+func textOf(page string) string { return tags.ReplaceAllString(page, " ") }
 
 var override = regexp.MustCompile(`name="id" value="([^"]+)"`)
 

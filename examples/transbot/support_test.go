@@ -104,11 +104,11 @@ func TestATourIsShownOnceOnEveryDevice(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	key := s.company("acme", "pro")
-	shown := func(b browser) bool { return strings.Contains(b.get("/companies/acme").body, `data-tour="rates"`) }
+	shown := func(b browser) bool { return strings.Contains(b.get(ratesOf).body, `data-tour="rates"`) }
 	phone, desktop := s.signIn(key), s.signIn(key)
 	require.True(t, shown(phone))
-	require.Contains(t, phone.get("/companies/acme").body, "Welcome to Rates!")
-	require.Contains(t, phone.get("/companies/acme").body, "Start Tour")
+	require.Contains(t, phone.get(ratesOf).body, "Welcome to Rates!")
+	require.Contains(t, phone.get(ratesOf).body, "Start Tour")
 	require.False(t, shown(s.signIn(adminKey)), "the staff knows its way")
 	tell := func(b browser, what, body string) reply {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/tours/rates/"+what, strings.NewReader(body))
@@ -117,10 +117,13 @@ func TestATourIsShownOnceOnEveryDevice(t *testing.T) {
 		return s.do(b.client, r)
 	}
 	require.Equal(t, http.StatusOK, tell(phone, "advance", `{"steps": 1}`).status)
-	require.Contains(t, desktop.get("/companies/acme").body, `data-done="1"`, "it goes on there")
+	require.Contains(t, desktop.get(ratesOf).body, `data-done="1"`, "it goes on there")
 	require.Equal(t, http.StatusOK, tell(desktop, "complete", `{}`).status)
 	require.False(t, shown(phone))
 	require.False(t, shown(s.signIn(key)))
+	require.Contains(t, phone.get("/companies/acme").body, ratesOf+"?tour=rates", "there is a place to take it again")
+	require.Contains(t, phone.get(ratesOf+"?tour=rates").body, `data-tour="rates"`)
+	require.NotContains(t, phone.get(ratesOf+"?tour=nothing").body, "data-tour")
 	require.True(t, shown(s.signIn(s.key(freight.APIKey{CompanyID: "acme"}))), "somebody else has not seen it")
 	require.Equal(t, "completed", s.ask(key, "/api/tours/rates/dismiss", `{}`).field(t, "end"), "programs are told the same, and an end stays")
 }

@@ -25,16 +25,22 @@ func (s *Store) Company(ctx context.Context, id string) (Company, error) {
 	return one[Company](ctx, s.db, selectCompany, id)
 }
 
-const selectCompanies = `
+const findCompanies = `
 select id, name, kind, city, created_at
 from public.companies
 where deleted_at is null
+  and ($1 = '' or strpos(lower(name), lower($1)) > 0 or id = $1)
 order by name, id
-limit $1`
+limit $2`
+
+// FindCompanies returns at most limit companies that have a text in their name, by name.
+func (s *Store) FindCompanies(ctx context.Context, text string, limit int) ([]Company, error) {
+	return all[Company](ctx, s.db, findCompanies, text, limit)
+}
 
 // Companies returns at most limit companies, by name.
 func (s *Store) Companies(ctx context.Context, limit int) ([]Company, error) {
-	return all[Company](ctx, s.db, selectCompanies, limit)
+	return s.FindCompanies(ctx, "", limit)
 }
 
 const insertCompany = `

@@ -35,11 +35,20 @@ func (s *Store) AddJob(ctx context.Context, company string, j Job) (bool, error)
 	return n == 1, err
 }
 
-const selectJobByKey = `
+const jobFields = `
 select id::text, coalesce(key, ''), digest, refused, created_at
 from public.bulk_jobs
-where company_id = $1
-  and key = $2`
+where company_id = $1`
+
+const (
+	selectJob      = jobFields + ` and id = $2`
+	selectJobByKey = jobFields + ` and key = $2`
+)
+
+// Job returns the company's job; [tenon.ErrNotFound] when there is none, or it is another company's. The id is a UUID.
+func (s *Store) Job(ctx context.Context, company, id string) (Job, error) {
+	return one[Job](ctx, s.db, selectJob, company, id)
+}
 
 // JobByKey returns the company's job under an idempotency key; [tenon.ErrNotFound] when there is none.
 func (s *Store) JobByKey(ctx context.Context, company, key string) (Job, error) {

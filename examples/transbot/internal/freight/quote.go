@@ -3,6 +3,7 @@ package freight
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -108,7 +109,12 @@ const (
 	selectQuote      = quoteFields + ` and id = $2`
 	selectQuoteByKey = quoteFields + ` and key = $2`
 	selectJobQuotes  = quoteFields + ` and bulk_job_id = $2 order by lane`
-	selectQuotes     = quoteFields + ` order by created_at desc, id desc limit $2`
+	selectQuotes     = quoteFields + `
+  and ($2 = '' or $2 = case when status in ('created', 'sent') and valid_until <= now() then 'expired' else status end)
+  and ($3 = '' or (created_at, id) < (
+    select created_at, id from public.quotes where company_id = $1 and id = nullif($3, '')::uuid))
+order by created_at desc, id desc
+limit $4`
 )
 
 // Quote returns the company's quote; [tenon.ErrNotFound] when there is none, or it is another company's. The id is a
@@ -124,9 +130,20 @@ func (s *Store) QuoteByKey(ctx context.Context, company, key string) (Quote, err
 	return r.quote(), err
 }
 
-// Quotes returns at most limit quotes of the company, newest first.
-func (s *Store) Quotes(ctx context.Context, company string, limit int) ([]Quote, error) {
-	return quotes(all[quoteRow](ctx, s.db, selectQuotes, company, limit))
+// QuoteQuery says which quotes are wanted.
+type QuoteQuery struct {
+	Company string
+	Status  string // empty: any
+	After   string // the id of the last quote that was seen; empty: from the newest
+	Limit   int
+}
+
+// Statuses are those that a quote can have, in the order in which they come.
+func Statuses() []string { return append(slices.Clone(progress), "declined", "expired") }
+
+// Quotes returns a company's quotes, newest first.
+func (s *Store) Quotes(ctx context.Context, q QuoteQuery) ([]Quote, error) {
+	return quotes(all[quoteRow](ctx, s.db, selectQuotes, q.Company, q.Status, q.After, q.Limit))
 }
 
 // JobQuotes returns the quotes of a bulk job, by their place in it.

@@ -46,7 +46,7 @@ func New(pool *pgxpool.Pool, gate *entitlements.Gate, set *flags.Set, opts *supp
 
 // tours show people around, once each.
 var tours = []support.Tour{{
-	Key: "rates", Feature: "rates", Title: "Rates",
+	Key: "rates", Feature: "rates", Title: "Rates", Version: 1,
 	Steps: []support.TourStep{
 		{Anchor: "#ask", Title: "Ask for a price", Text: "Say from where to where and how much it weighs. The price is there at once."},
 		{Anchor: "#use", Title: "What your plan includes", Text: "How many quotes are left, and when counting starts again."},
@@ -54,6 +54,18 @@ var tours = []support.Tour{{
 	},
 	Audience: support.Audience{Flag: "rates"},
 }}
+
+// AllTours returns the tours that there are.
+func (d *Desk) AllTours() []support.Tour { return slices.Clone(tours) }
+
+// Tour returns a tour by its key.
+func (d *Desk) Tour(key string) (support.Tour, bool) {
+	i := slices.IndexFunc(tours, func(t support.Tour) bool { return t.Key == key })
+	if i < 0 {
+		return support.Tour{}, false
+	}
+	return tours[i], true
+}
 
 // sees says who belongs to the audience of a tour: whose company has the flag, and one of the plans.
 func sees(gate *entitlements.Gate, set *flags.Set) func(context.Context, support.Viewer, support.Audience) (bool, error) {

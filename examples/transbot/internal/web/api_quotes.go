@@ -82,7 +82,7 @@ func (s *Server) createQuote(w http.ResponseWriter, r *http.Request) {
 // quotes returns the company's newest quotes, as a transaction sees them that sees no other company.
 func (s *Server) quotes(ctx context.Context, company string, limit int) (list []freight.Quote, err error) {
 	err = freight.Read(ctx, s.App, company, func(store *freight.Store) (err error) {
-		list, err = store.Quotes(ctx, company, limit)
+		list, err = store.Quotes(ctx, freight.QuoteQuery{Company: company, Limit: limit})
 		return err
 	})
 	return list, err

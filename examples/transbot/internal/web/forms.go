@@ -10,8 +10,6 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
-	"github.com/transbotai/tenon/examples/transbot/internal/freight"
-	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 )
 
 // done shows the company's page after a form did its work, so that reloading does not send it again.
@@ -28,42 +26,6 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, v visitor, what 
 	s.note(r, err)
 	status, text := describe(err)
 	s.showCompany(w, r, v, status, text)
-}
-
-// requestQuote makes a quote for the company's people. Sending the same form again gives the same quote.
-func (s *Server) requestQuote(w http.ResponseWriter, r *http.Request, v visitor) {
-	lane, err := laneOf(r)
-	if err != nil {
-		s.finish(w, r, v, "", err)
-		return
-	}
-	key := r.PostFormValue("key")
-	if key == "" {
-		s.finish(w, r, v, "", tenon.Invalid("key", "is empty"))
-		return
-	}
-	if closed := s.closed(r.PathValue("company"), quoting.Rates); closed != "" {
-		s.showCompany(w, r, v, http.StatusForbidden, closed)
-		return
-	}
-	a, err := s.desk.Quote(r.Context(), quoting.Request{Company: r.PathValue("company"), Lane: lane, Key: "form/" + key})
-	if err == nil && !a.Decision.Allowed {
-		s.showCompany(w, r, v, http.StatusForbidden, a.Decision.Text())
-		return
-	}
-	s.finish(w, r, v, "quote", err)
-}
-
-func laneOf(r *http.Request) (freight.Lane, error) {
-	weight, err := number(r, "weight_kg", true)
-	if err != nil {
-		return freight.Lane{}, err
-	}
-	pallets, err := number(r, "pallets", false)
-	return freight.Lane{
-		Origin: r.PostFormValue("origin"), Destination: r.PostFormValue("destination"),
-		WeightKG: int(weight), Pallets: int(pallets), ReadyOn: r.PostFormValue("ready_on"),
-	}, err
 }
 
 // changePlan moves the company, or puts it on its first plan.

@@ -118,12 +118,18 @@ func until(t, now time.Time) string {
 	return "in " + span(d)
 }
 
+// monthLength is a month on average.
+const monthLength = 365*24*time.Hour/12 + 6*time.Hour/12
+
 func span(d time.Duration) string {
 	for _, unit := range []struct {
 		length time.Duration
 		name   string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+	}{{monthLength, "month"}, {24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
 		n := int(d / unit.length)
+		if unit.name == "month" && n < 3 { // a few weeks are said by the day
+			continue
+		}
 		if n == 1 {
 			return "1 " + unit.name
 		}

@@ -35,6 +35,7 @@ const auditShown = 50
 type auditView struct {
 	Path      string // of this page
 	Company   string // whose records; empty: everybody's
+	Name      string // the company's
 	Filter    auditFilter
 	Records   []auditLine
 	More      string // where the next page is
@@ -113,8 +114,12 @@ func (s *Server) showAudit(w http.ResponseWriter, r *http.Request, v visitor, st
 		s.failPage(w, r, err)
 		return
 	}
+	title := "Audit log"
+	if page.Name != "" {
+		title += " of " + page.Name
+	}
 	s.render(w, r, status, "audit", view{
-		Title: "Audit log", Visitor: v, Done: auditDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
+		Title: title, Visitor: v, Done: auditDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
 
@@ -124,7 +129,11 @@ func (s *Server) auditView(r *http.Request, v visitor, report *audit.Report) (pa
 		Signed: s.Evidence.Verifier != nil, Anchored: s.Evidence.Anchored(), Drills: s.Drills,
 	}
 	if page.Company != "" {
-		page.Path = "/companies/" + url.PathEscape(page.Company) + "/audit"
+		c, err := s.companies.Company(r.Context(), page.Company)
+		if err != nil {
+			return page, err
+		}
+		page.Name, page.Path = c.Name, companyPath(page.Company)+"/audit"
 	}
 	q := page.Filter.query(r)
 	entries, err := s.Evidence.Log.List(r.Context(), q)

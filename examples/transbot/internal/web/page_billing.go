@@ -86,7 +86,7 @@ func (s *Server) showBilling(w http.ResponseWriter, r *http.Request, v visitor, 
 	}
 	add(&page)
 	s.render(w, r, status, "billing", view{
-		Title: page.Company.Name + ", billing", Visitor: v, Done: billingTexts[r.URL.Query().Get("done")], Alert: alert, Page: page,
+		Title: "Subscription of " + page.Company.Name, Visitor: v, Done: billingTexts[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
 
@@ -142,7 +142,7 @@ func (s *Server) finishBilling(w http.ResponseWriter, r *http.Request, v visitor
 	s.showBilling(w, r, v, status, text, func(*billingView) {})
 }
 
-func billingPath(company string) string { return "/companies/" + url.PathEscape(company) + "/billing" }
+func billingPath(company string) string { return companyPath(company) + "/billing" }
 
 func describeBilling(err error) (status int, text string) {
 	for told, text := range map[error]string{

@@ -4,18 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/support"
 )
-
-// maxRecent bounds the quotes on a company's page.
-const maxRecent = 20
 
 // companyView is a company's page.
 type companyView struct {
@@ -24,11 +20,9 @@ type companyView struct {
 	Status   string
 	Facts    []fact // about the subscription
 	Meters   []meter
-	Closed   string // why quotes are not switched on for the company; empty when they are
+	Trial    *trialNote // nil: none is under way
+	Tours    []support.Tour
 	History  []spell
-	Quotes   []quoteLine
-	Places   []string
-	FormKey  string // makes sending the quote form twice harmless
 	Plans    []entitlements.Plan
 	Features []entitlements.Feature // those with units
 	Sells    bool                   // there is a page about billing
@@ -49,15 +43,9 @@ type spell struct {
 	Planned bool
 }
 
-// quoteLine is a quote with its price in words.
-type quoteLine struct {
-	freight.Quote
-	Price string
-}
-
 var doneTexts = map[string]string{
 	"sent": "The quote was sent.", "accepted": "The quote was accepted.", "booked": "The load was booked.",
-	"quote": "The quote was made.", "plan": "The plan was changed.", "grant": "The units were granted.",
+	"plan": "The plan was changed.", "grant": "The units were granted.",
 	"override": "The limit was overridden.", "removed": "The override was removed.",
 }
 
@@ -74,17 +62,12 @@ func (s *Server) showCompany(w http.ResponseWriter, r *http.Request, v visitor, 
 	}
 	s.render(w, r, status, "company", view{
 		Title: page.Company.Name, Visitor: v, Done: doneTexts[r.URL.Query().Get("done")], Alert: alert, Page: page,
-		Tour: s.tour(r, v, "rates"),
 	})
 }
 
 // companyView reads past what is in memory, so that a page shows what was just changed.
 func (s *Server) companyView(ctx context.Context, id string) (companyView, error) {
 	c, err := s.companies.Company(ctx, id)
-	if err != nil {
-		return companyView{}, err
-	}
-	quotes, err := s.quotes(ctx, id, maxRecent)
 	if err != nil {
 		return companyView{}, err
 	}
@@ -98,12 +81,16 @@ func (s *Server) companyView(ctx context.Context, id string) (companyView, error
 		return companyView{}, err
 	}
 	page := companyView{
-		Company: c, Meters: inGroups(meters(versions, decisions)), Quotes: quoteLines(quotes), Places: freight.Places(),
-		FormKey: tenon.NewID(time.Now()), Plans: versions.PlansByTier(), Features: countable(versions), Status: "no plan",
-		Sells: s.Billing != nil, Closed: s.closed(id, ratesFlag.Key()),
+		Company: c, Meters: inGroups(meters(versions, decisions)), Plans: versions.PlansByTier(), Features: countable(versions),
+		Status: "no plan", Sells: s.Billing != nil,
 	}
 	for i, m := range page.Meters {
 		page.Meters[i].Closed = s.closed(id, m.Feature)
+	}
+	for _, tour := range s.Help.AllTours() {
+		if s.closed(id, tour.Feature) == "" {
+			page.Tours = append(page.Tours, tour)
+		}
 	}
 	return page, page.addPlan(ctx, gate, versions)
 }
@@ -119,7 +106,7 @@ func (p *companyView) addPlan(ctx context.Context, gate *entitlements.Gate, vers
 	}
 	now := time.Now()
 	p.Plan, _ = versions.Plan(e.Plan, e.Version)
-	p.Status, p.Facts = statusName(e, now), facts(e, versions, now)
+	p.Status, p.Facts, p.Trial = statusName(e, now), facts(e, versions, now), trialOf(e, versions, now)
 	spells, err := gate.History(ctx, p.Company.ID)
 	for _, line := range slices.Backward(spells) {
 		p.History = append(p.History, spell{
@@ -185,13 +172,3 @@ func countable(v *entitlements.Versions) []entitlements.Feature {
 	slices.SortFunc(list, byGroup)
 	return list
 }
-
-func quoteLines(quotes []freight.Quote) []quoteLine {
-	lines := make([]quoteLine, len(quotes))
-	for i, q := range quotes {
-		lines[i] = quoteLine{Quote: q, Price: dollars(q.Rate.PriceCents)}
-	}
-	return lines
-}
-
-func dollars(cents int64) string { return fmt.Sprintf("$%s.%02d", count(cents/100), cents%100) }

@@ -80,7 +80,7 @@ func (s *Server) showData(w http.ResponseWriter, r *http.Request, v visitor, sta
 		w.Header().Set("Refresh", watchEvery)
 	}
 	s.render(w, r, status, "data", view{
-		Title: company.Name + ", data", Visitor: v, Done: dataDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
+		Title: "Data of " + company.Name, Visitor: v, Done: dataDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
 

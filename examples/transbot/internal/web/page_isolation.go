@@ -21,6 +21,9 @@ type isolationView struct {
 
 // Word is the verdict in a word.
 func (v isolationView) Word() string {
+	if v.Report == nil {
+		return "unknown"
+	}
 	return map[tenon.Outcome]string{tenon.Pass: "go", tenon.Fail: "frozen"}[v.Verdict.Outcome]
 }
 

@@ -8,18 +8,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/examples/transbot/internal/insight"
-	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpihttp"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
 
-// kpiPages are the pages of figures, and what moves quotes.
+// kpiPages are the pages of figures.
 func kpiPages() []Route {
 	return []Route{
-		post("/companies/{company}/quotes/{quote}", SignedIn, (*Server).stepQuote),
 		get("/kpi", Staff, (*Server).kpiPage),
 		get("/kpi/data/{name}", Staff, (*Server).kpiData),
 	}
@@ -30,32 +27,6 @@ func (s *Server) kpiData(w http.ResponseWriter, r *http.Request, _ visitor) {
 	all := func(*http.Request) (kpihttp.Reader, error) { return kpihttp.Reader{All: true}, nil } // the staff
 	figures := kpihttp.Figures(s.Insight.Board, all, &kpihttp.Options{Logger: s.Logger})
 	http.StripPrefix("/kpi/data", figures).ServeHTTP(w, r)
-}
-
-// stepQuote sends, accepts or books a quote.
-func (s *Server) stepQuote(w http.ResponseWriter, r *http.Request, v visitor) {
-	step := quoting.Step{Company: r.PathValue("company"), Quote: r.PathValue("quote"), To: steps[r.PostFormValue("step")]}
-	if !quoteID.MatchString(step.Quote) {
-		s.failPage(w, r, tenon.ErrNotFound)
-		return
-	}
-	_, err := s.desk.Move(r.Context(), step)
-	s.finish(w, r, v, step.To, err)
-}
-
-// nextSteps are what can be done with a quote, by its status: the word for the API and the one for people.
-var nextSteps = map[string]nextStep{
-	"created": {"send", "Send"}, "sent": {"accept", "Accept"}, "accepted": {"book", "Book"},
-}
-
-type nextStep struct{ Step, Word string }
-
-// Next is what can be done with the quote; nil when there is nothing.
-func (q quoteLine) Next() *nextStep {
-	if n, ok := nextSteps[q.Status]; ok {
-		return &n
-	}
-	return nil
 }
 
 // kpiView is the page of the figures.

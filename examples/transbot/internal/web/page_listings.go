@@ -19,7 +19,9 @@ import (
 // listingsView is a company's page of the partners that it lists.
 type listingsView struct {
 	Company  freight.Company
-	Closed   string // why the directory is not for the company; empty when it is
+	Refused  *refusal // what keeps the company from listing partners; nil: nothing
+	Closed   bool     // nothing is shown, since the directory is not switched on
+	Write    bool     // the visitor may change something
 	Meter    *meter
 	Partners []*directory.Dossier
 	Next     string // address of the next page
@@ -31,13 +33,14 @@ type listingsView struct {
 // listingView is the page of a partner for the company that lists it.
 type listingView struct {
 	Company  freight.Company
-	Closed   string
+	Refused  *refusal // what keeps the company from listing partners; nil: nothing
+	Write    bool     // the visitor may change something
 	Partner  *directory.Dossier
 	Papers   []directory.Paper
 	Services []pickable
 	Regions  []pickable
 	Kinds    []string
-	Refused  []string
+	Against  []string // why it was not listed
 }
 
 // pickable is a value of a list of boxes.
@@ -63,7 +66,7 @@ func (s *Server) listingsPage(w http.ResponseWriter, r *http.Request, v visitor)
 
 // showListings shows a company's partners. Invited is the address that was made for somebody who was just invited.
 func (s *Server) showListings(w http.ResponseWriter, r *http.Request, v visitor, status int, invited, alert string) {
-	page, err := s.listingsView(r)
+	page, err := s.listingsView(r, v)
 	if err != nil {
 		s.failPage(w, r, err)
 		return
@@ -72,15 +75,24 @@ func (s *Server) showListings(w http.ResponseWriter, r *http.Request, v visitor,
 	if invited != "" {
 		done = "Send this address to whom you invite, it is good for 30 days: " + invited
 	}
-	s.render(w, r, status, "listings", view{Title: "Directory", Visitor: v, Done: done, Alert: alert, Page: page})
+	s.render(w, r, status, "listings", view{Title: "Directory of " + page.Company.Name, Visitor: v, Done: done, Alert: alert, Page: page})
 }
 
-func (s *Server) listingsView(r *http.Request) (v listingsView, err error) {
+func (s *Server) listingsView(r *http.Request, who visitor) (v listingsView, err error) {
 	ctx, company := r.Context(), r.PathValue("company")
 	if v.Company, err = s.companies.Company(ctx, company); err != nil {
 		return v, err
 	}
-	v.Closed, v.Services, v.Regions = s.notIncluded(r, company), partners.Services, partners.Regions
+	if v.Refused, err = s.directoryRefuses(r); err != nil {
+		return v, err
+	}
+	v.Refused.seenBy(who, v.Company.Name)
+	v.Write = who.Staff() || !v.Refused.keepsOut()
+	v.Closed = !v.Write && v.Refused.By == "flag"
+	if v.Closed {
+		return v, nil
+	}
+	v.Services, v.Regions = partners.Services, partners.Regions
 	if v.Meter, err = s.directoryMeter(ctx, company); err != nil {
 		return v, err
 	}
@@ -170,18 +182,22 @@ func (s *Server) listingPage(w http.ResponseWriter, r *http.Request, v visitor) 
 }
 
 func (s *Server) showListing(w http.ResponseWriter, r *http.Request, v visitor, status int, alert string, refused []string) {
-	page, err := s.listingView(r)
+	page, err := s.listingView(r, v)
 	if err != nil {
 		s.failPage(w, r, err)
 		return
 	}
-	page.Refused = refused
+	if !page.Write && page.Refused.By == "flag" {
+		s.showListings(w, r, v, status, "", "")
+		return
+	}
+	page.Against = refused
 	s.render(w, r, status, "listing", view{
 		Title: page.Partner.Draft.Name, Visitor: v, Done: listingDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
 
-func (s *Server) listingView(r *http.Request) (v listingView, err error) {
+func (s *Server) listingView(r *http.Request, who visitor) (v listingView, err error) {
 	ctx, ref := r.Context(), listingRef(r)
 	if v.Company, err = s.companies.Company(ctx, ref.Tenant); err != nil {
 		return v, err
@@ -189,7 +205,11 @@ func (s *Server) listingView(r *http.Request) (v listingView, err error) {
 	if v.Partner, err = s.Partners.Book.Partner(ctx, ref); err != nil {
 		return v, err
 	}
-	v.Closed, v.Kinds = s.notIncluded(r, ref.Tenant), partners.Kinds
+	if v.Refused, err = s.directoryRefuses(r); err != nil {
+		return v, err
+	}
+	v.Refused.seenBy(who, v.Company.Name)
+	v.Write, v.Kinds = who.Staff() || !v.Refused.keepsOut(), partners.Kinds
 	v.Services, v.Regions = pickables(partners.Services, v.Partner.Draft.Services), pickables(partners.Regions, v.Partner.Draft.Regions)
 	v.Papers, err = s.Partners.Book.Papers(ctx, ref)
 	return v, err

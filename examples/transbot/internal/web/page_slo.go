@@ -84,7 +84,7 @@ func (s *Server) showSLO(w http.ResponseWriter, r *http.Request, v visitor, stat
 		w.Header().Set("Refresh", watchEvery)
 	}
 	s.render(w, r, status, "slo", view{
-		Title: "Service objectives", Visitor: v, Done: sloDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
+		Title: "Objectives", Visitor: v, Done: sloDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
 
@@ -199,10 +199,14 @@ func (o objectiveView) Says() string { return healthNames[o.Health] }
 // Class is how the health is coloured.
 func (o objectiveView) Class() string { return healthClasses[o.Health] }
 
-// Display is the name as people read it.
+// Display is the name as people read it, to begin with.
 func (o objectiveView) Display() string {
-	name := strings.ReplaceAll(strings.TrimSuffix(o.Objective.Name, "_ms"), "_", " ")
+	name := objectiveName(o.Objective.Name)
 	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+func objectiveName(name string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(name, "_ms"), "_", " ")
 }
 
 // Timed says whether there are durations worth showing: those of a queue's wait are samples of one number.

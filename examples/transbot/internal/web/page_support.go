@@ -86,8 +86,12 @@ func lasting(d time.Duration) string {
 	d = max(d, 0).Round(time.Minute)
 	hours, minutes := int(d/time.Hour), int(d/time.Minute)%60
 	switch {
+	case hours >= 48 && hours%24 == 0:
+		return fmt.Sprintf("%d days", hours/24)
 	case hours >= 48:
 		return fmt.Sprintf("%d days %d h", hours/24, hours%24)
+	case hours > 0 && minutes == 0:
+		return fmt.Sprintf("%d h", hours)
 	case hours > 0:
 		return fmt.Sprintf("%d h %d min", hours, minutes)
 	}
@@ -144,7 +148,7 @@ func (s *Server) showSupport(w http.ResponseWriter, r *http.Request, v visitor, 
 		return
 	}
 	s.render(w, r, status, "support", view{
-		Title: "Support", Visitor: v, Done: supportDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
+		Title: "Support of " + page.Company.Name, Visitor: v, Done: supportDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"mime"
 	"net/http"
 	"slices"
 
@@ -22,9 +23,9 @@ func pageRoutes() []Route {
 			{Method: http.MethodGet, Path: "/signin", Access: Everybody, serve: function((*Server).signInPage)},
 			{Method: http.MethodPost, Path: "/signin", Access: Everybody, MaxBody: maxForm, serve: function((*Server).signIn)},
 			post("/signout", SignedIn, (*Server).signOut),
-			get("/{$}", SignedIn, (*Server).indexPage),
+			get("/{$}", Everybody, (*Server).homePage),
 		},
-		companyPages(), billingPages(), flagPages(), evidencePages(), partnerPages(), supportPages(), privacyPages(), kpiPages(),
+		companyPages(), ratesPages(), billingPages(), flagPages(), evidencePages(), partnerPages(), supportPages(), privacyPages(), kpiPages(),
 		sloPages(),
 	)
 }
@@ -32,8 +33,8 @@ func pageRoutes() []Route {
 // companyPages are those of a company's plan.
 func companyPages() []Route {
 	return []Route{
+		get("/companies", Staff, (*Server).companiesPage),
 		get("/companies/{company}", SignedIn, (*Server).companyPage),
-		post("/companies/{company}/quotes", SignedIn, (*Server).requestQuote),
 		get("/companies/{company}/features/{feature}", Staff, (*Server).explainPage),
 		post("/companies/{company}/plan", Staff, (*Server).changePlan),
 		post("/companies/{company}/grants", Staff, (*Server).grant),
@@ -46,7 +47,7 @@ func companyPages() []Route {
 // from is checked first, the session's token second.
 func (s *Server) pages() http.Handler {
 	mux := s.mux(pageRoutes())
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.failPage(w, r, tenon.ErrNotFound) })
+	mux.HandleFunc("/", s.public(func(w http.ResponseWriter, r *http.Request, _ visitor) { s.failPage(w, r, tenon.ErrNotFound) }))
 	return slohttp.Record(http.NewCrossOriginProtection().Handler(mux), s.Ops.Observe)
 }
 
@@ -56,6 +57,7 @@ func (s *Server) signedIn(next page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := s.visitor(r)
 		if err == nil {
+			r = by(r, v)
 			err = s.mayVisit(r, v)
 		}
 		switch {
@@ -65,7 +67,7 @@ func (s *Server) signedIn(next page) http.HandlerFunc {
 			s.failPage(w, r, err)
 		default:
 			w.Header().Set("Cache-Control", "no-store")
-			s.recorded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next(w, r, v) })).ServeHTTP(w, as(r, v.Company, v.Actor))
+			s.recorded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next(w, r, v) })).ServeHTTP(w, r)
 		}
 	}
 }
@@ -79,7 +81,7 @@ func (s *Server) mayVisit(r *http.Request, v visitor) error {
 	case v.Staff():
 		_, err := s.companies.Company(r.Context(), company)
 		return err
-	case v.Company != company:
+	case !v.sees(company):
 		return tenon.ErrNotFound
 	}
 	return nil // a session of a company ends with it
@@ -119,5 +121,23 @@ func (s *Server) filled(next page) page {
 		default:
 			next(w, r, v)
 		}
+	}
+}
+
+// inParts reads a form that brings files, which fit into memory, before it is looked at; one without is left to next.
+func (s *Server) inParts(next page) page {
+	return func(w http.ResponseWriter, r *http.Request, v visitor) {
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "multipart/form-data" {
+			var tooLarge *http.MaxBytesError
+			switch err := r.ParseMultipartForm(maxBulkBody); {
+			case errors.As(err, &tooLarge):
+				s.errorPage(w, r, http.StatusRequestEntityTooLarge, "The form is too large.")
+				return
+			case err != nil:
+				s.errorPage(w, r, http.StatusBadRequest, "The form could not be read.")
+				return
+			}
+		}
+		next(w, r, v)
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directoryhttp"
-	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 )
 
@@ -43,40 +42,49 @@ func (s *Server) public(next page) http.HandlerFunc {
 		}
 		v, err := s.visitor(r)
 		if err == nil {
-			r = as(r, v.Company, v.Actor)
+			r = by(r, v)
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		next(w, r, v) // whoever could not be found out is nobody
 	}
 }
 
-// included lets companies through that have the directory switched on and in their plan. The staff may always.
+// included lets companies through that have the directory switched on and in their plan, and shows others why not. The
+// staff may always.
 func included(next method) method {
 	return func(s *Server, w http.ResponseWriter, r *http.Request, v visitor) {
-		company := r.PathValue("company")
-		if closed := s.notIncluded(r, company); closed != "" && !v.Staff() {
-			s.errorPage(w, r, http.StatusForbidden, closed)
-			return
+		refused, err := s.directoryRefuses(r)
+		switch {
+		case err != nil:
+			s.failPage(w, r, err)
+		case refused.keepsOut() && !v.Staff():
+			s.showListings(w, r, v, refused.Status(), "", "")
+		default:
+			next(s, w, r, v)
 		}
-		next(s, w, r, v)
 	}
 }
 
-// notIncluded says why the directory is not for a company, and is empty when it is.
-func (s *Server) notIncluded(r *http.Request, company string) string {
-	if closed := s.closed(company, partners.Feature); closed != "" {
-		return closed
-	}
-	d, err := s.Gate.Check(r.Context(), company, partners.Feature)
+// directoryRefuses says what keeps the company that a request is about from the directory; nil when nothing does.
+func (s *Server) directoryRefuses(r *http.Request) (*refusal, error) {
+	company, gate := r.PathValue("company"), s.Gate.WithStore(s.Store)
+	versions, err := gate.Catalog(r.Context())
 	if err != nil {
-		s.note(r, err)
-		return "This cannot be answered just now. Try again in a moment."
+		return nil, err
 	}
-	if !d.Allowed && d.Reason != entitlements.ReasonLimitReached {
-		return d.Text()
+	d, err := gate.Check(r.Context(), company, partners.Feature)
+	if err != nil {
+		return nil, err
 	}
-	return ""
+	refused := s.refuses(company, d, versions)
+	if refused != nil && !refused.keepsOut() {
+		refused.Texts = append(refused.Texts, "You may go on keeping drafts. They wait until there is room.")
+	}
+	return refused, nil
 }
+
+// keepsOut says whether r refuses everything. Where the limit is reached drafts may be kept, and wait for room.
+func (r *refusal) keepsOut() bool { return r != nil && r.By != "limit" }
 
 // listingRef names the partner that a page is about.
 func listingRef(r *http.Request) directory.Ref {

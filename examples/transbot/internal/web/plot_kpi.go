@@ -52,12 +52,12 @@ func newKPIPlot(r kpi.Report) kpiPlot {
 	var columns []column
 	for _, p := range r.Points {
 		c := column{date: p.Date, immature: p.Immature, known: share && p.Known, share: p.Value, height: float64(p.Sample)}
-		c.title = fmt.Sprintf("%s: %s of %s", p.Date, count(p.Count), count(p.Sample))
+		c.title = fmt.Sprintf("%s: %s of %s", plainDate(p.Date), count(p.Count), count(p.Sample))
 		if c.known {
 			c.title += ", " + percent(p.Value*100)
 		}
 		if !share {
-			c.height, c.title = p.Value, p.Date+": "+written(r.KPI, p.Value)
+			c.height, c.title = p.Value, plainDate(p.Date)+": "+written(r.KPI, p.Value)
 		}
 		if p.Immature {
 			c.title += ", not final"
@@ -77,7 +77,7 @@ func newTrialPlot(weeks []kpipg.TrialWeek) kpiPlot {
 		date := w.Week.Format("2006-01-02")
 		columns = append(columns, column{
 			date: date, height: float64(w.TrialsEnded), share: w.ConvPct / 100, known: true,
-			title: fmt.Sprintf("%s: %d of %d, %s", date, w.Converted, w.TrialsEnded, percent(w.ConvPct)),
+			title: fmt.Sprintf("%s: %d of %d, %s", shortDay(w.Week), w.Converted, w.TrialsEnded, percent(w.ConvPct)),
 		})
 	}
 	return draw(columns, true, 0, "Trial to paid by week, from "+firstDate(columns))
@@ -87,7 +87,7 @@ func firstDate(columns []column) string {
 	if len(columns) == 0 {
 		return "nothing"
 	}
-	return columns[0].date
+	return plainDate(columns[0].date)
 }
 
 func draw(columns []column, share bool, goal float64, label string) kpiPlot {
@@ -171,7 +171,7 @@ func short(n float64) string {
 }
 
 func kpiTimes(columns []column) []plotTime {
-	first, last := columns[0].date, columns[len(columns)-1].date
+	first, last := plainDate(columns[0].date), plainDate(columns[len(columns)-1].date)
 	times := []plotTime{{plotLeft, first, "start"}}
 	if len(columns) > 1 {
 		times = append(times, plotTime{plotRight, last, "end"})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 var files embed.FS
 
 var templates = parse(
-	"signin", "index", "company", "explain", "billing", "return", "flags", "flag", "slo", "error",
+	"home", "signin", "companies", "company", "rates", "job", "explain", "billing", "return", "flags", "flag", "slo", "error",
 	"audit", "isolation",
 	"data", "privacy",
 	"kpi",
@@ -41,17 +42,19 @@ func parse(pages ...string) map[string]*template.Template {
 var funcs = template.FuncMap{
 	"count":    count,
 	"kilos":    func(n int) string { return count(int64(n)) + " kg" },
-	"short":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
+	"short":    shortDay,
 	"day":      func(t time.Time) string { return t.UTC().Format("2 January 2006") },
-	"clock":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") },
+	"clock":    clock,
 	"second":   func(t time.Time) string { return t.UTC().Format("2 Jan, 15:04:05 UTC") },
 	"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"happened": happened,
-	"display":  display,
-	"brief":    brief, "percent": percent, "exactly": exactly,
+	"happened": happened, "lanefield": laneField,
+	"display": display,
+	"brief":   brief, "percent": percent, "exactly": exactly,
 	"long":    func(n int) int64 { return int64(n) },
+	"more":    func(all, shown int) string { return count(int64(all-shown)) + " more" },
+	"inc":     func(n int) int { return n + 1 },
 	"hundred": func(f float64) float64 { return f * 100 },
-	"money":   func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
+	"money":   money, "humane": humane, "span": span, "date": func(d fmt.Stringer) string { return plainDate(d.String()) },
 }
 
 // count writes a number with its thousands apart, and Unlimited in words.
@@ -70,8 +73,9 @@ func count(n int64) string {
 type view struct {
 	Title   string
 	Visitor visitor
-	Done    string // what was just done
-	Alert   string // what went wrong
+	Nav     navigation // made by render
+	Done    string     // what was just done
+	Alert   string     // what went wrong
 	Page    any
 	Tour    *support.Showing // what the visitor is to be shown; nil: nothing
 }
@@ -79,6 +83,10 @@ type view struct {
 // render sends a page whole or not at all.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	var b bytes.Buffer
+	v.Nav = s.navigate(v.Visitor, r)
+	if status == http.StatusNotFound {
+		v.Nav.Tabs = nil // of a company that is not there, neither are its pages
+	}
 	if err := templates[name].ExecuteTemplate(&b, "layout", v); err != nil {
 		s.note(r, err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
@@ -93,7 +101,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 // errorPage tells a person what went wrong.
 func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, status int, text string) {
 	c, _ := tenon.CallerFrom(r.Context())
-	s.render(w, r, status, "error", view{Title: http.StatusText(status), Alert: text, Page: c.RequestID})
+	s.render(w, r, status, "error", view{Title: http.StatusText(status), Visitor: visitorFrom(r), Alert: text, Page: c.RequestID})
 }
 
 // failPage tells a person of an error by its class, and logs what is nobody's fault but ours.
@@ -107,7 +115,7 @@ func describe(err error) (status int, text string) {
 	var field *tenon.FieldError
 	switch {
 	case errors.As(err, &field):
-		return http.StatusBadRequest, field.Field + " " + field.Reason + "."
+		return http.StatusBadRequest, laneField(field.Field) + " " + field.Reason + "."
 	case errors.Is(err, tenon.ErrInvalid):
 		return http.StatusBadRequest, "That cannot be right."
 	case errors.Is(err, tenon.ErrNotFound):

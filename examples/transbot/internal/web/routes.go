@@ -134,6 +134,13 @@ func post(path string, access Access, m method) Route {
 	return r
 }
 
+// upload is the route of a form that brings a file, of at most so many bytes in all.
+func upload(path string, access Access, limit int64, m method) Route {
+	r := post(path, access, m)
+	r.MaxBody, r.serve = limit, func(s *Server) http.Handler { return s.let(access, s.inParts(s.form(m.of(s)))) }
+	return r
+}
+
 // script is the route of what a page's own script sends: JSON, which a form on another site cannot send.
 func script(path string, access Access, m method) Route {
 	return Route{Method: http.MethodPost, Path: path, Access: access, MaxBody: maxText, serve: func(s *Server) http.Handler {

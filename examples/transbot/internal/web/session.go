@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -28,6 +29,9 @@ func (v visitor) In() bool { return v.token != "" }
 // Staff says whether v may see and change every company.
 func (v visitor) Staff() bool { return v.In() && v.Company == "" }
 
+// sees says whether a company's pages are v's to see, where the company is there.
+func (v visitor) sees(company string) bool { return v.Staff() || v.Company == company }
+
 // CSRF returns the token that a form of this session carries. Another site can make a browser send the cookie, and
 // cannot read it.
 func (v visitor) CSRF() string {
@@ -52,6 +56,21 @@ func (s *Server) visitor(r *http.Request) (visitor, error) {
 		return visitor{}, err
 	}
 	return visitor{token: cookie.Value, Session: who}, nil
+}
+
+// visitorKey is where a request's context keeps who sent it.
+type visitorKey struct{}
+
+// by returns r as sent by v.
+func by(r *http.Request, v visitor) *http.Request {
+	r = as(r, v.Company, v.Actor)
+	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+}
+
+// visitorFrom returns who sent r as far as that was found out, for pages that tell of an error.
+func visitorFrom(r *http.Request) visitor {
+	v, _ := r.Context().Value(visitorKey{}).(visitor)
+	return v
 }
 
 // open starts a session and hands its cookie out. What was open in the browser before ends.

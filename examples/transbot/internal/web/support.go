@@ -65,10 +65,14 @@ func (s *Server) tourScript(w http.ResponseWriter, r *http.Request, _ visitor) {
 	help(s.Help, supporthttp.Options{Logger: s.Logger, MaxBody: maxText}).ServeHTTP(w, r)
 }
 
-// tour returns the tour of a feature that the visitor is to be shown; nil for none, and for the staff.
+// tour returns the tour of a feature that the visitor is to be shown, or asks to be shown again; nil for none, and for the
+// staff.
 func (s *Server) tour(r *http.Request, v visitor, feature string) *support.Showing {
 	if v.Staff() {
 		return nil
+	}
+	if again, ok := s.Help.Tour(r.URL.Query().Get("tour")); ok && again.Feature == feature {
+		return &support.Showing{Tour: again}
 	}
 	who, err := viewer(r)
 	if err != nil {
