@@ -35,24 +35,26 @@ type Lead struct {
 	ExpiresAt   time.Time
 	ConfirmedAt *time.Time
 	Company     string // that it became; empty: none
-	Standing    string // of the company: on trial, paid or left
+	Standing    string // of the company: on trial, paid or not paid
 }
 
-// leadSQL reads leads with what became of them. A company pays when it is active on a plan and, where it is a customer of
-// a payment provider, has paid.
+// leadSQL reads leads with what became of them. A trial that ended was paid for when the figures say so.
 const leadSQL = `
+with ended as materialized (
+  select tenant_id, converted
+  from tenon.kpi_ended_trials(now() - interval '1 year')
+)
 select l.id::text, l.ticket::text, l.email, l.lanes,
   case when l.state = 'asked' and l.expires_at <= now() then 'expired' else l.state end,
   l.mails, l.token_hash is not null, l.created_at, l.expires_at, l.confirmed_at, coalesce(l.company_id, ''),
   case
     when l.company_id is null then ''
     when e.status = 'trialing' and e.trial_ends_at > now() then 'on trial'
-    when e.status = 'active' and (b.tenant_id is null or b.paid_at is not null) then 'paid'
-    else 'left'
+    when exists (select from ended t where t.tenant_id = l.company_id and t.converted) then 'paid'
+    else 'not paid'
   end as standing
 from public.trial_leads l
-left join tenon.org_entitlements e on e.tenant_id = l.company_id
-left join tenon.billing_customers b on b.tenant_id = l.company_id`
+left join tenon.org_entitlements e on e.tenant_id = l.company_id`
 
 const newestLeads = leadSQL + `
 order by l.id desc

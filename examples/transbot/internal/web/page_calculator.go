@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
@@ -30,6 +31,16 @@ func (calculatorView) Assumptions() map[string]int64 {
 		"quotes": growth.QuotesPerLane, "byHand": growth.MinutesByHand, "here": growth.MinutesHere,
 		"saved": growth.MinutesByHand - growth.MinutesHere, "hour": growth.HourCents, "lanes": growth.MaxLanes, "days": growth.TrialDays,
 	}
+}
+
+// Money writes an amount for people who look at prices: $1,423.66.
+func (calculatorView) Money(minor int64, currency string) string {
+	whole, cents, _ := strings.Cut(entitlements.Price(minor, currency), ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || currency != "USD" {
+		return entitlements.Price(minor, currency) + " " + currency
+	}
+	return "$" + count(n) + "." + cents
 }
 
 // growthPages adds the pages of trials: the public ones, and the staff's.

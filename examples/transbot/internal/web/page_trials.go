@@ -43,7 +43,7 @@ func (l leadLine) Badge() string {
 
 // Class is how the badge looks.
 func (l leadLine) Class() string {
-	return map[string]string{"on trial": "trial", "paid": "active", "left": "canceled"}[l.Badge()]
+	return map[string]string{"on trial": "trial", "paid": "active", "not paid": "canceled"}[l.Badge()]
 }
 
 var trialsDone = map[string]string{"resend": "Another mail is on its way.", "delete": "The lead and its mails were deleted."}
