@@ -230,8 +230,11 @@ func TestALinkThatIsNoGood(t *testing.T) {
 	_, err := d.Enter(t.Context(), link)
 	require.ErrorIs(t, err, growth.ErrLink, "there is nothing to enter yet")
 	for _, f := range []growth.Founding{
-		{}, {Company: "x", Kind: "shipper", City: "Reno, NV"}, {Company: "x", Kind: "king", City: "Reno, NV", Person: "x"},
-		{Company: "x", Kind: "shipper", City: "Atlantis", Person: "x"}, {Company: "x\x00", Kind: "shipper", City: "Reno, NV", Person: "x"},
+		{},
+		{Company: "x", Kind: "shipper", City: "Reno, NV"},
+		{Company: "x", Kind: "king", City: "Reno, NV", Person: "x"},
+		{Company: "x", Kind: "shipper", City: "Atlantis", Person: "x"},
+		{Company: "x\x00", Kind: "shipper", City: "Reno, NV", Person: "x"},
 		{Company: "\xff", Kind: "shipper", City: "Reno, NV", Person: "x"},
 	} {
 		_, err := d.Confirm(t.Context(), link, f)
@@ -456,4 +459,23 @@ func TestTheFunnel(t *testing.T) {
 		"asked@acme.example": "asked/", "late@acme.example": "expired/", "old@acme.example": "asked/",
 		"trial@acme.example": "confirmed/on trial", "paid@acme.example": "confirmed/paid", "left@acme.example": "confirmed/not paid",
 	}, standings)
+}
+
+func TestTheDemosLeads(t *testing.T) {
+	t.Parallel()
+	d := newTrials(t)
+	d.send()
+	d.ask("ann@acme.example")
+	_, err := d.Confirm(t.Context(), d.linkTo("ann@acme.example", 1), founding)
+	require.NoError(t, err)
+	d.exec("delete from trial_leads")
+	for range 2 { // the second time there are some
+		require.NoError(t, d.Fill(t.Context()))
+		require.Equal(t, 2, d.count("from trial_leads where state = 'asked'"))
+		require.Equal(t, 3, d.count("from trial_leads where state = 'expired'"))
+		require.Equal(t, 1, d.count("from trial_leads where state = 'confirmed' and email = 'ann@acme.example'"))
+	}
+	leads, err := d.Leads(t.Context(), 10)
+	require.NoError(t, err)
+	require.Equal(t, "ann@acme.example", leads[0].Email, "the newest is first")
 }
