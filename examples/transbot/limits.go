@@ -58,31 +58,22 @@ func newLimits(redisURL string, gate *entitlements.Gate, logger *slog.Logger) (*
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	signIn, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, ratelimit.Limit{
-		Name: "sign-in", Max: signInsPerAddress, Window: time.Minute, Away: ratelimit.AwayAllow,
-	})
-	if err != nil {
-		return nil, errors.Join(err, closeStore())
+	l := &limits{api: api, close: closeStore}
+	for _, o := range []struct {
+		limiter **ratelimit.Limiter
+		limit   ratelimit.Limit
+	}{
+		{&l.signIn, ratelimit.Limit{Name: "sign-in", Max: signInsPerAddress, Window: time.Minute}},
+		{&l.public, ratelimit.Limit{Name: "public", Max: publicPerAddress, Window: time.Minute}},
+		{&l.trials, ratelimit.Limit{Name: "trials", Max: trialsPerAddress, Window: time.Hour}},
+		{&l.mails, ratelimit.Limit{Name: "trial-mail", Max: trialsPerMail, Window: time.Hour}},
+	} {
+		o.limit.Away = ratelimit.AwayAllow
+		if *o.limiter, err = ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, o.limit); err != nil {
+			return nil, errors.Join(err, closeStore())
+		}
 	}
-	public, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, ratelimit.Limit{
-		Name: "public", Max: publicPerAddress, Window: time.Minute, Away: ratelimit.AwayAllow,
-	})
-	if err != nil {
-		return nil, errors.Join(err, closeStore())
-	}
-	trials, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, ratelimit.Limit{
-		Name: "trials", Max: trialsPerAddress, Window: time.Hour, Away: ratelimit.AwayAllow,
-	})
-	if err != nil {
-		return nil, errors.Join(err, closeStore())
-	}
-	mails, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, ratelimit.Limit{
-		Name: "trial-mail", Max: trialsPerMail, Window: time.Hour, Away: ratelimit.AwayAllow,
-	})
-	if err != nil {
-		return nil, errors.Join(err, closeStore())
-	}
-	return &limits{api: api, signIn: signIn, public: public, trials: trials, mails: mails, close: closeStore}, nil
+	return l, nil
 }
 
 // apiLimit is the limit of each key of a company on a plan.

@@ -33,7 +33,10 @@ on conflict (lower(email)) where state <> 'expired' do update
 set ticket = excluded.ticket,
   lanes = case when l.state = 'asked' then excluded.lanes else l.lanes end,
   mails = case when l.mail_after <= now() then l.mails + 1 else l.mails end,
-  mail_after = case when l.mail_after <= now() then now() + $5::interval * power(2, least(l.mails, $7)) else l.mail_after end
+  mail_after = case
+    when l.mail_after <= now() then now() + $5::interval * power(2, least(l.mails, $7))
+    else l.mail_after
+  end
 returning id::text, state, mails`
 
 // Ask takes a lead in and has its mail sent. An address that has a lead keeps it, and gets another mail when the last one

@@ -75,8 +75,8 @@ type opened struct {
 }
 
 const openLead = `
-select l.email, l.state, coalesce(l.token_hash, ''), l.token_used_at is not null, l.state <> 'expired' and l.expires_at > now(),
-  coalesce(c.id, '')
+select l.email, l.state, coalesce(l.token_hash, ''), l.token_used_at is not null,
+  l.state <> 'expired' and l.expires_at > now(), coalesce(c.id, '')
 from public.trial_leads l
 left join public.companies c on c.id = l.company_id and c.deleted_at is null
 where l.id = $1`
@@ -148,7 +148,9 @@ func (d *Desk) Confirm(ctx context.Context, link Link, f Founding) (Entry, error
 // found adds the company with its owner and a key.
 func found(ctx context.Context, store *freight.Store, e Entry, email string, f Founding) error {
 	now := time.Now()
-	isNew, err := store.AddCompany(ctx, freight.Company{ID: e.Company, Name: f.Company, Kind: f.Kind, City: f.City, CreatedAt: now})
+	isNew, err := store.AddCompany(ctx, freight.Company{
+		ID: e.Company, Name: f.Company, Kind: f.Kind, City: f.City, CreatedAt: now,
+	})
 	if err == nil && !isNew {
 		err = tenon.ErrConflict
 	}
@@ -166,14 +168,18 @@ func found(ctx context.Context, store *freight.Store, e Entry, email string, f F
 
 // startTrial starts the company's trial and records of whom it came.
 func (d *Desk) startTrial(ctx context.Context, tx pgx.Tx, company, lead string) error {
-	gate := d.gate.WithStore(entitlementspg.New(tx, &entitlementspg.Options{Notifier: d.opts.Notifier, Recorder: d.opts.Recorder}))
+	gate := d.gate.WithStore(entitlementspg.New(tx, &entitlementspg.Options{
+		Notifier: d.opts.Notifier, Recorder: d.opts.Recorder,
+	}))
 	trial, err := gate.StartTrial(ctx, entitlements.Trial{
 		Tenant: company, Plan: TrialPlan, Length: TrialDays * day, Reason: "asked for a trial and confirmed the address",
 	})
 	if err != nil {
 		return err
 	}
-	return d.record(ctx, tx, company, "trial.confirmed", lead, map[string]any{"plan": trial.Plan, "trial_ends_at": trial.TrialEndsAt})
+	return d.record(ctx, tx, company, "trial.confirmed", lead, map[string]any{
+		"plan": trial.Plan, "trial_ends_at": trial.TrialEndsAt,
+	})
 }
 
 func (d *Desk) record(ctx context.Context, tx pgx.Tx, company, action, lead string, after map[string]any) error {
@@ -239,7 +245,9 @@ func acting(ctx context.Context, company string, link Link) context.Context {
 // newID makes a company's id of its name. The end is by chance, so that an id is never given twice, not even after its
 // company was erased, and tells nobody which names are taken.
 func newID(name string) string {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
 	stem := strings.Join(words, "-")
 	if stem == "" {
 		stem = "company"

@@ -49,8 +49,8 @@ func (d *Desk) Fill(ctx context.Context) error {
 
 const tellLead = `
 insert into public.trial_leads (id, ticket, email, lanes, state, mails, mail_after, token_hash, created_at, expires_at)
-values ($1, $2, $3, $4, case when $5::timestamptz + $6::interval <= now() then 'expired' else 'asked' end, 1, $5, $7, $5,
-  $5::timestamptz + $6::interval)
+values ($1, $2, $3, $4, case when $5::timestamptz + $6::interval <= now() then 'expired' else 'asked' end,
+  1, $5, $7, $5, $5::timestamptz + $6::interval)
 on conflict do nothing`
 
 // tell writes a lead as if it had asked at an instant. Nobody has its link.
@@ -62,10 +62,12 @@ func (d *Desk) tell(ctx context.Context, tx pgx.Tx, t tale, at time.Time) error 
 
 // The lead of a company has the company's age, and its id begins with that, as all ids do.
 const tellCustomers = `
-insert into public.trial_leads (id, ticket, email, lanes, state, mails, mail_after, created_at, expires_at, confirmed_at, company_id)
-select (lpad(to_hex((extract(epoch from c.created_at) * 1000)::bigint), 12, '0') || '7' || substr(md5(c.id), 1, 3) || '8'
-    || substr(md5(c.id), 4, 15))::uuid,
-  gen_random_uuid(), u.email, 20 + length(c.name), 'confirmed', 1, c.created_at, c.created_at, c.created_at, c.created_at, c.id
+insert into public.trial_leads (
+  id, ticket, email, lanes, state, mails, mail_after, created_at, expires_at, confirmed_at, company_id)
+select (lpad(to_hex((extract(epoch from c.created_at) * 1000)::bigint), 12, '0')
+    || '7' || substr(md5(c.id), 1, 3) || '8' || substr(md5(c.id), 4, 15))::uuid,
+  gen_random_uuid(), u.email, 20 + length(c.name), 'confirmed', 1,
+  c.created_at, c.created_at, c.created_at, c.created_at, c.id
 from public.companies c
 join tenon.org_entitlements e on e.tenant_id = c.id and e.trial_used
 cross join lateral (

@@ -87,7 +87,7 @@ func New(db DB, gate *entitlements.Gate, opts Options) *Desk {
 	sum := sha256.Sum256([]byte("growth\x00" + opts.Secret))
 	d := &Desk{db: db, gate: gate, opts: opts, secret: sum[:]}
 	d.outbox = notify.NewOutbox(opts.Outbox, map[string]tenon.Notifier{byMail: notify.Func(d.deliver)}, &notify.Options{
-		Routing: routing, Poll: 500 * time.Millisecond, Logger: opts.Logger,
+		Routing: routing, Logger: opts.Logger,
 	})
 	return d
 }

@@ -29,7 +29,7 @@ type calculatorView struct {
 func (calculatorView) Assumptions() map[string]int64 {
 	return map[string]int64{
 		"quotes": growth.QuotesPerLane, "byHand": growth.MinutesByHand, "here": growth.MinutesHere,
-		"saved": growth.MinutesByHand - growth.MinutesHere, "hour": growth.HourCents, "lanes": growth.MaxLanes, "days": growth.TrialDays,
+		"hour": growth.HourCents, "lanes": growth.MaxLanes, "days": growth.TrialDays,
 	}
 }
 
@@ -60,7 +60,7 @@ func (s *Server) calculatorPage(w http.ResponseWriter, r *http.Request, v visito
 	if lanes == "" {
 		lanes = strconv.Itoa(usualLanes)
 	}
-	s.showCalculator(w, r, v, http.StatusOK, calculatorView{Lanes: lanes}, nil)
+	s.showCalculator(w, r, v, calculatorView{Lanes: lanes}, nil)
 }
 
 // useCalculator estimates, and asks for a trial when that is wanted.
@@ -70,12 +70,12 @@ func (s *Server) useCalculator(w http.ResponseWriter, r *http.Request, v visitor
 	}
 	page := calculatorView{Lanes: r.PostFormValue("lanes"), Email: r.PostFormValue("email")}
 	if r.PostFormValue("what") == "estimate" {
-		s.showCalculator(w, r, v, http.StatusOK, page, nil)
+		s.showCalculator(w, r, v, page, nil)
 		return
 	}
 	lanes, err := lanesOf(page.Lanes)
 	if err != nil {
-		s.showCalculator(w, r, v, http.StatusOK, page, nil) // which says what is wrong with them
+		s.showCalculator(w, r, v, page, nil) // which says what is wrong with them
 		return
 	}
 	if !s.mayAsk(w, r, s.TrialLimit, func(after string) {
@@ -86,7 +86,7 @@ func (s *Server) useCalculator(w http.ResponseWriter, r *http.Request, v visitor
 	ticket, d, err := s.askTrial(r, growth.Request{Email: page.Email, Lanes: lanes})
 	switch {
 	case err != nil:
-		s.showCalculator(w, r, v, http.StatusOK, page, err)
+		s.showCalculator(w, r, v, page, err)
 	case !d.Allowed:
 		s.errorPage(w, r, http.StatusTooManyRequests, "This e-mail address was given too often. Please try again in an hour.")
 	default:
@@ -95,7 +95,10 @@ func (s *Server) useCalculator(w http.ResponseWriter, r *http.Request, v visitor
 }
 
 // showCalculator shows the page with an estimate, or with what is wrong.
-func (s *Server) showCalculator(w http.ResponseWriter, r *http.Request, v visitor, status int, page calculatorView, failed error) {
+func (s *Server) showCalculator(
+	w http.ResponseWriter, r *http.Request, v visitor, page calculatorView, failed error,
+) {
+	status := http.StatusOK
 	versions, err := s.Gate.Catalog(r.Context())
 	if err != nil {
 		s.failPage(w, r, err)
@@ -175,7 +178,7 @@ func (s *Server) createTrial(w http.ResponseWriter, r *http.Request) {
 	if !receive(w, r, maxBody, &q) {
 		return
 	}
-	estimate, err := s.Growth.Estimate(r.Context(), q.Lanes)
+	e, err := s.Growth.Estimate(r.Context(), q.Lanes)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -190,7 +193,7 @@ func (s *Server) createTrial(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", signUpAt(ticket))
 		send(w, http.StatusCreated, trialAnswer{
 			ID: ticket, Lanes: q.Lanes, Signup: signUpAt(ticket), Estimate: estimateAnswer{
-				Quotes: estimate.Quotes, Hours: estimate.Hours(), Plan: estimate.Plan.ID, Saving: estimate.Saving, Currency: estimate.Plan.Currency,
+				Quotes: e.Quotes, Hours: e.Hours(), Plan: e.Plan.ID, Saving: e.Saving, Currency: e.Plan.Currency,
 			},
 		})
 	}

@@ -83,7 +83,9 @@ func linkOf(r *http.Request) growth.Link {
 	return growth.Link{Lead: r.PathValue("lead"), Token: r.PathValue("token")}
 }
 
-func (s *Server) showSignUp(w http.ResponseWriter, r *http.Request, v visitor, status int, alert string, asked growth.Founding) {
+func (s *Server) showSignUp(
+	w http.ResponseWriter, r *http.Request, v visitor, status int, alert string, asked growth.Founding,
+) {
 	link := linkOf(r)
 	email, state, err := s.Growth.Look(r.Context(), link)
 	if err != nil {
@@ -91,8 +93,8 @@ func (s *Server) showSignUp(w http.ResponseWriter, r *http.Request, v visitor, s
 		return
 	}
 	page := welcomeView{
-		Email: email, Known: state == growth.Confirmed, Days: growth.TrialDays, Kinds: growth.Kinds, Places: freight.Places(), Asked: asked,
-		At: "/signup/" + link.Lead + "/" + link.Token,
+		Email: email, Known: state == growth.Confirmed, Days: growth.TrialDays,
+		Kinds: growth.Kinds, Places: freight.Places(), Asked: asked, At: "/signup/" + link.Lead + "/" + link.Token,
 	}
 	title := "Start your trial"
 	if page.Known {
@@ -107,7 +109,8 @@ func (s *Server) signUp(w http.ResponseWriter, r *http.Request, v visitor) {
 		return
 	}
 	link, founding := linkOf(r), growth.Founding{
-		Company: r.PostFormValue("company"), Kind: r.PostFormValue("kind"), City: r.PostFormValue("city"), Person: r.PostFormValue("person"),
+		Company: r.PostFormValue("company"), Person: r.PostFormValue("person"),
+		Kind: r.PostFormValue("kind"), City: r.PostFormValue("city"),
 	}
 	var entry growth.Entry
 	var err error
@@ -133,16 +136,19 @@ func (s *Server) signUp(w http.ResponseWriter, r *http.Request, v visitor) {
 	if known {
 		title = "You are in"
 	}
-	s.render(w, r, http.StatusOK, "welcome", view{Title: title, Page: welcomeView{Entry: &entry, Known: known, Days: growth.TrialDays}})
+	page := welcomeView{Entry: &entry, Known: known, Days: growth.TrialDays}
+	s.render(w, r, http.StatusOK, "welcome", view{Title: title, Page: page})
 }
 
 // failSignUp tells what is wrong with a link, and of whom it was to nobody.
 func (s *Server) failSignUp(w http.ResponseWriter, r *http.Request, v visitor, err error) {
 	switch {
 	case errors.Is(err, growth.ErrUsed):
-		s.render(w, r, http.StatusConflict, "welcome", view{Title: "This link was used", Visitor: v, Page: welcomeView{Used: true}})
+		page := welcomeView{Used: true}
+		s.render(w, r, http.StatusConflict, "welcome", view{Title: "This link was used", Visitor: v, Page: page})
 	case errors.Is(err, growth.ErrLink):
-		s.render(w, r, http.StatusForbidden, "welcome", view{Title: "This link does not work", Visitor: v, Page: welcomeView{}})
+		page := welcomeView{}
+		s.render(w, r, http.StatusForbidden, "welcome", view{Title: "This link does not work", Visitor: v, Page: page})
 	default:
 		s.failPage(w, r, err)
 	}

@@ -46,7 +46,9 @@ func (l leadLine) Class() string {
 	return map[string]string{"on trial": "trial", "paid": "active", "not paid": "canceled"}[l.Badge()]
 }
 
-var trialsDone = map[string]string{"resend": "Another mail is on its way.", "delete": "The lead and its mails were deleted."}
+var trialsDone = map[string]string{
+	"resend": "Another mail is on its way.", "delete": "The lead and its mails were deleted.",
+}
 
 func (s *Server) trialsPage(w http.ResponseWriter, r *http.Request, v visitor) {
 	page, err := s.trialsView(r)
@@ -54,7 +56,8 @@ func (s *Server) trialsPage(w http.ResponseWriter, r *http.Request, v visitor) {
 		s.failPage(w, r, err)
 		return
 	}
-	s.render(w, r, http.StatusOK, "trials", view{Title: "Trials", Visitor: v, Done: trialsDone[r.URL.Query().Get("done")], Page: page})
+	done := trialsDone[r.URL.Query().Get("done")]
+	s.render(w, r, http.StatusOK, "trials", view{Title: "Trials", Visitor: v, Done: done, Page: page})
 }
 
 func (s *Server) trialsView(r *http.Request) (v trialsView, err error) {
@@ -63,7 +66,10 @@ func (s *Server) trialsView(r *http.Request) (v trialsView, err error) {
 	if err != nil {
 		return v, err
 	}
-	v.Steps = []funnelStep{{Name: "asked", Count: f.Asked}, {Name: "confirmed", Count: f.Confirmed}, {Name: "stayed", Count: f.Stayed}, {Name: "paid", Count: f.Paid}}
+	v.Steps = []funnelStep{
+		{Name: "asked", Count: f.Asked}, {Name: "confirmed", Count: f.Confirmed},
+		{Name: "still on trial, or paid", Count: f.Stayed}, {Name: "paid", Count: f.Paid},
+	}
 	for i, step := range v.Steps {
 		v.Steps[i].Share = 100 * float64(step.Count) / float64(max(f.Asked, 1))
 	}
