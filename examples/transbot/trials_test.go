@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"net/mail"
 	"os"
@@ -250,4 +251,15 @@ func TestTheStaffsPageOfTrials(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, staff.post("/trials/"+lead+"/delete", "csrf", csrf).status)
 	require.Equal(t, http.StatusNotFound, staff.post("/trials/"+lead+"/burn", "csrf", csrf).status)
 	require.NotContains(t, s.log.String(), strings.Split(link, "/")[3], "a token is in no log")
+}
+
+func TestWhereMailsGoAndLead(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []string{"transbot.example", "ftp://transbot.example", "https://", "https://a@transbot.example", "https://transbot.example/in?a=b"} {
+		_, err := readConfig([]string{"-url", wrong}, noEnv, io.Discard)
+		require.ErrorIs(t, err, errUsage, wrong)
+	}
+	c, err := readConfig([]string{"-url", "https://transbot.example/", "-data", "/srv/transbot"}, noEnv, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, "/srv/transbot-mail", c.mailFolder(), "beside the data, which belongs to the database")
 }

@@ -67,8 +67,10 @@ func (s *Server) trialsView(r *http.Request) (v trialsView, err error) {
 		return v, err
 	}
 	v.Steps = []funnelStep{
-		{Name: "asked", Count: f.Asked}, {Name: "confirmed", Count: f.Confirmed},
-		{Name: "still on trial, or paid", Count: f.Stayed}, {Name: "paid", Count: f.Paid},
+		{Name: "asked", Count: f.Asked},
+		{Name: "confirmed", Count: f.Confirmed},
+		{Name: "still on trial, or paid", Count: f.Stayed},
+		{Name: "paid", Count: f.Paid},
 	}
 	for i, step := range v.Steps {
 		v.Steps[i].Share = 100 * float64(step.Count) / float64(max(f.Asked, 1))
