@@ -194,7 +194,7 @@ func (s *siege) againstBodies(r web.Route) (all []attempt) {
 	return all
 }
 
-// script is what must never stand in an answer as it was sent.
+// mark must never stand in an answer as it was sent.
 const mark = "<script>alert(1)</script>"
 
 // oddIDs cannot be anything's.
