@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
@@ -21,6 +23,8 @@ type config struct {
 	demo        bool
 	partners    int // that a company of the demo lists at most; 0: as many as its profile says
 	https       bool
+	mail        string // the folder that mails are put into; empty: beside data
+	url         string // where people reach the service; empty: where it listens
 	linger      time.Duration
 	databaseURL string // empty: a private Postgres
 	redisURL    string // empty: rate limits are this process's alone
@@ -49,6 +53,8 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 	f.BoolVar(&c.demo, "demo", false, "fill with a small marketplace and print keys to try")
 	f.IntVar(&c.partners, "partners", 0, "list at most so many partners of each company of the demo; 0 lists two thousand in all")
 	f.BoolVar(&c.https, "https", false, "people reach the service by https, through a proxy: cookies are Secure")
+	f.StringVar(&c.mail, "mail", "", "`folder` that mails are put into; without it one beside -data")
+	f.StringVar(&c.url, "url", "", "`address` under which people reach the service, for links in mails; without it where it listens")
 	f.DurationVar(&c.linger, "linger", 0, "`time` between saying not ready and refusing connections, for a load balancer to see")
 	f.Usage = func() {
 		fmt.Fprintln(stderr, "transbot serves a freight platform in miniature.")
@@ -86,6 +92,8 @@ func (c config) check(f *flag.FlagSet, stderr io.Writer) error {
 		wrong = "-linger is not within 0 and a minute"
 	case c.partners < 0:
 		wrong = "-partners is below 0"
+	case c.url != "" && !isSite(c.url):
+		wrong = "-url is not the address of a site, such as https://transbot.example"
 	case c.adminKey != "" && len(c.adminKey) < minAdminKey:
 		wrong = fmt.Sprintf("TRANSBOT_ADMIN_KEY is shorter than %d bytes", minAdminKey)
 	case c.secret != "" && len(c.secret) < minSecret:
@@ -97,4 +105,19 @@ func (c config) check(f *flag.FlagSet, stderr io.Writer) error {
 	}
 	fmt.Fprintln(stderr, "transbot:", wrong)
 	return errUsage
+}
+
+// isSite says whether s is the address of a site and nothing of it.
+func isSite(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && (u.Path == "" || u.Path == "/") &&
+		u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// mailFolder returns where mails are put.
+func (c config) mailFolder() string {
+	if c.mail != "" {
+		return c.mail
+	}
+	return filepath.Join(filepath.Dir(c.data), filepath.Base(c.data)+"-mail")
 }

@@ -16,6 +16,7 @@ import (
 // limits are how often the API and the sign-in may be asked.
 type limits struct {
 	api, signIn, public *ratelimit.Limiter
+	trials, mails       *ratelimit.Limiter
 	close               func() error
 }
 
@@ -30,6 +31,12 @@ const signInsPerAddress = 60
 
 // publicPerAddress is how many public pages an address may see in a minute.
 const publicPerAddress = 240
+
+// How many trials may be asked for in an hour: from where somebody connects, and for one e-mail address, known or not.
+const (
+	trialsPerAddress = 30
+	trialsPerMail    = 10
+)
 
 // newLimits shares the limits of all instances through the Redis that the URL names, or, where it is empty, keeps them in
 // this process. While Redis is away everything is let through: what a plan includes is counted in Postgres all the same.
@@ -51,19 +58,22 @@ func newLimits(redisURL string, gate *entitlements.Gate, logger *slog.Logger) (*
 	if err != nil {
 		return nil, errors.Join(err, closeStore())
 	}
-	signIn, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, ratelimit.Limit{
-		Name: "sign-in", Max: signInsPerAddress, Window: time.Minute, Away: ratelimit.AwayAllow,
-	})
-	if err != nil {
-		return nil, errors.Join(err, closeStore())
+	l := &limits{api: api, close: closeStore}
+	for _, o := range []struct {
+		limiter **ratelimit.Limiter
+		limit   ratelimit.Limit
+	}{
+		{&l.signIn, ratelimit.Limit{Name: "sign-in", Max: signInsPerAddress, Window: time.Minute}},
+		{&l.public, ratelimit.Limit{Name: "public", Max: publicPerAddress, Window: time.Minute}},
+		{&l.trials, ratelimit.Limit{Name: "trials", Max: trialsPerAddress, Window: time.Hour}},
+		{&l.mails, ratelimit.Limit{Name: "trial-mail", Max: trialsPerMail, Window: time.Hour}},
+	} {
+		o.limit.Away = ratelimit.AwayAllow
+		if *o.limiter, err = ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, o.limit); err != nil {
+			return nil, errors.Join(err, closeStore())
+		}
 	}
-	public, err := ratelimit.NewLimiter(&ratelimit.Options{Store: store, Logger: logger}, ratelimit.Limit{
-		Name: "public", Max: publicPerAddress, Window: time.Minute, Away: ratelimit.AwayAllow,
-	})
-	if err != nil {
-		return nil, errors.Join(err, closeStore())
-	}
-	return &limits{api: api, signIn: signIn, public: public, close: closeStore}, nil
+	return l, nil
 }
 
 // apiLimit is the limit of each key of a company on a plan.

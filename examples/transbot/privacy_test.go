@@ -134,6 +134,11 @@ func TestACompanyDeletesItselfAndIsRestored(t *testing.T) {
 	require.Equal(t, http.StatusOK, s.signIn(key).get("/companies/acme").status)
 }
 
+// leadOf makes a company one that came by asking for a trial.
+const leadOf = `
+insert into trial_leads (id, ticket, email, lanes, state, mails, mail_after, created_at, expires_at, confirmed_at, company_id)
+values (gen_random_uuid(), gen_random_uuid(), 'who-asked@lead.example', 1, 'confirmed', 1, now(), now(), now(), now(), $1)`
+
 func TestADeletedCompanyIsErasedAndTheOtherIsNot(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "-demo")
@@ -142,6 +147,9 @@ func TestADeletedCompanyIsErasedAndTheOtherIsNot(t *testing.T) {
 	id := strings.TrimPrefix(demo, "/companies/")
 	name := scan[string](s, "select name from companies where id = $1", id)
 	others := scan[string](s, "select md5(string_agg(q::text, ',' order by company_id, id)) from quotes q where company_id <> $1", id)
+
+	_, err := s.pool.Exec(t.Context(), leadOf, id)
+	require.NoError(t, err)
 
 	csrf := staff.csrf("/privacy")
 	plan := staff.get("/privacy?company=" + id)
@@ -170,6 +178,7 @@ func TestADeletedCompanyIsErasedAndTheOtherIsNot(t *testing.T) {
 	require.NotContains(t, proof.body, name)
 	require.Empty(t, s.everything(name), "its name is nowhere")
 	require.Zero(t, scan[int](s, "select count(*) from quotes where company_id = $1", id))
+	require.Empty(t, s.everything("who-asked@lead.example"), "nor is who asked for its trial")
 	require.Equal(t, others, scan[string](s, "select md5(string_agg(q::text, ',' order by company_id, id)) from quotes q"))
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/growth"
 	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
 	"github.com/transbotai/tenon/examples/transbot/internal/insight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
@@ -90,6 +91,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	defer func() { err = errors.Join(err, p.limits.close()) }()
 	p.partners = newPartners(p, c, book.recorder)
+	p.growth = newGrowth(p, c, book.recorder)
 	if p.help, err = newHelp(p, book.recorder); err != nil {
 		return err
 	}
@@ -163,6 +165,7 @@ type platform struct {
 	partners *partners.Desk
 	most     int // partners that a company of the demo lists; 0: as many as its profile says
 	help     *helpdesk.Desk
+	growth   *growth.Desk
 	insight  *insight.Desk
 	drills   bool // the demo may be broken on purpose
 	limits   *limits
@@ -244,6 +247,9 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 	if err := p.help.Fill(ctx, now); err != nil {
 		return err
 	}
+	if err := p.growth.Fill(ctx); err != nil {
+		return err
+	}
 	events, err := p.insight.Seed(ctx, p.pool, now)
 	if err != nil {
 		return err
@@ -274,5 +280,6 @@ func (p *platform) web(c config) *web.Server {
 		Help:     p.help,
 		Privacy:  p.privacy,
 		Insight:  p.insight,
+		Growth:   p.growth, TrialLimit: p.limits.trials, MailLimit: p.limits.mails,
 	})
 }

@@ -25,6 +25,9 @@ var forms = map[string][]string{
 	"POST /signout":                     {},
 	"POST /invitations/{token}":         {"answer", "accept"},
 	"POST /companies/{company}/rates":   {"origin", "Reno, NV", "destination", "Miami, FL", "weight_kg", "1200", "pallets", "2", "key", "k"},
+	"POST /calculator":                  {"what", "trial", "lanes", "40", "email", "bea@other.test"},
+	"POST /signup/{lead}/{token}":       {"company", "Other", "city", "Reno, NV"},
+	"POST /trials/{lead}/{move}":        {},
 	"POST /companies/{company}/plan":    {"plan", "enterprise", "when", "now", "reason", "grew"},
 	"POST /companies/{company}/grants":  {"feature", "rates", "amount", "25", "days", "30", "reason", "an outage"},
 	"POST /companies/{company}/support": {"id", "01900000-0000-7000-8000-000000000001", "priority", "P3", "issue", "How?"},
@@ -88,7 +91,7 @@ var queries = map[string]string{
 var moves = map[string]string{
 	"/companies/{company}/support/{ticket}/{move}": "message", "/support/findings/{finding}/{move}": "fix",
 	"/companies/{company}/directory/{partner}/{move}": "submit", "/directory/{company}/{partner}/{move}": "reject",
-	"/api/quotes/{id}/{step}": "send",
+	"/api/quotes/{id}/{step}": "send", "/trials/{lead}/{move}": "resend",
 }
 
 // siege is a site with a company that has something of everything, a company that has nothing to do with it, and what
@@ -154,6 +157,7 @@ func (s *siege) furnish() {
 	key := s.owner.keys["GET /api/quotes"]
 	page := draft(s.t, s.owner.browser, "Harbour Haulage")
 	s.ids = map[string]string{
+		"trials.name": "a-mail", "signup.token": strings.Repeat("a", 43),
 		"company": "acme", "feature": "rates", "flag": "rates", "tour": "rates", "name": "quote_book",
 		"quote":   s.ask(key, "/api/quotes", lane).field(s.t, "quote.id").(string),
 		"ticket":  s.ask(key, "/api/support/tickets", `{"priority": "P3", "issue": "How?"}`).field(s.t, "id").(string),
@@ -175,6 +179,12 @@ func (s *siege) furnish() {
 	s.ids["finding"] = scan[string](s.site, "select id::text from tenon.findings")
 	job := `{"lanes": [` + lane + `]}`
 	s.ids["job"] = s.ask(key, "/api/quotes/bulk", job).field(s.t, "job").(string)
+	r = s.ask("", "/api/trials", `{"email": "ann@other.test", "lanes": 40}`)
+	require.Equal(s.t, http.StatusCreated, r.status, r.body)
+	s.ids["lead"] = scan[string](s.site, "select id::text from trial_leads")
+	require.Eventually(s.t, func() bool { // the mail is sent in the background
+		return scan[bool](s.site, "select token_hash is not null from trial_leads")
+	}, time.Minute, 50*time.Millisecond)
 	s.used = map[string]int64{}
 	for _, feature := range []string{"rates", "bulk_rating", "api_access", "directory"} {
 		s.used[feature], _ = s.left("acme", feature)
@@ -194,10 +204,13 @@ var placeholder = regexp.MustCompile(`\{(\w+)\}`)
 func (s *siege) path(r web.Route, odd map[string]string) string {
 	return placeholder.ReplaceAllStringFunc(strings.TrimSuffix(r.Path, "{$}"), func(p string) string {
 		name := strings.Trim(p, "{}")
-		value, ok := odd[name]
+		value, changed := odd[name]
+		special, ok := s.ids[strings.Split(r.Path, "/")[1]+"."+name]
 		switch {
-		case ok:
+		case changed:
 			return value
+		case ok:
+			return special
 		case name == "id":
 			return s.idOf(r.Path)
 		case moves[r.Path] != "" && (name == "move" || name == "step"):

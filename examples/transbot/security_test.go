@@ -125,8 +125,8 @@ func (s *siege) againstSessions(r web.Route) (all []attempt) {
 			attempt{what: "a forged token", want: []int{403}, who: right, token: "forged"},
 			attempt{what: "another session's token", want: []int{403}, who: right, token: s.stranger.token},
 			attempt{what: "the token in the address", want: []int{403}, who: right, token: "no", query: "csrf=" + right.token},
-			attempt{what: "JSON for a form", want: []int{403}, who: right, kind: "application/json"},
-			attempt{what: "a form in parts", want: []int{400, 403}, who: right, kind: "multipart/form-data; boundary=x"})
+			attempt{what: "JSON for a form", want: []int{415}, who: right, kind: "application/json"},
+			attempt{what: "a form in parts", want: []int{400, 415}, who: right, kind: "multipart/form-data; boundary=x"})
 	}
 	return all
 }
@@ -194,7 +194,7 @@ func (s *siege) againstBodies(r web.Route) (all []attempt) {
 	return all
 }
 
-// script is what must never stand in an answer as it was sent.
+// mark must never stand in an answer as it was sent.
 const mark = "<script>alert(1)</script>"
 
 // oddIDs cannot be anything's.
@@ -268,6 +268,9 @@ func (s *siege) send(r web.Route, a attempt) reply {
 
 // notTaken are the statuses of what is refused although it is right: there is nothing that it could be done to.
 var notTaken = map[string]int{
+	"GET /signup/{lead}/{token}":               403, // the mail has another link
+	"POST /signup/{lead}/{token}":              403,
+	"GET /trials/mails/{name}":                 404, // there is no such mail
 	"POST /signin":                             401, // with a key of nobody
 	"POST /invitations/{token}":                403, // nobody was invited
 	"GET /api/partners/{id}":                   404, // it is a draft

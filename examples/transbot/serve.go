@@ -33,6 +33,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	background.run("audit", p.evidence.Log.Run)
 	p.list(background)
 	p.answer(background)
+	p.grow(background, c, listener.Addr())
 	background.run("privacy", p.privacy.Run)
 	for name, job := range p.insight.Jobs() {
 		background.run(name, job)

@@ -50,6 +50,7 @@ type site struct {
 	stop  context.CancelFunc
 	ended chan error
 	log   *syncBuffer
+	mail  string // the folder of its mails
 }
 
 // newDatabase is one on which the platform has been started before.
@@ -96,9 +97,9 @@ func begin(t *testing.T, env func(string) string, args ...string) *site {
 	out, stdout := io.Pipe()
 	s := &site{t: t, stop: stop, ended: make(chan error, 1)}
 	var log syncBuffer
-	s.log = &log
+	s.log, s.mail = &log, t.TempDir()
 	go func() {
-		err := run(ctx, append([]string{"-addr", "127.0.0.1:0", "-partners", "2"}, args...), env, stdout, &log)
+		err := run(ctx, append([]string{"-addr", "127.0.0.1:0", "-partners", "2", "-mail", s.mail}, args...), env, stdout, &log)
 		_ = stdout.Close()
 		s.ended <- err
 	}()

@@ -264,6 +264,12 @@ export interface NewTicket {
   sla_hours?: unknown;
 }
 
+export interface NewTrial {
+  email: string;
+  /** That are quoted in a month */
+  lanes: number;
+}
+
 export interface Objective {
   alerts: Array<Record<string, unknown>>;
   at: string;
@@ -569,4 +575,19 @@ export interface TourProgress {
 export interface TourShown {
   /** null: nothing is to be shown */
   tour: Tour | null;
+}
+
+export interface Trial {
+  estimate: {
+    currency: string;
+    hours_saved_a_month: number;
+    plan: string;
+    quotes_a_month: number;
+    saving_a_month_cents: number;
+  };
+  /** The same for an address that is known and one that is not */
+  id: string;
+  lanes: number;
+  /** The page that says to look into the mail */
+  signup: string;
 }

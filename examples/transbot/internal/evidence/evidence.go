@@ -26,7 +26,8 @@ var Tables = map[string]string{
 
 // except are tables that look like a company's and are not.
 var except = map[string]string{
-	"public.sessions": "who is signed in is looked up before the company is known, by a role that sees all; the role of requests has no right to it",
+	"public.sessions":    "who is signed in is looked up before the company is known, by a role that sees all; the role of requests has no right to it",
+	"public.trial_leads": "who asks for a trial belongs to no company until the address is confirmed; the role of requests has no right to it",
 }
 
 // Pools are the connections of the roles.

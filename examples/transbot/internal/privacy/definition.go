@@ -72,6 +72,10 @@ func Companies() *gdpr.Definition {
 			"public.agent_tasks": {
 				Rule: gdpr.Delete, Columns: about("company_id", "id", "kind", "created_at", "started_at", "ended_at", "status"),
 			},
+			"public.trial_leads": { // of one that nobody confirmed, whose company is null, growth takes care
+				Rule: gdpr.Delete, Columns: columns(known("email"), given("lanes"), about("id", "state", "mails", "mail_after", "token_used_at",
+					"created_at", "expires_at", "confirmed_at", "company_id"), hidden("ticket", "token_hash")),
+			},
 			"public.tamperings": {
 				Rule:    gdpr.Ignore,
 				Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, "id", "record_tenant", "record_id", "actor", "began_at", "began_by", "ended_at"),

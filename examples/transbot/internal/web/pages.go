@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/slo/slohttp"
@@ -26,7 +27,7 @@ func pageRoutes() []Route {
 			get("/{$}", Everybody, (*Server).homePage),
 		},
 		companyPages(), ratesPages(), billingPages(), flagPages(), evidencePages(), partnerPages(), supportPages(), privacyPages(), kpiPages(),
-		sloPages(),
+		sloPages(), growthPages(),
 	)
 }
 
@@ -114,6 +115,8 @@ func (s *Server) filled(next page) page {
 	return func(w http.ResponseWriter, r *http.Request, v visitor) {
 		var tooLarge *http.MaxBytesError
 		switch err := r.ParseForm(); {
+		case r.MultipartForm == nil && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+			s.errorPage(w, r, http.StatusUnsupportedMediaType, "This is not a form of these pages.")
 		case errors.As(err, &tooLarge):
 			s.errorPage(w, r, http.StatusRequestEntityTooLarge, "The form is too large.")
 		case err != nil, !isText(r.Form):

@@ -91,10 +91,12 @@ func listingRef(r *http.Request) directory.Ref {
 	return directory.Ref{Tenant: r.PathValue("company"), ID: r.PathValue("partner")}
 }
 
-// logged is the path of a request as logs show it. Who has an invitation's token may answer it.
+// logged is the path of a request as logs show it. Who has the token of an invitation or a sign-up may answer it.
 func logged(r *http.Request) string {
-	if at := "/invitations/"; strings.HasPrefix(r.URL.Path, at) {
-		return at + "{token}"
+	for _, at := range []string{"/invitations/", "/signup/"} {
+		if strings.HasPrefix(r.URL.Path, at) {
+			return at + "{token}"
+		}
 	}
 	return r.URL.Path
 }

@@ -26,6 +26,7 @@ var templates = parse(
 	"kpi",
 	"support", "ticket", "desk", "findings",
 	"partners", "partner", "invitation", "listings", "listing", "directory",
+	"calculator", "signup", "welcome", "trials",
 )
 
 // parse returns each page with what all pages share. The files are part of the program, so a fault in them shows at
@@ -77,6 +78,7 @@ type view struct {
 	Done    string     // what was just done
 	Alert   string     // what went wrong
 	Page    any
+	Script  string           // of the page's own, below /assets; empty: none
 	Tour    *support.Showing // what the visitor is to be shown; nil: nothing
 }
 

@@ -47,6 +47,7 @@ func openRoutes() []Route {
 		{Method: http.MethodGet, Path: "/assets/", Access: Everybody, serve: (*Server).assets},
 		{Method: http.MethodGet, Path: "/api/openapi.json", Access: Everybody, serve: function((*Server).contract)},
 		{Method: http.MethodGet, Path: "/api/isolation", Access: StaffKey, serve: function((*Server).isolationAPI)},
+		{Method: http.MethodPost, Path: "/api/trials", Access: Everybody, MaxBody: maxBody, serve: (*Server).trialsAPI},
 		{Method: http.MethodPost, Path: "/api/stripe/webhook", Access: Signature, MaxBody: maxBulkBody, serve: (*Server).webhook},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/growth"
 	"github.com/transbotai/tenon/examples/transbot/internal/helpdesk"
 	"github.com/transbotai/tenon/examples/transbot/internal/insight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
@@ -50,6 +51,10 @@ type Config struct {
 
 	SignInLimit *ratelimit.Limiter // of each address
 	PublicLimit *ratelimit.Limiter // of each address, on pages that nobody signs in for
+
+	Growth     *growth.Desk       // takes trials in
+	TrialLimit *ratelimit.Limiter // of each address that trials are asked from
+	MailLimit  *ratelimit.Limiter // of each e-mail address that trials are asked for
 }
 
 // Server answers requests. It keeps nothing between them that another instance would need.

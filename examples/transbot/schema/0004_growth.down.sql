@@ -1,0 +1,1 @@
+drop table public.trial_leads;
