@@ -34,6 +34,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	p.list(background)
 	p.answer(background)
 	background.run("privacy", p.privacy.Run)
+	background.run("restore drills", p.restore.Run)
 	for name, job := range p.insight.Jobs() {
 		background.run(name, job)
 	}
