@@ -45,7 +45,7 @@ func (d *drill) compareTables(ctx context.Context) (string, []string, error) {
 		}
 		return fmt.Sprintf("%s has its %d rows, and they are not the same", name, now.Rows)
 	})
-	return fmt.Sprintf("%d tables, %d rows: counts, and sums over the whole of each.", d.report.Tables, d.report.Rows), wrong, nil
+	return fmt.Sprintf("%d tables, %s rows: counts, and sums over the whole of each.", d.report.Tables, thousands(d.report.Rows)), wrong, nil
 }
 
 func (d *drill) compareObjects(ctx context.Context) (string, []string, error) {
@@ -163,9 +163,9 @@ func (d *drill) checkAudit(ctx context.Context) (string, []string, error) {
 	if size != d.then.size || root != d.then.root {
 		wrong = append(wrong, fmt.Sprintf("its head is %d %s, and was %d %s", size, root, d.then.size, d.then.root))
 	}
-	detail := fmt.Sprintf("%d records, the same head; %d checkpoints agree, %d of them from outside the database.", report.Checked, report.Checkpoints, len(anchored))
+	detail := fmt.Sprintf("%s records, the same head; %d checkpoints agree, %d of them from outside the database.", thousands(report.Checked), report.Checkpoints, len(anchored))
 	if d.c.Signer == nil {
-		detail = fmt.Sprintf("%d records, the same head. Nobody signs the log: set TRANSBOT_AUDIT_KEY.", report.Checked)
+		detail = fmt.Sprintf("%s records, the same head. Nobody signs the log: set TRANSBOT_AUDIT_KEY.", thousands(report.Checked))
 	}
 	return detail, wrong, err
 }
@@ -200,7 +200,7 @@ func (d *drill) goOn(ctx context.Context) (string, []string, error) {
 	for _, f := range report.Faults {
 		wrong = append(wrong, f.String())
 	}
-	return fmt.Sprintf("%d more records were sealed on the second server, and extend the tree.", size-d.then.size), wrong, err
+	return fmt.Sprintf("Sealed %d more on the second server, which extend the tree.", size-d.then.size), wrong, err
 }
 
 // sealWithin bounds the sealing of what waits.

@@ -76,7 +76,7 @@ func (d *drill) snapshot(ctx context.Context) (string, error) {
 	for _, c := range d.then.tables {
 		d.report.Rows += c.Rows
 	}
-	return fmt.Sprintf("%d tables with %d rows; %d records in the audit log's tree.", d.report.Tables, d.report.Rows, d.then.size), nil
+	return fmt.Sprintf("%d tables with %s rows; %s records in the audit log's tree.", d.report.Tables, thousands(d.report.Rows), thousands(d.then.size)), nil
 }
 
 // sealed puts what waits to be sealed into the audit log's tree, so that the copy's has as much to prove as can be.
@@ -302,4 +302,13 @@ func Bytes(n int64) string {
 		return strconv.FormatInt(n, 10) + " bytes"
 	}
 	return strconv.FormatFloat(f, 'f', 1, 64) + " " + unit
+}
+
+// thousands writes a number with its thousands apart.
+func thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }

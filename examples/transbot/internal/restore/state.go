@@ -179,14 +179,15 @@ func readObjects(ctx context.Context, db querier) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects := map[string]string{}
-	var name, definition string
-	_, err = pgx.ForEachRow(rows, []any{&name, &definition}, func() error {
-		objects[name] = definition
-		return nil
-	})
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[object])
+	objects := make(map[string]string, len(found))
+	for _, o := range found {
+		objects[o.Name] = o.Definition
+	}
 	return objects, err
 }
+
+type object struct{ Name, Definition string }
 
 // readRoot computes the root of the audit log's tree.
 func readRoot(ctx context.Context, db auditpg.DB) (int64, audit.Hash, error) {
