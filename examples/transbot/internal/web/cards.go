@@ -125,7 +125,8 @@ func ago(d time.Duration) string {
 	if d < time.Minute {
 		return "less than a minute ago"
 	}
-	return strings.TrimSuffix(lasting(d), " 0 min") + " ago"
+	text := strings.TrimSuffix(lasting(d), " 0 min")
+	return strings.TrimSuffix(text, " 0 h") + " ago"
 }
 
 // trialCard shows how many of the trials that ended went on to pay.
