@@ -38,17 +38,24 @@ func (d *Desk) Trials(ctx context.Context, days int, now time.Time) (Trials, err
 	if err != nil {
 		return t, err
 	}
-	var week, newest time.Time
-	var ours bool
-	var ended, paid int64
-	_, err = pgx.ForEachRow(rows, []any{&week, &ours, &ended, &paid, &newest}, func() error {
-		if !ours {
-			t.Before.Ended, t.Before.Paid = t.Before.Ended+ended, t.Before.Paid+paid
-			return nil
+	weeks, err := pgx.CollectRows(rows, pgx.RowToStructByPos[trialWeek])
+	for _, w := range weeks {
+		if !w.Ours {
+			t.Before.Ended, t.Before.Paid = t.Before.Ended+w.Ended, t.Before.Paid+w.Paid
+			continue
 		}
-		t.Weeks = append(t.Weeks, kpipg.TrialWeek{Week: week.UTC(), TrialsEnded: ended, Converted: paid, ConvPct: 100 * float64(paid) / float64(ended)})
-		t.Ended, t.Paid, t.Newest = t.Ended+ended, t.Paid+paid, newest.UTC()
-		return nil
-	})
+		t.Weeks = append(t.Weeks, kpipg.TrialWeek{
+			Week: w.Week.UTC(), TrialsEnded: w.Ended, Converted: w.Paid, ConvPct: 100 * float64(w.Paid) / float64(w.Ended),
+		})
+		t.Ended, t.Paid, t.Newest = t.Ended+w.Ended, t.Paid+w.Paid, w.Newest.UTC()
+	}
 	return t, err
+}
+
+// trialWeek is a week's trials, those before the days asked for apart.
+type trialWeek struct {
+	Week        time.Time
+	Ours        bool
+	Ended, Paid int64
+	Newest      time.Time
 }

@@ -115,15 +115,15 @@ func (d *drill) note(ctx context.Context, s Step) error {
 	return d.save(ctx, d.report)
 }
 
-// endWithin bounds what is done when a drill is over, even when the program is told to stop.
+// endWithin bounds the writing down of what came of a drill, which is done even when the program is told to stop.
 const endWithin = 10 * time.Second
 
 // end lets everything go that the drill holds, and writes down what came of it.
 func (d *drill) end(ctx context.Context, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
-	defer cancel()
 	began := time.Now()
 	left := d.clear()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+	defer cancel()
 	if d.copied != nil {
 		step := Step{Name: "Stop the second server and remove everything", Took: time.Since(began)}
 		if left != nil {

@@ -218,6 +218,9 @@ from tenon.org_entitlements
 order by md5(tenant_id), tenant_id
 limit $1`
 
+// askWithin bounds one question about rights: nobody waits for the answer.
+const askWithin = time.Minute
+
 // readRights asks what some of the companies may do at an instant.
 func readRights(ctx context.Context, db entitlementspg.DB, at time.Time) (map[string][]entitlements.Decision, error) {
 	rows, err := db.Query(ctx, companiesSQL, maxCompanies)
@@ -228,7 +231,7 @@ func readRights(ctx context.Context, db entitlementspg.DB, at time.Time) (map[st
 	if err != nil {
 		return nil, err
 	}
-	gate := entitlements.NewGate(frozen{entitlementspg.New(db, nil), at}, nil)
+	gate := entitlements.NewGate(frozen{entitlementspg.New(db, nil), at}, &entitlements.Options{Timeout: askWithin})
 	rights := make(map[string][]entitlements.Decision, len(companies))
 	for _, company := range companies {
 		decisions, err := gate.CheckAll(ctx, company)

@@ -95,8 +95,9 @@ func changed(now, then float64, enough bool, before string) change {
 
 func trimmed(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// partWithin bounds the reading of one part, so that one which hangs does not take the page with it.
-const partWithin = 3 * time.Second
+// partWithin bounds the reading of one part, so that one which hangs does not take the page with it, which is bounded by
+// answerWithin.
+const partWithin = 8 * time.Second
 
 // periods are those that the page offers for KPIs, in days. Objectives have windows of their own.
 var periods = []int{30, 90}
