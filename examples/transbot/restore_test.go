@@ -130,6 +130,11 @@ func TestARestoreDrillThatIsBrokenOffLeavesNothingBehind(t *testing.T) {
 insert into restore_drills (id, began_at, began_by)
 values (gen_random_uuid(), now() - interval '1 hour', 'a program that was killed')`)
 	require.NoError(t, err)
+	const killed = "The program ended before the drill did."
+	last, err := drills(s, nil).Last(t.Context())
+	require.NoError(t, err)
+	require.False(t, last.Running(), "nobody does it")
+	require.Equal(t, killed, last.Failure)
 	ctx, stop := context.WithCancel(t.Context())
 	var socket string
 	report, err := drills(s, func(ctx context.Context, copied *pgx.Conn) error {
@@ -147,7 +152,7 @@ values (gen_random_uuid(), now() - interval '1 hour', 'a program that was killed
 	require.Len(t, list, 2)
 	require.False(t, list[0].Running())
 	require.Equal(t, report.Failure, list[0].Failure)
-	require.Equal(t, "The program ended before the drill did.", list[1].Failure)
+	require.Equal(t, killed, list[1].Failure)
 	require.True(t, scan[bool](s, "select pg_try_advisory_xact_lock(hashtextextended('transbot.restore_drill', 0))"), "the lock is free")
 	require.Zero(t, scan[int](s, "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'transbot restore drill'"))
 }

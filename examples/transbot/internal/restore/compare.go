@@ -45,7 +45,8 @@ func (d *drill) compareTables(ctx context.Context) (string, []string, error) {
 		}
 		return fmt.Sprintf("%s has its %d rows, and they are not the same", name, now.Rows)
 	})
-	return fmt.Sprintf("%d tables, %s rows: counts, and sums over the whole of each.", d.report.Tables, thousands(d.report.Rows)), wrong, nil
+	detail := fmt.Sprintf("%d tables, %s rows: counts, and sums over the whole of each.", d.report.Tables, thousands(d.report.Rows))
+	return detail, wrong, nil
 }
 
 func (d *drill) compareObjects(ctx context.Context) (string, []string, error) {
@@ -127,7 +128,8 @@ func (d *drill) checkIsolation(ctx context.Context) (string, []string, error) {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", f.Object, f.Detail))
 		}
 	}
-	return fmt.Sprintf("%d tables, %d attempts to cross the line, %d rows that did.", len(r.Tables), r.Probes, r.CrossRows), wrong, nil
+	detail := fmt.Sprintf("%d tables, %d attempts to cross the line, %d rows that did.", len(r.Tables), r.Probes, r.CrossRows)
+	return detail, wrong, nil
 }
 
 // log is the audit log of the copy, with the live one's key.
@@ -163,7 +165,8 @@ func (d *drill) checkAudit(ctx context.Context) (string, []string, error) {
 	if size != d.then.size || root != d.then.root {
 		wrong = append(wrong, fmt.Sprintf("its head is %d %s, and was %d %s", size, root, d.then.size, d.then.root))
 	}
-	detail := fmt.Sprintf("%s records, the same head; %d checkpoints agree, %d of them from outside the database.", thousands(report.Checked), report.Checkpoints, len(anchored))
+	detail := fmt.Sprintf("%s records, the same head; %d checkpoints agree, %d of them from outside the database.",
+		thousands(report.Checked), report.Checkpoints, len(anchored))
 	if d.c.Signer == nil {
 		detail = fmt.Sprintf("%s records, the same head. Nobody signs the log: set TRANSBOT_AUDIT_KEY.", thousands(report.Checked))
 	}
@@ -173,7 +176,8 @@ func (d *drill) checkAudit(ctx context.Context) (string, []string, error) {
 // goOn adds to the copy's log as the platform would after a restore, and looks whether that extends what was there.
 func (d *drill) goOn(ctx context.Context) (string, []string, error) {
 	log := d.log()
-	if _, err := log.Record(ctx, audit.Record{Action: "restore.tried", Targets: []audit.Target{{Type: "restore_drill", ID: d.report.ID}}}); err != nil {
+	tried := audit.Record{Action: "restore.tried", Targets: []audit.Target{{Type: "restore_drill", ID: d.report.ID}}}
+	if _, err := log.Record(ctx, tried); err != nil {
 		return "", nil, err
 	}
 	if err := sealAll(ctx, log, auditpg.New(d.copied.owner, nil)); err != nil {

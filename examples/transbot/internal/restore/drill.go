@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -56,10 +55,11 @@ func (d *drill) steps(ctx context.Context) error {
 	for _, s := range prepare {
 		began := time.Now()
 		detail, err := s.do(ctx)
+		step := Step{Name: s.name, Took: time.Since(began), Detail: detail}
 		if err != nil {
-			return errors.Join(err, d.note(ctx, Step{Name: s.name, Took: time.Since(began), Detail: detail, Wrong: []string{oneLine(err)}}))
+			step.Wrong = []string{oneLine(err)}
 		}
-		if err := d.note(ctx, Step{Name: s.name, Took: time.Since(began), Detail: detail}); err != nil {
+		if err := errors.Join(err, d.note(ctx, step)); err != nil {
 			return err
 		}
 	}
@@ -164,7 +164,8 @@ func (d *drill) tell(ctx context.Context) error {
 		outcome = audit.Failed
 	}
 	_, err = d.c.Log.Record(tenon.WithCaller(ctx, tenon.Caller{Actor: d.report.By}), audit.Record{
-		Action: "restore.drilled", Targets: []audit.Target{{Type: "restore_drill", ID: d.report.ID}}, Outcome: outcome, Payload: payload,
+		Action: "restore.drilled", Outcome: outcome, Payload: payload,
+		Targets: []audit.Target{{Type: "restore_drill", ID: d.report.ID}},
 	})
 	return err
 }
@@ -182,15 +183,4 @@ func sentence(err error) string {
 		return "The copy is not what was dumped."
 	}
 	return "It could not be finished: " + oneLine(err)
-}
-
-// maxLine bounds a message on a page, in bytes.
-const maxLine = 600
-
-func oneLine(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if len(text) > maxLine {
-		text = strings.ToValidUTF8(text[:maxLine], "") + " …"
-	}
-	return text
 }

@@ -119,8 +119,31 @@ from public.restore_drills
 order by began_at desc
 limit $1`
 
+// sweepSQL ends drills whose program is gone: nobody holds the lock, and yet one is under way.
+const sweepSQL = `
+with nobody as materialized (
+  select pg_try_advisory_xact_lock(hashtextextended('transbot.restore_drill', 0)) as has_it
+)
+update public.restore_drills
+set ended_at = clock_timestamp(),
+  failure = $1
+from nobody
+where ended_at is null
+  and has_it`
+
 // List returns the newest drills, newest first.
 func (d *Desk) List(ctx context.Context, limit int) ([]Drill, error) {
+	list, err := d.list(ctx, limit)
+	if err != nil || len(list) == 0 || !list[0].Running() {
+		return list, err
+	}
+	if _, err := d.c.Worker.Exec(ctx, sweepSQL, leftOver); err != nil {
+		return nil, err
+	}
+	return d.list(ctx, limit)
+}
+
+func (d *Desk) list(ctx context.Context, limit int) ([]Drill, error) {
 	rows, err := d.c.Worker.Query(ctx, listSQL, limit)
 	if err != nil {
 		return nil, err
@@ -130,7 +153,8 @@ func (d *Desk) List(ctx context.Context, limit int) ([]Drill, error) {
 
 func scan(row pgx.CollectableRow) (r Drill, err error) {
 	var ended, snapshot, verified *time.Time
-	err = row.Scan(&r.ID, &r.Began, &r.By, &ended, &r.Passed, &r.Failure, &snapshot, &verified, &r.Tables, &r.Rows, &r.DumpBytes, &r.Steps)
+	err = row.Scan(&r.ID, &r.Began, &r.By, &ended, &r.Passed, &r.Failure, &snapshot, &verified,
+		&r.Tables, &r.Rows, &r.DumpBytes, &r.Steps)
 	for _, t := range []struct {
 		to   *time.Time
 		from *time.Time

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -28,8 +27,9 @@ type tools struct {
 	major         int
 }
 
-const remedy = `install Postgres' own client programs (Debian, Ubuntu: apt-get install postgresql-client; macOS: brew install libpq; Fedora: dnf install postgresql; Alpine: apk add postgresql-client), ` +
-	`or set TENON_PG_BIN to the folder that holds initdb, postgres, pg_dump and pg_restore`
+const remedy = "install Postgres' own client programs (Debian, Ubuntu: apt-get install postgresql-client; " +
+	"macOS: brew install libpq; Fedora: dnf install postgresql; Alpine: apk add postgresql-client), " +
+	"or set TENON_PG_BIN to the folder that holds initdb, postgres, pg_dump and pg_restore"
 
 // findTools looks for pg_dump and pg_restore beside the programs that run a second server, else on PATH. They must be
 // as new as the live server, or they refuse it, and no newer than the second one, or it may not understand them.
@@ -39,8 +39,8 @@ func findTools(ctx context.Context, live int) (tools, error) {
 		return tools{}, err
 	}
 	if server.Major < live {
-		return tools{}, fmt.Errorf("the database's server is version %d, and %s has version %d: install version %d or newer, or set TENON_PG_BIN to it",
-			live, server.Dir, server.Major, live)
+		return tools{}, fmt.Errorf("the database's server is version %d, and %s has version %d: "+
+			"install version %d or newer, or set TENON_PG_BIN to it", live, server.Dir, server.Major, live)
 	}
 	var refused []string
 	for _, dir := range append([]string{server.Dir}, onPath()...) {
@@ -54,7 +54,8 @@ func findTools(ctx context.Context, live int) (tools, error) {
 			return t, nil
 		}
 	}
-	return tools{}, fmt.Errorf("no pg_dump and pg_restore of version %d to %d (%s): %s", live, server.Major, strings.Join(refused, "; "), remedy)
+	return tools{}, fmt.Errorf("no pg_dump and pg_restore of version %d to %d (%s): %s",
+		live, server.Major, strings.Join(refused, "; "), remedy)
 }
 
 func onPath() []string {
@@ -103,12 +104,12 @@ type job struct {
 func (j job) run(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, j.path, j.args...)
 	var said tail
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = environment(j.at), j.in, j.out, &said
-	if j.in == nil {
-		cmd.Stdin = nil
+	cmd.Env, cmd.Stderr = environment(j.at), &said
+	if j.in != nil {
+		cmd.Stdin = j.in
 	}
-	if j.out == nil {
-		cmd.Stdout = io.Discard
+	if j.out != nil {
+		cmd.Stdout = j.out
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C reaches us alone, and we end it in good order
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -145,7 +145,8 @@ func (s *Server) trialCard(p period) func(context.Context, *card) error {
 		c.Legend = "Bars: trials that ended, by week. Line: the share. Dashes: the target."
 		c.judge(ratio(t.Paid, t.Ended), t.Ended > 0, t.Ended, &insight.TrialGoal)
 		c.Sample = count(t.Ended)
-		c.Change = changed(ratio(t.Paid, t.Ended), ratio(t.Before.Paid, t.Before.Ended), enough(t.Ended, t.Before.Ended, &insight.TrialGoal), before(p))
+		c.Change = changed(ratio(t.Paid, t.Ended), ratio(t.Before.Paid, t.Before.Ended),
+			enough(t.Ended, t.Before.Ended, &insight.TrialGoal), before(p))
 		c.Fresh = "no trial ended yet"
 		if !t.Newest.IsZero() {
 			c.Fresh = "newest trial ended " + ago(p.now.Sub(t.Newest))
