@@ -1,6 +1,8 @@
 package restore
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -33,6 +35,9 @@ func thousands(n int64) string {
 const maxLine = 600
 
 func oneLine(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "broken off"
+	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if len(text) > maxLine {
 		text = strings.ToValidUTF8(text[:maxLine], "") + " …"
