@@ -195,10 +195,9 @@ func TestTheDashboardSaysThatItsDataIsOld(t *testing.T) {
 	require.Contains(t, cardOf(t, staff.get("/dashboard"), "quote-book"), "newest event 3 days ago: it may be out of date")
 }
 
-func TestPlotsOfTheDashboardCanBeRead(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "-demo")
-	staff := s.signIn(adminKey)
+// requireDashboard looks at the dashboard of a demo: every plot is drawn, named and described, and has its values below.
+func requireDashboard(t *testing.T, s *site, staff browser) {
+	t.Helper()
 	require.Eventually(t, func() bool { return strings.Contains(staff.get("/dashboard").body, "releases may go") }, inTime, 100*time.Millisecond)
 	page := staff.get("/dashboard?days=90")
 	for _, id := range cards {

@@ -41,7 +41,7 @@ where r.rolname !~ '^pg_'
 func (d *drill) startBeside(ctx context.Context) (string, error) {
 	server, err := pgtest.Start(ctx, &pgtest.Options{Durable: true, Settings: map[string]string{
 		"max_connections": "40", "maintenance_work_mem": "256MB", "max_wal_size": "2GB",
-		"wal_level": "minimal", "max_wal_senders": "0",
+		"wal_level": "minimal", "max_wal_senders": "0", "autovacuum": "off",
 	}})
 	if err != nil {
 		return "", err
