@@ -18,19 +18,20 @@ var errUsage = errors.New("usage")
 
 // config is how the program was started.
 type config struct {
-	addr        string
-	data        string // where the private Postgres keeps its data
-	demo        bool
-	partners    int // that a company of the demo lists at most; 0: as many as its profile says
-	https       bool
-	mail        string // the folder that mails are put into; empty: beside data
-	url         string // where people reach the service; empty: where it listens
-	linger      time.Duration
-	databaseURL string // empty: a private Postgres
-	redisURL    string // empty: rate limits are this process's alone
-	adminKey    string // empty: with demo one is made
-	secret      string // signs what people are handed; empty: one that is forgotten with the program
-	stripe      billing.Account
+	addr         string
+	data         string // where the private Postgres keeps its data
+	demo         bool
+	partners     int // that a company of the demo lists at most; 0: as many as its profile says
+	https        bool
+	mail         string // the folder that mails are put into; empty: beside data
+	url          string // where people reach the service; empty: where it listens
+	linger       time.Duration
+	restoreDrill bool   // do one instead of serving
+	databaseURL  string // empty: a private Postgres
+	redisURL     string // empty: rate limits are this process's alone
+	adminKey     string // empty: with demo one is made
+	secret       string // signs what people are handed; empty: one that is forgotten with the program
+	stripe       billing.Account
 
 	auditKey    string // signs the log's checkpoints; see auditSeed
 	auditAnchor string // the file that keeps them outside of the database
@@ -56,6 +57,7 @@ func readConfig(args []string, getenv func(string) string, stderr io.Writer) (co
 	f.StringVar(&c.mail, "mail", "", "`folder` that mails are put into; without it one beside -data")
 	f.StringVar(&c.url, "url", "", "`address` under which people reach the service, for links in mails; without it where it listens")
 	f.DurationVar(&c.linger, "linger", 0, "`time` between saying not ready and refusing connections, for a load balancer to see")
+	f.BoolVar(&c.restoreDrill, "restore-drill", false, "dump the database, restore it on a second server, compare the two, print the report and end")
 	f.Usage = func() {
 		fmt.Fprintln(stderr, "transbot serves a freight platform in miniature.")
 		f.PrintDefaults()

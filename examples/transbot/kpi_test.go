@@ -89,6 +89,8 @@ func TestTheFiguresAreForTheStaff(t *testing.T) {
 	lines, err := csv.NewReader(strings.NewReader(data.body)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, lines, 31)
+
+	requireDashboard(t, s, staff)
 }
 
 func TestTheDemosFiguresAreThoseOfItsTables(t *testing.T) {

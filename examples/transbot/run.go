@@ -29,6 +29,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 	"github.com/transbotai/tenon/examples/transbot/internal/privacy"
+	"github.com/transbotai/tenon/examples/transbot/internal/restore"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/pgtest"
@@ -102,6 +103,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	p.openPrivacy(c)
+	if err := p.openRestore(book); err != nil {
+		return err
+	}
+	if c.restoreDrill {
+		return p.drillOnce(ctx, stdout)
+	}
 	return p.serve(ctx, c, stdout)
 }
 
@@ -176,6 +183,7 @@ type platform struct {
 	owner    *pgxpool.Pool // of the role that owns the tables
 	evidence *evidence.Desk
 	privacy  *privacy.Desk
+	restore  *restore.Desk
 	logger   *slog.Logger
 }
 
@@ -279,6 +287,7 @@ func (p *platform) web(c config) *web.Server {
 		Partners: p.partners,
 		Help:     p.help,
 		Privacy:  p.privacy,
+		Restore:  p.restore,
 		Insight:  p.insight,
 		Growth:   p.growth, TrialLimit: p.limits.trials, MailLimit: p.limits.mails,
 	})

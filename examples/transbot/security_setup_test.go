@@ -66,6 +66,7 @@ var forms = map[string][]string{
 	"POST /slo/drill":                         {"what", "broken"},
 	"POST /audit/verify":                      {},
 	"POST /audit/tamper":                      {"what", "tampered"},
+	"POST /control/restore":                   {},
 	"POST /isolation":                         {},
 	"POST /privacy/requests":                  {"tenant", "acme", "request", "{request}", "what", "extended", "text", "busy"},
 	"POST /privacy/holds":                     {"company", "theirs", "reason", "a lawsuit"},

@@ -35,6 +35,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	p.answer(background)
 	p.grow(background, c, listener.Addr())
 	background.run("privacy", p.privacy.Run)
+	background.run("restore drills", p.restore.Run)
 	for name, job := range p.insight.Jobs() {
 		background.run(name, job)
 	}

@@ -95,15 +95,21 @@ func (d *Desk) Isolation(ctx context.Context, renew bool) (*isolation.Result, er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportWithin)
 	defer cancel()
-	r, err := isolation.Report(ctx, d.pools.Owner, d.pools.App, &isolation.Options{
-		Columns: []string{"tenant_id", "company_id"}, Tables: map[string]string{"public.companies": "id"}, Except: except,
-		LockTimeout: 3 * time.Second,
-	})
+	probing := Probing()
+	r, err := isolation.Report(ctx, d.pools.Owner, d.pools.App, &probing)
 	if err != nil {
 		return nil, err
 	}
 	d.last = r
 	return r, nil
+}
+
+// Probing says how it is tried out whether companies are apart.
+func Probing() isolation.Options {
+	return isolation.Options{
+		Columns: []string{"tenant_id", "company_id"}, Tables: map[string]string{"public.companies": "id"}, Except: except,
+		LockTimeout: 3 * time.Second,
+	}
 }
 
 // LastIsolation returns the last report; nil when none was made yet.

@@ -66,6 +66,8 @@ type Desk struct {
 	Store   *kpipg.Store
 	Board   *kpi.Board
 	Tracker *kpi.Tracker
+
+	pool *pgxpool.Pool
 }
 
 // New returns a desk that keeps everything in pool. Goals that are crossed are told to tell.
@@ -73,6 +75,7 @@ func New(pool *pgxpool.Pool, tell func(pgx.Tx) tenon.Notifier, logger *slog.Logg
 	store := kpipg.New(pool, &kpipg.Options{Notifier: tell, Registry: registry, Logger: logger})
 	return &Desk{
 		Store: store, Board: kpi.NewBoard(store, &kpi.BoardOptions{Logger: logger}), Tracker: newTracker(store),
+		pool: pool,
 	}
 }
 

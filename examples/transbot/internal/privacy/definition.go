@@ -80,6 +80,11 @@ func Companies() *gdpr.Definition {
 				Rule:    gdpr.Ignore,
 				Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, "id", "record_tenant", "record_id", "actor", "began_at", "began_by", "ended_at"),
 			},
+			"public.restore_drills": {
+				Rule: gdpr.Ignore,
+				Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, "id", "began_at", "began_by", "ended_at", "passed", "failure", "snapshot_at",
+					"verified_at", "tables", "rows", "dump_bytes", "steps"),
+			},
 			"public.drills": {
 				Rule: gdpr.Ignore, Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, "id", "began_at", "began_by", "ended_at"),
 			},

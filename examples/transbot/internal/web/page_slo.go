@@ -121,12 +121,17 @@ func (s *Server) sloView(ctx context.Context) (v sloView, err error) {
 	return v, err
 }
 
-// plot draws an objective over its window: by the quarter of an hour, or by the minute when it is short.
-func (s *Server) plot(ctx context.Context, status slo.Status) (plot, error) {
-	step := time.Minute
+// stepOf is the length of a point of an objective's plot: the quarter of an hour, or the minute when its window is short.
+func stepOf(status slo.Status) time.Duration {
 	if status.Objective.Window.Period() > 4*time.Hour {
-		step = 15 * time.Minute
+		return 15 * time.Minute
 	}
+	return time.Minute
+}
+
+// plot draws an objective over its window.
+func (s *Server) plot(ctx context.Context, status slo.Status) (plot, error) {
+	step := stepOf(status)
 	points, err := s.Ops.Board.Series(ctx, status.Objective.Key, status.From.Truncate(step), status.At, step)
 	if err != nil {
 		return plot{}, err

@@ -180,3 +180,8 @@ func brief(d time.Duration) string {
 	}
 	return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
 }
+
+// Describe says how to read the plot, for who cannot see it.
+func (plot) Describe() string {
+	return "A line of how much of the budget was used by each moment, with marks at half of it and at all of it; below, bars of the share of bad events."
+}

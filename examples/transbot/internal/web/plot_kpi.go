@@ -178,3 +178,15 @@ func kpiTimes(columns []column) []plotTime {
 	}
 	return times
 }
+
+// Describe says how to read the plot, for who cannot see it.
+func (p kpiPlot) Describe() string {
+	text := "A bar for each period"
+	if len(p.Dots) > 0 {
+		text += ", as tall as the sample, and a line of the share"
+	}
+	if p.Goal > 0 {
+		text += "; dashes are the target"
+	}
+	return text + "."
+}

@@ -24,6 +24,7 @@ var templates = parse(
 	"audit", "isolation",
 	"data", "privacy",
 	"kpi",
+	"dashboard", "restore",
 	"support", "ticket", "desk", "findings",
 	"partners", "partner", "invitation", "listings", "listing", "directory",
 	"calculator", "signup", "welcome", "trials",
@@ -32,7 +33,7 @@ var templates = parse(
 // parse returns each page with what all pages share. The files are part of the program, so a fault in them shows at
 // its first start.
 func parse(pages ...string) map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/layout.html", "templates/parts.html"))
+	shared := template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/plots.html"))
 	all := make(map[string]*template.Template, len(pages))
 	for _, name := range pages {
 		all[name] = template.Must(template.Must(shared.Clone()).ParseFS(files, "templates/"+name+".html"))

@@ -25,6 +25,7 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 	"github.com/transbotai/tenon/examples/transbot/internal/privacy"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
+	"github.com/transbotai/tenon/examples/transbot/internal/restore"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/ratelimit"
 )
@@ -47,6 +48,7 @@ type Config struct {
 	Help     *helpdesk.Desk        // answers customers
 	Privacy  *privacy.Desk         // hands companies their data and forgets them
 	Insight  *insight.Desk         // knows the business
+	Restore  *restore.Desk         // tries out whether everything can be restored
 	Logger   *slog.Logger
 
 	SignInLimit *ratelimit.Limiter // of each address

@@ -1,0 +1,7 @@
+package restore
+
+var (
+	FindTools  = findTools
+	Parameters = parameters
+	Thousands  = thousands
+)
