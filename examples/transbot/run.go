@@ -20,6 +20,7 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
+	"github.com/transbotai/tenon/examples/transbot/internal/control"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
@@ -100,6 +101,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	p.openPrivacy(c)
+	if err := p.openControl(ctx, book.recorder); err != nil {
+		return err
+	}
 	return p.serve(ctx, c, stdout)
 }
 
@@ -173,6 +177,7 @@ type platform struct {
 	owner    *pgxpool.Pool // of the role that owns the tables
 	evidence *evidence.Desk
 	privacy  *privacy.Desk
+	control  *control.Desk
 	logger   *slog.Logger
 }
 
@@ -249,6 +254,11 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	p.logger.Info("events told", "events", events)
+	settled, err := control.SeedCosts(ctx, p.pool, now)
+	if err != nil {
+		return err
+	}
+	p.logger.Info("loads settled", "loads", settled)
 	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
 	if err != nil {
 		return err
@@ -274,5 +284,6 @@ func (p *platform) web(c config) *web.Server {
 		Help:     p.help,
 		Privacy:  p.privacy,
 		Insight:  p.insight,
+		Control:  p.control,
 	})
 }

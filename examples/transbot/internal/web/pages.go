@@ -36,6 +36,7 @@ func (s *Server) pages() http.Handler {
 	s.supportPages(mux)
 	s.privacyPages(mux)
 	s.kpiPages(mux)
+	s.controlPages(mux)
 	mux.HandleFunc("GET /slo", s.signedIn(s.staff(s.sloPage)))
 	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
 	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))

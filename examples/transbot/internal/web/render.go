@@ -23,6 +23,7 @@ var templates = parse(
 	"audit", "isolation",
 	"data", "privacy",
 	"kpi",
+	"control",
 	"support", "ticket", "desk", "findings",
 	"partners", "partner", "invitation", "listings", "listing", "directory",
 )
@@ -49,9 +50,12 @@ var funcs = template.FuncMap{
 	"happened": happened,
 	"display":  display,
 	"brief":    brief, "percent": percent, "exactly": exactly,
-	"long":    func(n int) int64 { return int64(n) },
-	"hundred": func(f float64) float64 { return f * 100 },
-	"money":   func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
+	"long":       func(n int) int64 { return int64(n) },
+	"hundred":    func(f float64) float64 { return f * 100 },
+	"stateclass": stateClass, "spoken": spoken, "ago": func(at, now time.Time) string { return lately(now.Sub(at)) },
+	"dateonly": func(t time.Time) string { return t.Format(time.DateOnly) },
+	"minute":   func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04") },
+	"money":    func(minor int64, currency string) string { return entitlements.Price(minor, currency) + " " + currency },
 }
 
 // count writes a number with its thousands apart, and Unlimited in words.
