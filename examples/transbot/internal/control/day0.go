@@ -94,7 +94,7 @@ func (d *Desk) hourly(ctx context.Context, s seen) (Item, error) {
 			looks++
 		}
 	}
-	item.Value += fmt.Sprintf(", %d looks in 24 hours", looks)
+	item.Value += fmt.Sprintf(", looked at %d times in 24 hours", looks)
 	return item, err
 }
 
@@ -113,10 +113,10 @@ func (d *Desk) isolation(ctx context.Context) (Finding, error) {
 
 func (d *Desk) apart(ctx context.Context, s seen) (Item, error) {
 	item := Item{
-		Key: "isolation", Title: "Isolation report shows zero cross-tenant rows", Bound: "0 rows, within 2 hours",
+		Key: "isolation", Title: "Isolation report shows zero cross-tenant rows", Bound: "0 rows, within 12 hours",
 		Link: "/isolation", More: "the report",
 	}
-	return d.kept(ctx, Isolation, item, 2*time.Hour, s.now)
+	return d.kept(ctx, Isolation, item, 12*time.Hour, s.now)
 }
 
 // budgets says whether all error budgets are healthy.

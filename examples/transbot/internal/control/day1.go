@@ -3,12 +3,12 @@ package control
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 )
 
@@ -54,7 +54,7 @@ func (d *Desk) queue(ctx context.Context, s seen) (Item, error) {
 	return item, nil
 }
 
-// gated are the features that plans gate and that are counted; the others a plan has or has not.
+// The features that a plan has or has not are not counted.
 const featureUseSQL = `
 select f.key, f.kind = 'metered', coalesce(d.n, 0), coalesce(w.n, 0), coalesce(f2.n, 0) - coalesce(w.n, 0)
 from tenon.features f
@@ -172,12 +172,18 @@ func (d *Desk) billing(ctx context.Context, s seen) (Item, error) {
 	case undone > 0:
 		item.State, item.Value = worst(item.State, Amber), fmt.Sprintf("%s; %d webhooks are undone", item.Value, undone)
 	case heard:
-		item.Value += fmt.Sprintf("; last webhook %s ago", s.now.Sub(newest).Round(time.Second))
+		item.Value += fmt.Sprintf("; last webhook %d min ago", int(max(s.now.Sub(newest), 0).Minutes()))
 	case d.Parts.Billing != nil:
 		item.State, item.Value = worst(item.State, Amber), item.Value+"; no webhook came yet"
 	}
 	return item, nil
 }
 
-// cents writes US dollars.
-func cents(n int64) string { return "$" + entitlements.Price(n, "USD") }
+// dollars writes whole US dollars, with their thousands apart.
+func dollars(cents int64) string {
+	digits := strconv.FormatInt((cents+50)/100, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return "$" + digits
+}

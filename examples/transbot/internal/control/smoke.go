@@ -28,7 +28,7 @@ func (d *Desk) smoke(ctx context.Context) (Finding, error) {
 	try := func(name string, check func(context.Context) (string, error)) {
 		began := time.Now()
 		says, err := check(ctx)
-		step := Step{Name: name, Passed: err == nil, Says: says, Took: time.Since(began)}
+		step := Step{Name: name, Passed: err == nil, Says: says, Took: time.Since(began).Truncate(time.Millisecond)}
 		if err != nil {
 			step.Says, f.Passed = err.Error(), false
 		}

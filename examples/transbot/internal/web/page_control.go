@@ -155,6 +155,9 @@ func (s *Server) controlPage(w http.ResponseWriter, r *http.Request, v visitor) 
 
 func (s *Server) showControl(w http.ResponseWriter, r *http.Request, v visitor, status int, alert string) {
 	page, err := s.controlView(r.Context())
+	for attempt := 1; freight.LostRace(err) && attempt < maxAttempts; attempt++ {
+		page, err = s.controlView(r.Context())
+	}
 	if err != nil {
 		s.failPage(w, r, err)
 		return
@@ -166,6 +169,9 @@ func (s *Server) showControl(w http.ResponseWriter, r *http.Request, v visitor, 
 		Title: "Control room", Visitor: v, Done: controlDone[r.URL.Query().Get("done")], Alert: alert, Page: page,
 	})
 }
+
+// maxAttempts bounds how often a page looks again that lost a race for locks against the report on isolation.
+const maxAttempts = 5
 
 // maxLooks bounds the hourly looks on the page.
 const maxLooks = 24
@@ -215,12 +221,15 @@ func stateClass(s control.State) string {
 	return "none"
 }
 
+// rampRunner is who moves ramps when no person does.
+const rampRunner = "flags.Run"
+
 // spoken is who did something, in words.
 func spoken(by string) string {
 	if job, ok := strings.CutPrefix(by, "job:"); ok {
 		return "the program's " + job
 	}
-	if by == "" {
+	if by == "" || by == rampRunner {
 		return "the program"
 	}
 	return by
@@ -228,6 +237,9 @@ func spoken(by string) string {
 
 // lately writes how long ago something was.
 func lately(d time.Duration) string {
+	if d < time.Second {
+		return "just now"
+	}
 	if d < time.Minute {
 		return count(int64(max(d, 0)/time.Second)) + " s ago"
 	}
