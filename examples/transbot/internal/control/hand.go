@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 )
 
 // What people tick.
@@ -37,9 +38,7 @@ from public.control_items
 where item = $1 or $1 = ''`
 
 // hands returns what was ticked and unticked, by item.
-func hands(ctx context.Context, db interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}, item string) (map[string]Hand, error) {
+func hands(ctx context.Context, db freight.DB, item string) (map[string]Hand, error) {
 	rows, err := db.Query(ctx, selectHands, item)
 	if err != nil {
 		return nil, err

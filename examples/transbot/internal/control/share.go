@@ -56,21 +56,28 @@ func (d *Desk) Share(ctx context.Context, history []Moment) (Series, error) {
 	if err != nil {
 		return s, err
 	}
-	var at time.Time
-	var company string
-	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&at, &company, &n}, func() error {
-		i := int(at.Sub(s.From) / step)
-		if i < 0 || i >= len(s.Points) {
-			return nil
+	asked, err := pgx.CollectRows(rows, pgx.RowToStructByPos[asking])
+	for _, a := range asked {
+		if i := int(a.At.Sub(s.From) / step); i >= 0 && i < len(s.Points) {
+			s.Points[i].add(a.Requests, on[i][a.Company])
 		}
-		s.Points[i].All += n
-		if on[i][company] {
-			s.Points[i].On += n
-		}
-		return nil
-	})
+	}
 	return s, err
+}
+
+// asking is how much a company asked in a step.
+type asking struct {
+	At       time.Time
+	Company  string
+	Requests int64
+}
+
+// add counts requests of a company that had the flag or had it not.
+func (t *Traffic) add(n int64, on bool) {
+	t.All += n
+	if on {
+		t.On += n
+	}
 }
 
 // hadIt returns for each point which companies had the flag at its end.
