@@ -32,7 +32,7 @@ func (d *Desk) stageItem(s seen, stage int) Item {
 	r := s.rollout
 	item := Item{
 		Bound: fmt.Sprintf("the stage of %s %% has begun", number(percents[stage])), Link: "#rollout", More: "the rollout",
-		Value: fmt.Sprintf("%d of %d tenants, %s of the traffic of the last hour", len(r.On), r.Of, r.Traffic),
+		Value: fmt.Sprintf("%d of %d tenants; traffic of the last hour: %s", len(r.On), r.Of, r.Traffic),
 	}
 	switch {
 	case !r.Begun:
@@ -42,7 +42,7 @@ func (d *Desk) stageItem(s seen, stage int) Item {
 		if stage == 0 && len(r.On) <= 5 {
 			item.Value = strings.Join(r.On, ", ") + ": " + item.Value
 		}
-	case r.RolledBack:
+	case r.RolledBack && r.Stage == stage: // it is the one that was lost
 		item.State, item.Value = Fail, fmt.Sprintf("it went back to %s %%: %s", number(r.Percent), r.Note)
 	default:
 		item.State = Amber
