@@ -12,6 +12,7 @@ import (
 
 	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/examples/transbot/internal/control"
 )
 
@@ -282,4 +283,31 @@ func TestADayOfTheLaunch(t *testing.T) {
 	}
 	_, ok = control.Start{}.Day(at)
 	require.False(t, ok, "nobody has said when it begins")
+}
+
+func TestUsageThatFellByMoreThanHalfIsOdd(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	staff := s.signIn(adminKey)
+	s.company("acme", "enterprise")
+	use := func(feature string, n int, at time.Time) {
+		uses := make([]entitlements.Use, n)
+		for i := range uses {
+			uses[i] = entitlements.Use{Tenant: "acme", Feature: feature, Quantity: 1, At: at}
+		}
+		require.NoError(t, s.gate.Record(t.Context(), uses...))
+	}
+	now := time.Now()
+	for _, feature := range []string{"rates", "api_access", "bulk_rating"} {
+		use(feature, 20, now.AddDate(0, 0, -10))
+		use(feature, 9, now.AddDate(0, 0, -3))
+		use(feature, 1, now.Add(-time.Minute))
+	}
+	require.Equal(t, "pass", staff.state("usage"), "ten are half of twenty")
+	use("rates", 1, now.AddDate(0, 0, -10))
+	require.Equal(t, "amber", staff.state("usage"))
+	require.Contains(t, staff.item("usage"), "rates fell by more than half")
+	use("rates", 1, now.Add(-time.Minute))
+	require.Equal(t, "pass", staff.state("usage"))
+	require.Contains(t, staff.item("usage"), "2 in 24 h, 11 in 7 days, 21 in the 7 before")
 }

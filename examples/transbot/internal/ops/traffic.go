@@ -75,9 +75,10 @@ const customersSQL = `
 select id
 from companies
 where deleted_at is null
+  and created_at < now() - interval '1 day'
 order by created_at, id`
 
-// customers are the companies that the demo's traffic comes of, the oldest first.
+// customers are the companies that the demo's traffic comes of, the oldest first. Who came today has only its own.
 func (d *Desk) customers(ctx context.Context) ([]string, error) {
 	rows, err := d.pool.Query(ctx, customersSQL)
 	if err != nil {
