@@ -20,6 +20,7 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
+	"github.com/transbotai/tenon/examples/transbot/internal/control"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
@@ -109,6 +110,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if c.restoreDrill {
 		return p.drillOnce(ctx, stdout)
 	}
+	if err := p.openControl(ctx, book.recorder); err != nil {
+		return err
+	}
 	return p.serve(ctx, c, stdout)
 }
 
@@ -184,6 +188,7 @@ type platform struct {
 	evidence *evidence.Desk
 	privacy  *privacy.Desk
 	restore  *restore.Desk
+	control  *control.Desk
 	logger   *slog.Logger
 }
 
@@ -263,6 +268,11 @@ func (p *platform) fill(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	p.logger.Info("events told", "events", events)
+	settled, err := control.SeedCosts(ctx, p.pool, now)
+	if err != nil {
+		return err
+	}
+	p.logger.Info("loads settled", "loads", settled)
 	keys, err := demo.Keys(ctx, freight.NewStore(p.pool), now)
 	if err != nil {
 		return err
@@ -290,5 +300,6 @@ func (p *platform) web(c config) *web.Server {
 		Restore:  p.restore,
 		Insight:  p.insight,
 		Growth:   p.growth, TrialLimit: p.limits.trials, MailLimit: p.limits.mails,
+		Control: p.control,
 	})
 }

@@ -22,7 +22,9 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 		return err
 	}
 	site := p.web(c)
-	server := newServer(site.Handler(), p.logger)
+	handler := site.Handler()
+	p.control.Attach(handler)
+	server := newServer(handler, p.logger)
 
 	background := newGroup(context.WithoutCancel(ctx))
 	background.run("listener", p.listener.Run)
@@ -37,6 +39,9 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	background.run("privacy", p.privacy.Run)
 	background.run("restore drills", p.restore.Run)
 	for name, job := range p.insight.Jobs() {
+		background.run(name, job)
+	}
+	for name, job := range p.control.Jobs() {
 		background.run(name, job)
 	}
 	if err := p.watch(background); err != nil {

@@ -35,8 +35,10 @@ func (a Account) sells() entitlementsstripe.Account {
 // Desk sells plans.
 type Desk struct {
 	*entitlementsstripe.Biller
-	Fake  *Fake // nil where Stripe itself sells
-	store Store
+	Fake    *Fake // nil where Stripe itself sells
+	store   Store
+	account Account
+	plans   []entitlements.Plan
 }
 
 // Open finds the prices of the plans and returns a desk. A plan is sold at the price whose lookup key is
@@ -62,7 +64,7 @@ func Open(ctx context.Context, gate *entitlements.Gate, store Store, a Account, 
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{Biller: biller, Fake: store.fake, store: store}, nil
+	return &Desk{Biller: biller, Fake: store.fake, store: store, account: a, plans: plans}, nil
 }
 
 // Now is the time that rights are decided at.
@@ -110,11 +112,14 @@ func findPrices(ctx context.Context, a Account, plans []entitlements.Plan) ([]en
 	return prices, nil
 }
 
-// client asks for prices, and logs nothing.
-func client(a Account) price.Client {
+// client asks for prices.
+func client(a Account) price.Client { return price.Client{B: backend(a), Key: a.Key} }
+
+// backend reaches the account, and logs nothing.
+func backend(a Account) stripe.Backend {
 	settings := &stripe.BackendConfig{LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}, EnableTelemetry: stripe.Bool(false)}
 	if a.Address != "" {
 		settings.URL = &a.Address
 	}
-	return price.Client{B: stripe.GetBackendWithConfig(stripe.APIBackend, settings), Key: a.Key}
+	return stripe.GetBackendWithConfig(stripe.APIBackend, settings)
 }

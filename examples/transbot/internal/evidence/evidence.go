@@ -21,7 +21,7 @@ import (
 var Tables = map[string]string{
 	"public.companies": "id", "public.users": "company_id", "public.api_keys": "company_id", "public.bulk_jobs": "company_id",
 	"public.quotes": "company_id", "public.api_requests": "company_id", "public.quote_requests": "company_id",
-	"public.agent_tasks": "company_id",
+	"public.agent_tasks": "company_id", "public.load_costs": "company_id",
 }
 
 // except are tables that look like a company's and are not.

@@ -39,7 +39,7 @@ func Read(ctx context.Context, db auditpg.Beginner, company string, f func(*Stor
 func inTx(ctx context.Context, db auditpg.Beginner, opts auditpg.TxOptions, f func(tx pgx.Tx) (keep bool, err error)) error {
 	for attempt := 1; ; attempt++ {
 		err := inTxOnce(ctx, db, opts, f)
-		if !lostRace(err) || attempt == maxAttempts {
+		if !LostRace(err) || attempt == maxAttempts {
 			return translate(err)
 		}
 	}
@@ -65,8 +65,8 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 	_ = tx.Rollback(ctx)
 }
 
-// lostRace says whether Postgres asks to run the transaction again: 40001 serialization failure, 40P01 deadlock.
-func lostRace(err error) bool {
+// LostRace says whether Postgres asks to run the transaction again: 40001 serialization failure, 40P01 deadlock.
+func LostRace(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }

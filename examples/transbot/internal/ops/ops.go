@@ -131,6 +131,9 @@ func (d *Desk) wait(ctx context.Context) (time.Duration, error) {
 	return time.Duration(max(seconds, 0) * float64(time.Second)), err
 }
 
+// OldestWait returns how long the task that is first in the queue has waited; 0 when none is.
+func (d *Desk) OldestWait(ctx context.Context) (time.Duration, error) { return d.wait(ctx) }
+
 // Jobs are what runs as long as the program, by name.
 func (d *Desk) Jobs() (map[string]func(context.Context) error, error) {
 	var sampled []slo.Objective

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -29,11 +31,15 @@ func (d *Desk) Seed(ctx context.Context, now time.Time) (int, error) {
 		return 0, err
 	}
 	made := 0
+	companies, err := d.customers(ctx)
+	if err != nil {
+		return 0, err
+	}
 	for m := from.Truncate(time.Minute).Add(time.Minute); m.Before(now); {
 		var r rows
 		for range 60 { // an hour in a transaction
 			if m.Before(now) {
-				r.minute(m, now)
+				r.minute(m, now, companies)
 			}
 			m = m.Add(time.Minute)
 		}
@@ -65,16 +71,41 @@ func (d *Desk) seedWaits(ctx context.Context, from, now time.Time) error {
 	return d.store.Record(ctx, minutes)
 }
 
+const customersSQL = `
+select id
+from companies
+where deleted_at is null
+  and created_at < now() - interval '1 day'
+order by created_at, id`
+
+// customers are the companies that the demo's traffic comes of, the oldest first. Who came today has only its own.
+func (d *Desk) customers(ctx context.Context) ([]string, error) {
+	rows, err := d.pool.Query(ctx, customersSQL)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// someone draws a company; the first are the busiest.
+func someone(random *rand.Rand, companies []string) string {
+	if len(companies) == 0 {
+		return "nobody"
+	}
+	return companies[min(random.IntN(len(companies)), random.IntN(len(companies)))]
+}
+
 // requestsAMinute is the traffic of a calm minute, of which every second one asks for a quote and every third one gives
 // an agent something to do.
 const requestsAMinute = 24
 
 // minute makes up a minute. The same minute is the same each time.
-func (r *rows) minute(m, now time.Time) {
+func (r *rows) minute(m, now time.Time, companies []string) {
 	random := rand.New(rand.NewPCG(uint64(m.Unix()), 7))
 	for i := range requestsAMinute {
 		at := m.Add(time.Duration(random.Int64N(int64(time.Minute))))
 		event := calm(random, i)
+		event.company = someone(random, companies)
 		if at.Before(now) {
 			event.add(r, at)
 		}
@@ -83,6 +114,7 @@ func (r *rows) minute(m, now time.Time) {
 
 // event is one request of the made-up traffic, and what came with it.
 type event struct {
+	company                         string
 	quote, task, failed, taskFailed bool
 	took                            time.Duration
 }
@@ -105,7 +137,7 @@ func broken(random *rand.Rand, i int) event {
 
 // add writes the event down as if it had ended at an instant.
 func (e event) add(r *rows, at time.Time) {
-	one := request{company: "transbotai-demo", route: "GET /api/quotes", at: at, status: 200, took: e.took}
+	one := request{company: e.company, route: "GET /api/quotes", at: at, status: 200, took: e.took}
 	if e.quote {
 		one.route = "POST /api/quotes"
 	}
@@ -152,16 +184,22 @@ func (d *Desk) breathe(ctx context.Context, random *rand.Rand, i int) error {
 		return err
 	}
 	d.broken.Store(drill.Broken())
+	companies, err := d.customers(ctx)
+	if err != nil {
+		return err
+	}
 	draw, now := calm, time.Now()
 	var r rows
 	if drill.Broken() {
 		draw = broken
-		r.task(task{company: "transbotai-demo", created: now}) // nobody takes it on
+		r.task(task{company: someone(random, companies), created: now}) // nobody takes it on
 	} else if _, err := d.pool.Exec(ctx, workOffSQL); err != nil {
 		return err
 	}
 	for n := range burst {
-		draw(random, i+n).add(&r, now)
+		e := draw(random, i+n)
+		e.company = someone(random, companies)
+		e.add(&r, now)
 	}
 	return r.copy(ctx, d.pool)
 }

@@ -21,6 +21,11 @@ func hidden(names ...string) map[string]gdpr.ColumnRule {
 	return gdpr.Columns(gdpr.ColumnRule{Whose: gdpr.Hidden}, names...)
 }
 
+// ours is the rule of a table that is about no company.
+func ours(names ...string) gdpr.TableRule {
+	return gdpr.TableRule{Rule: gdpr.Ignore, Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, names...)}
+}
+
 func columns(all ...map[string]gdpr.ColumnRule) map[string]gdpr.ColumnRule {
 	joined := map[string]gdpr.ColumnRule{}
 	for _, one := range all {
@@ -76,6 +81,11 @@ func Companies() *gdpr.Definition {
 				Rule: gdpr.Delete, Columns: columns(known("email"), given("lanes"), about("id", "state", "mails", "mail_after", "token_used_at",
 					"created_at", "expires_at", "confirmed_at", "company_id"), hidden("ticket", "token_hash")),
 			},
+			"public.load_costs":    {Rule: gdpr.Delete, Columns: about("company_id", "quote_id", "cost_cents", "settled_at")},
+			"public.launch":        ours("one", "began_at"),
+			"public.control_items": ours("item", "done", "on_day", "note", "changed_at", "changed_by"),
+			"public.control_runs":  ours("id", "job", "at", "by_whom", "passed", "took_ms", "found"),
+			"public.control_turns": ours("job", "next_at", "busy_until"),
 			"public.tamperings": {
 				Rule:    gdpr.Ignore,
 				Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, "id", "record_tenant", "record_id", "actor", "began_at", "began_by", "ended_at"),

@@ -48,6 +48,16 @@ func (d *Desk) Quote(ctx context.Context, r Request) (Answer, error) {
 	return a, err
 }
 
+// QuoteIn is Quote as a part of tx, which may belong to a probe and be rolled back. A key that was used before is not
+// looked up.
+func (d *Desk) QuoteIn(ctx context.Context, tx pgx.Tx, r Request) (Answer, error) {
+	rate, err := freight.RateLane(r.Lane, time.Now())
+	if err != nil {
+		return Answer{}, err
+	}
+	return d.quoteIn(ctx, tx, r, rate)
+}
+
 // errTaken says that there is a quote under the key of a request that the gate took for new: the gate forgets keys in
 // the end.
 var errTaken = errors.New("key taken")

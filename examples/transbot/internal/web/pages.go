@@ -27,7 +27,7 @@ func pageRoutes() []Route {
 			get("/{$}", Everybody, (*Server).homePage),
 		},
 		companyPages(), ratesPages(), billingPages(), flagPages(), evidencePages(), partnerPages(), supportPages(), privacyPages(), kpiPages(),
-		sloPages(), growthPages(), dashboardPages(), restorePages(),
+		sloPages(), growthPages(), dashboardPages(), controlPages(), restorePages(),
 	)
 }
 

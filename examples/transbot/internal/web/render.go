@@ -24,7 +24,7 @@ var templates = parse(
 	"audit", "isolation",
 	"data", "privacy",
 	"kpi",
-	"dashboard", "restore",
+	"dashboard", "restore", "control",
 	"support", "ticket", "desk", "findings",
 	"partners", "partner", "invitation", "listings", "listing", "directory",
 	"calculator", "signup", "welcome", "trials",
@@ -57,6 +57,9 @@ var funcs = template.FuncMap{
 	"inc":     func(n int) int { return n + 1 },
 	"hundred": func(f float64) float64 { return f * 100 },
 	"money":   money, "humane": humane, "span": span, "date": func(d fmt.Stringer) string { return plainDate(d.String()) },
+	"stateclass": stateClass, "spoken": spoken, "ago": func(at, now time.Time) string { return lately(now.Sub(at)) },
+	"dateonly": func(t time.Time) string { return t.Format(time.DateOnly) },
+	"minute":   func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04") },
 }
 
 // count writes a number with its thousands apart, and Unlimited in words.

@@ -16,6 +16,7 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
+	"github.com/transbotai/tenon/examples/transbot/internal/control"
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/growth"
@@ -49,6 +50,7 @@ type Config struct {
 	Privacy  *privacy.Desk         // hands companies their data and forgets them
 	Insight  *insight.Desk         // knows the business
 	Restore  *restore.Desk         // tries out whether everything can be restored
+	Control  *control.Desk         // takes the platform through its launch
 	Logger   *slog.Logger
 
 	SignInLimit *ratelimit.Limiter // of each address
