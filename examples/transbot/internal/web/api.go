@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,29 +23,82 @@ const apiAccess = "api_access"
 // The sizes of bodies, in bytes.
 const (
 	maxBody     = 16 << 10
+	maxText     = 128 << 10 // of what people write
 	maxBulkBody = 256 << 10
+	maxEvents   = 1 << 20
 )
 
-// api returns the routes below /api, for the holder of an API key.
+// apiRoutes are those for the holder of an API key.
+func apiRoutes() []Route {
+	return slices.Concat(
+		[]Route{
+			ask("/api/entitlements", (*Server).entitlementsAPI),
+			ask("/api/entitlements/{feature}", (*Server).entitlementsAPI),
+			ask("/api/limits/{feature}", (*Server).entitlementsAPI),
+			ask("/api/flags", (*Server).flagsAPI),
+			ask("/api/flags/{flag}", (*Server).flagsAPI),
+			ask("/api/quotes", rates((*Server).listQuotes)),
+			ask("/api/quotes/{id}", rates((*Server).getQuote)),
+			tell("/api/quotes", maxBody, rates((*Server).createQuote)),
+			tell("/api/quotes/{id}/{step}", maxBody, rates((*Server).moveQuote)),
+			tell("/api/quotes/bulk", maxBulkBody, (*Server).bulkAPI),
+			ask("/api/slo/current", (*Server).sloAPI),
+		},
+		auditRoutes(), partnersRoutes(), supportRoutes(), kpiRoutes(),
+	)
+}
+
+// api serves the routes for the holder of an API key, and says to nobody else which there are.
 func (s *Server) api() http.Handler {
-	mux := http.NewServeMux()
-	answers := http.StripPrefix("/api", entitlementshttp.Handler(s.Gate, tenantOf, &entitlementshttp.Options{Logger: s.Logger}))
-	mux.Handle("/api/entitlements", answers)
-	mux.Handle("/api/entitlements/", answers)
-	mux.Handle("/api/limits/", answers)
-	s.flagsAPI(mux)
-	mux.Handle("/api/audit/", http.StripPrefix("/api/audit", s.auditAPI()))
-	s.partnersAPI(mux)
-	s.supportAPI(mux)
-	s.kpiAPI(mux)
-	rates, bulk := s.switchedOn(ratesFlag), s.switchedOn(bulkFlag)
-	mux.Handle("GET /api/quotes", rates(s.metered(s.listQuotes)))
-	mux.Handle("GET /api/quotes/{id}", rates(s.metered(s.getQuote)))
-	mux.Handle("POST /api/quotes", rates(s.metered(s.createQuote)))
-	mux.Handle("POST /api/quotes/{id}/{step}", rates(s.metered(s.moveQuote)))
-	mux.Handle("POST /api/quotes/bulk", rates(bulk(s.metered(s.createQuotes))))
-	mux.Handle("GET /api/slo/current", slohttp.Named(s.Ops.Board, ops.Named, &slohttp.Options{Logger: s.Logger}))
-	return s.bearer(s.limited(slohttp.Record(s.ailing(mux), s.Ops.Observe)))
+	return s.bearer(s.limited(slohttp.Record(s.ailing(known(s.mux(apiRoutes()))), s.Ops.Observe)))
+}
+
+// known answers what mux does not know with a problem document, as everything else below /api is.
+func known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		unknown := &unsent{header: w.Header()}
+		h.ServeHTTP(unknown, r)
+		w.Header().Del("Content-Type")
+		if unknown.status == http.StatusMethodNotAllowed {
+			problem(w, unknown.status, "method-not-allowed", "The header Allow says which methods there are.")
+			return
+		}
+		problem(w, http.StatusNotFound, "not-found", "There is no such thing.")
+	})
+}
+
+// unsent takes an answer without sending it.
+type unsent struct {
+	header http.Header
+	status int
+}
+
+func (u *unsent) Header() http.Header         { return u.header }
+func (u *unsent) Write(p []byte) (int, error) { return len(p), nil }
+func (u *unsent) WriteHeader(status int)      { u.status = status }
+
+func (s *Server) entitlementsAPI() http.Handler {
+	return http.StripPrefix("/api", entitlementshttp.Handler(s.Gate, tenantOf, &entitlementshttp.Options{Logger: s.Logger}))
+}
+
+func (s *Server) sloAPI() http.Handler {
+	return slohttp.Named(s.Ops.Board, ops.Named, &slohttp.Options{Logger: s.Logger})
+}
+
+// rates is what works with quotes: switched on for the company, and counted.
+func rates(m func(*Server, http.ResponseWriter, *http.Request)) func(*Server) http.Handler {
+	return func(s *Server) http.Handler {
+		return s.switchedOn(ratesFlag)(s.metered(func(w http.ResponseWriter, r *http.Request) { m(s, w, r) }))
+	}
+}
+
+func (s *Server) bulkAPI() http.Handler {
+	return s.switchedOn(ratesFlag)(s.switchedOn(bulkFlag)(s.metered(s.createQuotes)))
 }
 
 // bearer lets the holder of an API key through, as the caller, and nobody else.

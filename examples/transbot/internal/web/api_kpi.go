@@ -8,10 +8,22 @@ import (
 	"github.com/transbotai/tenon/kpi/kpihttp"
 )
 
-// kpiAPI adds what companies tell, and what they are told of their own business.
-func (s *Server) kpiAPI(mux *http.ServeMux) {
-	mux.Handle("POST /api/events", kpihttp.Events(s.Insight.Tracker, sourceOf, &kpihttp.Options{Logger: s.Logger}))
-	mux.Handle("GET /api/kpi/", http.StripPrefix("/api/kpi", kpihttp.Figures(s.Insight.Board, readerOf, &kpihttp.Options{Logger: s.Logger})))
+// kpiRoutes are what companies tell, and what they are told of their own business.
+func kpiRoutes() []Route {
+	return []Route{
+		tell("/api/events", maxEvents, (*Server).eventsAPI),
+		ask("/api/kpi/{$}", (*Server).figuresAPI),
+		ask("/api/kpi/{name}", (*Server).figuresAPI),
+		ask("/api/kpi/{name}/explain", (*Server).figuresAPI),
+	}
+}
+
+func (s *Server) eventsAPI() http.Handler {
+	return kpihttp.Events(s.Insight.Tracker, sourceOf, &kpihttp.Options{Logger: s.Logger, MaxBody: maxEvents})
+}
+
+func (s *Server) figuresAPI() http.Handler {
+	return http.StripPrefix("/api/kpi", kpihttp.Figures(s.Insight.Board, readerOf, &kpihttp.Options{Logger: s.Logger}))
 }
 
 // sourceOf takes the company's API key for its write key.

@@ -18,11 +18,9 @@ var (
 // ofFeature are the flags that stand before features of the catalogue, by the feature's key.
 var ofFeature = map[string]*flags.BoolFlag{"rates": ratesFlag, "directory": directoryFlag, "bulk_rating": bulkFlag}
 
-// flagsAPI adds the routes by which a company's programs ask what is switched on for it.
-func (s *Server) flagsAPI(mux *http.ServeMux) {
-	answers := http.StripPrefix("/api", flagshttp.Handler(s.Flags, whoAsks, &flagshttp.Options{Logger: s.Logger}))
-	mux.Handle("/api/flags", answers)
-	mux.Handle("/api/flags/", answers)
+// flagsAPI tells a company's programs what is switched on for it.
+func (s *Server) flagsAPI() http.Handler {
+	return http.StripPrefix("/api", flagshttp.Handler(s.Flags, whoAsks, &flagshttp.Options{Logger: s.Logger}))
 }
 
 // whoAsks is the company that calls.

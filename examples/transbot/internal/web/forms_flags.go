@@ -221,11 +221,11 @@ const ReleaseGuard = "slo"
 const maxPopulation = 100_000
 
 // moveRamp returns the page that does a step of a ramp.
-func (s *Server) moveRamp(step func(ctx context.Context, key, reason string) (flags.Definition, error)) page {
-	return func(w http.ResponseWriter, r *http.Request, v visitor) {
+func moveRamp(step func(set *flags.Set, ctx context.Context, key, reason string) (flags.Definition, error)) method {
+	return func(s *Server, w http.ResponseWriter, r *http.Request, v visitor) {
 		reason, err := reasonOf(r)
 		if err == nil {
-			_, err = step(r.Context(), r.PathValue("flag"), reason)
+			_, err = step(s.Flags, r.Context(), r.PathValue("flag"), reason)
 		}
 		what := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		s.finishFlag(w, r, v, nil, what, err)

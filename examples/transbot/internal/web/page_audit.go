@@ -14,16 +14,18 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/evidence"
 )
 
-// evidencePages adds the pages of the audit log and of the report on isolation.
-func (s *Server) evidencePages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /audit", s.signedIn(s.staff(s.auditPage)))
-	mux.HandleFunc("GET /audit/export", s.signedIn(s.staff(s.exportAudit)))
-	mux.HandleFunc("POST /audit/verify", s.form(s.staff(s.verifyAudit)))
-	mux.HandleFunc("POST /audit/tamper", s.form(s.staff(s.tamper)))
-	mux.HandleFunc("GET /companies/{company}/audit", s.signedIn(s.auditPage))
-	mux.HandleFunc("GET /companies/{company}/audit/export", s.signedIn(s.exportAudit))
-	mux.HandleFunc("GET /isolation", s.signedIn(s.staff(s.isolationPage)))
-	mux.HandleFunc("POST /isolation", s.form(s.staff(s.checkIsolation)))
+// evidencePages are the pages of the audit log and of the report on isolation.
+func evidencePages() []Route {
+	return []Route{
+		get("/audit", Staff, (*Server).auditPage),
+		get("/audit/export", Staff, (*Server).exportAudit),
+		post("/audit/verify", Staff, (*Server).verifyAudit),
+		post("/audit/tamper", Staff, (*Server).tamper),
+		get("/companies/{company}/audit", SignedIn, (*Server).auditPage),
+		get("/companies/{company}/audit/export", SignedIn, (*Server).exportAudit),
+		get("/isolation", Staff, (*Server).isolationPage),
+		post("/isolation", Staff, (*Server).checkIsolation),
+	}
 }
 
 // auditShown is how many records a page shows.

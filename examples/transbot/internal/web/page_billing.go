@@ -32,19 +32,30 @@ type billingView struct {
 	Compared   bool
 }
 
-// addBilling adds the routes about subscriptions.
-func (s *Server) addBilling(mux *http.ServeMux) {
-	if s.Billing == nil {
-		return
+// billingPages are those about subscriptions.
+func billingPages() []Route {
+	return []Route{
+		get("/companies/{company}/billing", SignedIn, sold((*Server).billingPage)),
+		get("/billing/return", Everybody, sold((*Server).returnPage)),
+		post("/companies/{company}/billing/subscribe", SignedIn, sold((*Server).subscribe)),
+		post("/companies/{company}/billing/move", SignedIn, sold((*Server).movePlan)),
+		post("/companies/{company}/billing/cancel", SignedIn, sold((*Server).cancelPlan)),
+		post("/companies/{company}/billing/portal", SignedIn, sold((*Server).openPortal)),
+		post("/companies/{company}/billing/clock", Staff, sold(onFake((*Server).moveClock))),
+		post("/companies/{company}/billing/card", Staff, sold(onFake((*Server).setCard))),
+		post("/companies/{company}/billing/webhooks", Staff, sold(onFake((*Server).loseWebhooks))),
+		post("/companies/{company}/billing/reconcile", Staff, sold((*Server).reconcile)),
 	}
-	mux.HandleFunc("GET /companies/{company}/billing", s.signedIn(s.billingPage))
-	mux.HandleFunc("GET /billing/return", s.returnPage)
-	for name, form := range map[string]page{
-		"subscribe": s.subscribe, "move": s.movePlan, "cancel": s.cancelPlan, "portal": s.openPortal,
-		"clock": s.staff(s.onFake(s.moveClock)), "card": s.staff(s.onFake(s.setCard)), "webhooks": s.staff(s.onFake(s.loseWebhooks)),
-		"reconcile": s.staff(s.reconcile),
-	} {
-		mux.HandleFunc("POST /companies/{company}/billing/"+name, s.form(form))
+}
+
+// sold is a page that is there where something is sold.
+func sold(next method) method {
+	return func(s *Server, w http.ResponseWriter, r *http.Request, v visitor) {
+		if s.Billing == nil {
+			s.failPage(w, r, tenon.ErrNotFound)
+			return
+		}
+		next(s, w, r, v)
 	}
 }
 
@@ -53,7 +64,7 @@ func (s *Server) webhook() http.Handler {
 	if s.Billing == nil {
 		return http.NotFoundHandler()
 	}
-	return s.Billing.Handler()
+	return s.recorded(s.Billing.Handler())
 }
 
 var billingTexts = map[string]string{
@@ -175,7 +186,7 @@ func (s *Server) origin(r *http.Request) string {
 
 // returnPage is where Stripe's page leads back to. A browser that comes from another site brings no session along, so
 // this page needs none, and leads on from our own.
-func (s *Server) returnPage(w http.ResponseWriter, r *http.Request) {
+func (s *Server) returnPage(w http.ResponseWriter, r *http.Request, _ visitor) {
 	path := billingPath(r.URL.Query().Get("company"))
 	w.Header().Set("Refresh", "1; url="+path)
 	s.render(w, r, http.StatusOK, "return", view{Title: "Thank you", Page: path})

@@ -67,13 +67,13 @@ func seconds(v any) time.Time {
 }
 
 // onFake lets a form through where a fake sells.
-func (s *Server) onFake(next func(ctx context.Context, f *billing.Fake, r *http.Request) (done string, err error)) page {
-	return func(w http.ResponseWriter, r *http.Request, v visitor) {
+func onFake(next func(s *Server, ctx context.Context, f *billing.Fake, r *http.Request) (done string, err error)) method {
+	return func(s *Server, w http.ResponseWriter, r *http.Request, v visitor) {
 		if s.Billing.Fake == nil {
 			s.failPage(w, r, tenon.ErrNotFound)
 			return
 		}
-		done, err := next(r.Context(), s.Billing.Fake, r)
+		done, err := next(s, r.Context(), s.Billing.Fake, r)
 		s.finishBilling(w, r, v, done, err)
 	}
 }

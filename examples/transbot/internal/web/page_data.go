@@ -15,21 +15,23 @@ import (
 	"github.com/transbotai/tenon/gdpr"
 )
 
-// privacyPages adds the pages of companies' data and of the desk.
-func (s *Server) privacyPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /companies/{company}/data", s.signedIn(s.dataPage))
-	mux.HandleFunc("GET /companies/{company}/data/document", s.signedIn(s.document))
-	mux.HandleFunc("GET /companies/{company}/data/exports/{request}", s.signedIn(s.archive))
-	mux.HandleFunc("POST /companies/{company}/data/export", s.form(s.askExport))
-	mux.HandleFunc("POST /companies/{company}/data/link", s.form(s.makeLink))
-	mux.HandleFunc("POST /companies/{company}/data/delete", s.form(s.deleteCompany))
-	mux.HandleFunc("GET /exports/{token}", s.follow)
-	mux.HandleFunc("GET /privacy", s.signedIn(s.staff(s.privacyPage)))
-	mux.HandleFunc("GET /privacy/certificate", s.signedIn(s.staff(s.certificate)))
-	mux.HandleFunc("POST /privacy/requests", s.form(s.staff(s.decideRequest)))
-	mux.HandleFunc("POST /privacy/holds", s.form(s.staff(s.placeHold)))
-	mux.HandleFunc("POST /privacy/holds/release", s.form(s.staff(s.releaseHold)))
-	mux.HandleFunc("POST /privacy/skip", s.form(s.staff(s.skipTime)))
+// privacyPages are the pages of companies' data and of the desk.
+func privacyPages() []Route {
+	return []Route{
+		get("/companies/{company}/data", SignedIn, (*Server).dataPage),
+		get("/companies/{company}/data/document", SignedIn, (*Server).document),
+		get("/companies/{company}/data/exports/{request}", SignedIn, (*Server).archive),
+		post("/companies/{company}/data/export", SignedIn, (*Server).askExport),
+		post("/companies/{company}/data/link", SignedIn, (*Server).makeLink),
+		post("/companies/{company}/data/delete", SignedIn, (*Server).deleteCompany),
+		get("/exports/{token}", Everybody, (*Server).follow),
+		get("/privacy", Staff, (*Server).privacyPage),
+		get("/privacy/certificate", Staff, (*Server).certificate),
+		post("/privacy/requests", Staff, (*Server).decideRequest),
+		post("/privacy/holds", Staff, (*Server).placeHold),
+		post("/privacy/holds/release", Staff, (*Server).releaseHold),
+		post("/privacy/skip", Staff, (*Server).skipTime),
+	}
 }
 
 // dataView is the page of a company's data.
@@ -188,7 +190,7 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, v visitor) {
 }
 
 // follow serves whoever has a link.
-func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
+func (s *Server) follow(w http.ResponseWriter, r *http.Request, _ visitor) {
 	d, err := s.Privacy.Follow(r.Context(), r.PathValue("token"))
 	if errors.Is(err, gdpr.ErrLink) || errors.Is(err, tenon.ErrNotFound) {
 		s.errorPage(w, r, http.StatusNotFound, "This link is not valid, or no longer.")

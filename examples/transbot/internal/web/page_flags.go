@@ -10,16 +10,19 @@ import (
 	"github.com/transbotai/tenon/flags"
 )
 
-// flagPages adds the staff's pages about flags.
-func (s *Server) flagPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /flags", s.signedIn(s.staff(s.flagsPage)))
-	mux.HandleFunc("GET /flags/{flag}", s.signedIn(s.staff(s.flagPage)))
-	for name, do := range map[string]page{
-		"switch": s.switchFlag, "change": s.changeFlag, "revert": s.revertFlag, "ramp": s.startRamp,
-		"advance": s.moveRamp(s.Flags.Advance), "pause": s.moveRamp(s.Flags.Pause),
-		"resume": s.moveRamp(s.Flags.Resume), "rollback": s.moveRamp(s.Flags.Rollback),
-	} {
-		mux.HandleFunc("POST /flags/{flag}/"+name, s.form(s.staff(do)))
+// flagPages are the staff's pages about flags.
+func flagPages() []Route {
+	return []Route{
+		get("/flags", Staff, (*Server).flagsPage),
+		get("/flags/{flag}", Staff, (*Server).flagPage),
+		post("/flags/{flag}/switch", Staff, (*Server).switchFlag),
+		post("/flags/{flag}/change", Staff, (*Server).changeFlag),
+		post("/flags/{flag}/revert", Staff, (*Server).revertFlag),
+		post("/flags/{flag}/ramp", Staff, (*Server).startRamp),
+		post("/flags/{flag}/advance", Staff, moveRamp((*flags.Set).Advance)),
+		post("/flags/{flag}/pause", Staff, moveRamp((*flags.Set).Pause)),
+		post("/flags/{flag}/resume", Staff, moveRamp((*flags.Set).Resume)),
+		post("/flags/{flag}/rollback", Staff, moveRamp((*flags.Set).Rollback)),
 	}
 }
 

@@ -16,15 +16,20 @@ import (
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
 
-// kpiPages adds the pages of figures, and what moves quotes.
-func (s *Server) kpiPages(mux *http.ServeMux) {
-	mux.HandleFunc("POST /companies/{company}/quotes/{quote}", s.form(s.stepQuote))
-	mux.HandleFunc("GET /kpi", s.signedIn(s.staff(s.kpiPage)))
-	all := func(*http.Request) (kpihttp.Reader, error) { return kpihttp.Reader{All: true}, nil } // behind staff
-	figures := http.StripPrefix("/kpi/data", kpihttp.Figures(s.Insight.Board, all, &kpihttp.Options{Logger: s.Logger}))
-	mux.HandleFunc("GET /kpi/data/", s.signedIn(s.staff(func(w http.ResponseWriter, r *http.Request, _ visitor) {
-		figures.ServeHTTP(w, r)
-	})))
+// kpiPages are the pages of figures, and what moves quotes.
+func kpiPages() []Route {
+	return []Route{
+		post("/companies/{company}/quotes/{quote}", SignedIn, (*Server).stepQuote),
+		get("/kpi", Staff, (*Server).kpiPage),
+		get("/kpi/data/{name}", Staff, (*Server).kpiData),
+	}
+}
+
+// kpiData is a figure as a file, of all companies or of one.
+func (s *Server) kpiData(w http.ResponseWriter, r *http.Request, _ visitor) {
+	all := func(*http.Request) (kpihttp.Reader, error) { return kpihttp.Reader{All: true}, nil } // the staff
+	figures := kpihttp.Figures(s.Insight.Board, all, &kpihttp.Options{Logger: s.Logger})
+	http.StripPrefix("/kpi/data", figures).ServeHTTP(w, r)
 }
 
 // stepQuote sends, accepts or books a quote.

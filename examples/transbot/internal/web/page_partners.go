@@ -140,7 +140,6 @@ func (s *Server) invitationPage(w http.ResponseWriter, r *http.Request, v visito
 }
 
 func (s *Server) answerInvitation(w http.ResponseWriter, r *http.Request, v visitor) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	token, err := r.PathValue("token"), error(nil)
 	said := "Thank you. You are in the directory as soon as somebody has looked at your entry."
 	if r.PostFormValue("answer") == "decline" {

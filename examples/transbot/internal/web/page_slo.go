@@ -14,6 +14,16 @@ import (
 	"github.com/transbotai/tenon/slo"
 )
 
+// sloPages are the staff's pages of the objectives.
+func sloPages() []Route {
+	return []Route{
+		get("/slo", Staff, (*Server).sloPage),
+		post("/slo/drill", Staff, (*Server).drill),
+		post("/slo/override", Staff, (*Server).overrideFreeze),
+		post("/slo/override/revoke", Staff, (*Server).revokeOverride),
+	}
+}
+
 // sloView is the page of the objectives.
 type sloView struct {
 	At         time.Time

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/slo/slohttp"
@@ -14,32 +15,37 @@ const maxForm = 16 << 10
 // page is a handler for somebody who is signed in.
 type page func(w http.ResponseWriter, r *http.Request, v visitor)
 
-// pages returns the routes for people. No form is taken from another site: the browser's own word for where it comes
+// pageRoutes are those for people.
+func pageRoutes() []Route {
+	return slices.Concat(
+		[]Route{
+			{Method: http.MethodGet, Path: "/signin", Access: Everybody, serve: function((*Server).signInPage)},
+			{Method: http.MethodPost, Path: "/signin", Access: Everybody, MaxBody: maxForm, serve: function((*Server).signIn)},
+			post("/signout", SignedIn, (*Server).signOut),
+			get("/{$}", SignedIn, (*Server).indexPage),
+		},
+		companyPages(), billingPages(), flagPages(), evidencePages(), partnerPages(), supportPages(), privacyPages(), kpiPages(),
+		sloPages(),
+	)
+}
+
+// companyPages are those of a company's plan.
+func companyPages() []Route {
+	return []Route{
+		get("/companies/{company}", SignedIn, (*Server).companyPage),
+		post("/companies/{company}/quotes", SignedIn, (*Server).requestQuote),
+		get("/companies/{company}/features/{feature}", Staff, (*Server).explainPage),
+		post("/companies/{company}/plan", Staff, (*Server).changePlan),
+		post("/companies/{company}/grants", Staff, (*Server).grant),
+		post("/companies/{company}/overrides", Staff, (*Server).override),
+		post("/companies/{company}/overrides/remove", Staff, (*Server).removeOverride),
+	}
+}
+
+// pages serves the routes for people. No form is taken from another site: the browser's own word for where it comes
 // from is checked first, the session's token second.
 func (s *Server) pages() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /signin", s.signInPage)
-	mux.Handle("POST /signin", s.recorded(http.HandlerFunc(s.signIn)))
-	mux.HandleFunc("POST /signout", s.form(s.signOut))
-	mux.HandleFunc("GET /{$}", s.signedIn(s.indexPage))
-	mux.HandleFunc("GET /companies/{company}", s.signedIn(s.companyPage))
-	mux.HandleFunc("POST /companies/{company}/quotes", s.form(s.requestQuote))
-	mux.HandleFunc("GET /companies/{company}/features/{feature}", s.signedIn(s.staff(s.explainPage)))
-	mux.HandleFunc("POST /companies/{company}/plan", s.form(s.staff(s.changePlan)))
-	mux.HandleFunc("POST /companies/{company}/grants", s.form(s.staff(s.grant)))
-	mux.HandleFunc("POST /companies/{company}/overrides", s.form(s.staff(s.override)))
-	mux.HandleFunc("POST /companies/{company}/overrides/remove", s.form(s.staff(s.removeOverride)))
-	s.addBilling(mux)
-	s.flagPages(mux)
-	s.evidencePages(mux)
-	s.partnerPages(mux)
-	s.supportPages(mux)
-	s.privacyPages(mux)
-	s.kpiPages(mux)
-	mux.HandleFunc("GET /slo", s.signedIn(s.staff(s.sloPage)))
-	mux.HandleFunc("POST /slo/drill", s.form(s.staff(s.drill)))
-	mux.HandleFunc("POST /slo/override", s.form(s.staff(s.overrideFreeze)))
-	mux.HandleFunc("POST /slo/override/revoke", s.form(s.staff(s.revokeOverride)))
+	mux := s.mux(pageRoutes())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.failPage(w, r, tenon.ErrNotFound) })
 	return slohttp.Record(http.NewCrossOriginProtection().Handler(mux), s.Ops.Observe)
 }
@@ -76,19 +82,27 @@ func (s *Server) staff(next page) page {
 }
 
 // form lets a form of the visitor's own session through.
-func (s *Server) form(next page) http.HandlerFunc {
-	return s.signedIn(func(w http.ResponseWriter, r *http.Request, v visitor) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+func (s *Server) form(next page) page {
+	return s.filled(func(w http.ResponseWriter, r *http.Request, v visitor) {
+		if !v.sent(r) {
+			s.errorPage(w, r, http.StatusForbidden, "The form is out of date. Go back, reload the page and send it again.")
+			return
+		}
+		next(w, r, v)
+	})
+}
+
+// filled lets a form through that could be read.
+func (s *Server) filled(next page) page {
+	return func(w http.ResponseWriter, r *http.Request, v visitor) {
 		var tooLarge *http.MaxBytesError
 		switch err := r.ParseForm(); {
 		case errors.As(err, &tooLarge):
 			s.errorPage(w, r, http.StatusRequestEntityTooLarge, "The form is too large.")
 		case err != nil:
 			s.errorPage(w, r, http.StatusBadRequest, "The form could not be read.")
-		case !v.sent(r):
-			s.errorPage(w, r, http.StatusForbidden, "The form is out of date. Go back, reload the page and send it again.")
 		default:
 			next(w, r, v)
 		}
-	})
+	}
 }

@@ -10,25 +10,29 @@ import (
 	"github.com/transbotai/tenon/examples/transbot/internal/partners"
 )
 
-// partnersAPI adds the search for programs.
-func (s *Server) partnersAPI(mux *http.ServeMux) {
-	h := http.StripPrefix("/api", directoryhttp.Handler(s.Partners.Book, &directoryhttp.Options{Logger: s.Logger}))
-	mux.Handle("/api/partners", h)
-	mux.Handle("/api/partners/", h)
+// partnersRoutes are the search for programs.
+func partnersRoutes() []Route {
+	return []Route{ask("/api/partners", (*Server).partnersAPI), ask("/api/partners/{id}", (*Server).partnersAPI)}
 }
 
-// partnerPages adds the directory: for everybody, for a company, and for the staff.
-func (s *Server) partnerPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /partners", s.public(s.searchPage))
-	mux.HandleFunc("GET /partners/{id}", s.public(s.partnerPage))
-	mux.HandleFunc("GET /invitations/{token}", s.public(s.invitationPage))
-	mux.HandleFunc("POST /invitations/{token}", s.public(s.answerInvitation))
-	mux.HandleFunc("GET /companies/{company}/directory", s.signedIn(s.listingsPage))
-	mux.HandleFunc("POST /companies/{company}/directory", s.form(s.included(s.createListing)))
-	mux.HandleFunc("GET /companies/{company}/directory/{partner}", s.signedIn(s.listingPage))
-	mux.HandleFunc("POST /companies/{company}/directory/{partner}/{move}", s.form(s.included(s.moveListing)))
-	mux.HandleFunc("GET /directory", s.signedIn(s.staff(s.directoryPage)))
-	mux.HandleFunc("POST /directory/{company}/{partner}/{move}", s.form(s.staff(s.judgeListing)))
+func (s *Server) partnersAPI() http.Handler {
+	return http.StripPrefix("/api", directoryhttp.Handler(s.Partners.Book, &directoryhttp.Options{Logger: s.Logger}))
+}
+
+// partnerPages are the directory: for everybody, for a company, and for the staff.
+func partnerPages() []Route {
+	return []Route{
+		get("/partners", Everybody, (*Server).searchPage),
+		get("/partners/{id}", Everybody, (*Server).partnerPage),
+		get("/invitations/{token}", Everybody, (*Server).invitationPage),
+		post("/invitations/{token}", Everybody, (*Server).answerInvitation),
+		get("/companies/{company}/directory", SignedIn, (*Server).listingsPage),
+		post("/companies/{company}/directory", SignedIn, included((*Server).createListing)),
+		get("/companies/{company}/directory/{partner}", SignedIn, (*Server).listingPage),
+		post("/companies/{company}/directory/{partner}/{move}", SignedIn, included((*Server).moveListing)),
+		get("/directory", Staff, (*Server).directoryPage),
+		post("/directory/{company}/{partner}/{move}", Staff, (*Server).judgeListing),
+	}
 }
 
 // public serves everybody, signed in or not, as often as an address may ask.
@@ -47,14 +51,14 @@ func (s *Server) public(next page) http.HandlerFunc {
 }
 
 // included lets companies through that have the directory switched on and in their plan. The staff may always.
-func (s *Server) included(next page) page {
-	return func(w http.ResponseWriter, r *http.Request, v visitor) {
+func included(next method) method {
+	return func(s *Server, w http.ResponseWriter, r *http.Request, v visitor) {
 		company := r.PathValue("company")
 		if closed := s.notIncluded(r, company); closed != "" && !v.Staff() {
 			s.errorPage(w, r, http.StatusForbidden, closed)
 			return
 		}
-		next(w, r, v)
+		next(s, w, r, v)
 	}
 }
 

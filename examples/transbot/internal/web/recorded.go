@@ -30,10 +30,26 @@ func tenantOfPath(r *http.Request) string {
 	return c.Tenant
 }
 
+// auditRoutes are those of a company's own records.
+func auditRoutes() []Route {
+	return []Route{
+		ask("/api/audit/records", (*Server).auditAPI),
+		ask("/api/audit/records/{id}", (*Server).auditAPI),
+		ask("/api/audit/records/{id}/proof", (*Server).auditAPI),
+		ask("/api/audit/export", (*Server).auditAPI),
+		ask("/api/audit/key", (*Server).auditAPI),
+		tell("/api/audit/verify", maxExport, (*Server).auditAPI),
+	}
+}
+
+// maxExport bounds an export that is verified, in bytes.
+const maxExport = 16 << 20
+
 // auditAPI lets a company's programs search, prove and export its own records.
 func (s *Server) auditAPI() http.Handler {
-	return audithttp.Handler(s.Evidence.Log, func(r *http.Request) (audit.Viewer, error) {
+	h := audithttp.Handler(s.Evidence.Log, func(r *http.Request) (audit.Viewer, error) {
 		c, _ := tenon.CallerFrom(r.Context())
 		return audit.Viewer{Tenant: c.Tenant, Name: c.Actor}, nil
-	}, &audithttp.Options{Verifier: s.Evidence.Verifier, MaxExport: 16 << 20, Logger: s.Logger})
+	}, &audithttp.Options{Verifier: s.Evidence.Verifier, MaxExport: maxExport, Logger: s.Logger})
+	return http.StripPrefix("/api/audit", h)
 }

@@ -123,7 +123,7 @@ func describe(err error) (status int, text string) {
 }
 
 // assets serves the style and the icon. They change with the program alone.
-func assets() http.Handler {
+func (*Server) assets() http.Handler {
 	sub, err := fs.Sub(files, "assets")
 	if err != nil {
 		panic(err) // the folder is embedded above

@@ -72,15 +72,10 @@ func New(c Config) *Server {
 	return s
 }
 
-// Handler returns all routes.
+// Handler serves the [Routes].
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", healthy)
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /assets/", assets())
+	mux := s.mux(openRoutes())
 	mux.Handle("/api/", s.api())
-	mux.Handle("/api/stripe/webhook", s.recorded(s.webhook()))
-	mux.HandleFunc("GET /api/isolation", s.isolationAPI)
 	mux.Handle("/", s.pages())
 	return s.careful(mux)
 }
@@ -89,7 +84,7 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) Stop() { s.stopping.Store(true) }
 
 // healthy says that the process works. It asks nobody else: a restart would not mend a database that is away.
-func healthy(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
+func (*Server) healthy(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
 
 var errStopping = errors.New("stopping")
 

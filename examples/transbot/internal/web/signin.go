@@ -18,10 +18,15 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) {
 
 // signIn opens a session for the holder of a company's API key, or of the staff's key.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+	s.recorded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.filled(s.tryKey)(w, r, visitor{})
+	})).ServeHTTP(w, r)
+}
+
+func (s *Server) tryKey(w http.ResponseWriter, r *http.Request, _ visitor) {
 	if !s.maySignIn(w, r) {
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	who, err := s.identify(r, strings.TrimSpace(r.PostFormValue("key")))
 	if errors.Is(err, tenon.ErrDenied) {
 		s.render(w, r, http.StatusUnauthorized, "signin", view{Title: "Sign in", Alert: "That key is not known, or is no longer good."})

@@ -24,30 +24,45 @@ func viewer(r *http.Request) (support.Viewer, error) {
 	return support.Viewer{Tenant: c.Tenant, User: c.Actor}, nil
 }
 
-// supportAPI adds the routes of the help desk for programs.
-func (s *Server) supportAPI(mux *http.ServeMux) {
-	h := http.StripPrefix("/api", help(s.Help, supporthttp.Options{Logger: s.Logger}))
-	mux.Handle("/api/support/", h)
-	mux.Handle("/api/tours", h)
-	mux.Handle("/api/tours/", h)
+// supportRoutes are those of the help desk for programs.
+func supportRoutes() []Route {
+	return []Route{
+		tell("/api/support/tickets", maxText, (*Server).supportAPI),
+		ask("/api/support/tickets", (*Server).supportAPI),
+		ask("/api/support/tickets/{id}", (*Server).supportAPI),
+		tell("/api/support/tickets/{id}/messages", maxText, (*Server).supportAPI),
+		tell("/api/support/tickets/{id}/reopen", maxText, (*Server).supportAPI),
+		ask("/api/tours", (*Server).supportAPI),
+		tell("/api/tours/{tour}/advance", maxText, (*Server).supportAPI),
+		tell("/api/tours/{tour}/complete", maxText, (*Server).supportAPI),
+		tell("/api/tours/{tour}/dismiss", maxText, (*Server).supportAPI),
+	}
 }
 
-// supportPages adds the pages of the help desk: a company's, and those of the staff.
-func (s *Server) supportPages(mux *http.ServeMux) {
-	mux.Handle("/tours/", s.signedIn(s.tourScript))
-	mux.HandleFunc("GET /companies/{company}/support", s.signedIn(s.supportPage))
-	mux.HandleFunc("POST /companies/{company}/support", s.form(s.openTicket))
-	mux.HandleFunc("GET /companies/{company}/support/{ticket}", s.signedIn(s.ticketPage))
-	mux.HandleFunc("POST /companies/{company}/support/{ticket}/{move}", s.form(s.moveTicket))
-	mux.HandleFunc("GET /support", s.signedIn(s.staff(s.deskPage)))
-	mux.HandleFunc("GET /support/findings", s.signedIn(s.staff(s.findingsPage)))
-	mux.HandleFunc("POST /support/findings", s.form(s.staff(s.reportFinding)))
-	mux.HandleFunc("POST /support/findings/{finding}/{move}", s.form(s.staff(s.moveFinding)))
+func (s *Server) supportAPI() http.Handler {
+	return http.StripPrefix("/api", help(s.Help, supporthttp.Options{Logger: s.Logger, MaxBody: maxText}))
+}
+
+// supportPages are the pages of the help desk: a company's, and those of the staff.
+func supportPages() []Route {
+	return []Route{
+		script("/tours/{tour}/advance", SignedIn, (*Server).tourScript),
+		script("/tours/{tour}/complete", SignedIn, (*Server).tourScript),
+		script("/tours/{tour}/dismiss", SignedIn, (*Server).tourScript),
+		get("/companies/{company}/support", SignedIn, (*Server).supportPage),
+		post("/companies/{company}/support", SignedIn, (*Server).openTicket),
+		get("/companies/{company}/support/{ticket}", SignedIn, (*Server).ticketPage),
+		post("/companies/{company}/support/{ticket}/{move}", SignedIn, (*Server).moveTicket),
+		get("/support", Staff, (*Server).deskPage),
+		get("/support/findings", Staff, (*Server).findingsPage),
+		post("/support/findings", Staff, (*Server).reportFinding),
+		post("/support/findings/{finding}/{move}", Staff, (*Server).moveFinding),
+	}
 }
 
 // tourScript takes word from the script of how far somebody has come with a tour.
 func (s *Server) tourScript(w http.ResponseWriter, r *http.Request, _ visitor) {
-	help(s.Help, supporthttp.Options{Logger: s.Logger}).ServeHTTP(w, r)
+	help(s.Help, supporthttp.Options{Logger: s.Logger, MaxBody: maxText}).ServeHTTP(w, r)
 }
 
 // tour returns the tour of a feature that the visitor is to be shown; nil for none, and for the staff.
