@@ -107,9 +107,16 @@ const walkScript = `(() => {
     const inside = box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
     if (!ring || !inside) walk.unseen.push(el);
   });
-  document.activeElement.blur();
-  window.getSelection().removeAllRanges();
   return usable.length;
+})()`
+
+// topScript makes the next Tab start at the top of the page, wherever the focus was.
+const topScript = `(() => {
+  const top = document.createElement("span");
+  top.tabIndex = -1;
+  document.body.prepend(top);
+  top.focus({ preventScroll: true });
+  top.remove();
 })()`
 
 // walkedScript returns what is wrong with the walk so far.
@@ -126,10 +133,11 @@ const walkedScript = `(() => {
 })()`
 
 // walkable checks that the Tab key leads to all that can be worked with, in the page's order, and that one sees where
-// it is. The page must have been loaded just now, since the walk starts where a reader would. Some fields have several stops, and
-// boxes that scroll are stops by themselves, so it may take more steps than there are elements.
+// it is. Some fields have several stops, and boxes that scroll are stops by themselves, so it may take more steps than
+// there are elements.
 func (b tab) walkable() {
 	b.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](topScript))
 	steps := outcome(b, chromedp.Evaluate[int](walkScript))
 	var faults []string
 	for range 4 {
@@ -147,7 +155,7 @@ func (b tab) walkable() {
 // skips checks the link that passes by the navigation.
 func (b tab) skips() {
 	b.Helper()
-	b.do(chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
+	b.do(chromedp.Evaluate[chromedp.Void](topScript))
 	b.press(kb.Tab)
 	require.Equal(b, "skip", outcome(b, chromedp.Evaluate[string](`document.activeElement.className`)), b.path())
 	b.press(kb.Enter)

@@ -136,7 +136,8 @@ func (b tab) follow(selector string) {
 func (b tab) enter(selector, text string) {
 	b.Helper()
 	b.show(selector)
-	b.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	field := chromedp.CSS(selector)
+	b.do(chromedp.Focus(field), chromedp.Evaluate[chromedp.Void](`document.activeElement.select?.()`), chromedp.SendKeys(field, text))
 }
 
 // choose selects an option by its value.

@@ -30,34 +30,34 @@ type stop struct {
 var stops = map[who][]stop{
 	nobody: {
 		{route: "GET /signin", path: "/signin", name: "signin"},
-		{route: "GET /partners", path: "/partners", name: "partners"},
+		{route: "GET /partners", path: "/partners", name: "partners", do: findPartners},
 		{route: "GET /partners/{id}", path: "/partners", via: ".result a", name: "partner"},
 		{route: "/", path: "/nowhere", name: "error", status: 404},
 	},
 	company: {
 		{route: "GET /companies/{company}", path: "/companies/transbotai-demo", name: "company"},
-		{route: "GET /companies/{company}/directory", path: "/companies/transbotai-demo/directory", name: "listings"},
+		{route: "GET /companies/{company}/directory", path: "/companies/transbotai-demo/directory", name: "listings", do: listPartner},
 		{route: "GET /companies/{company}/directory/{partner}", path: "/companies/transbotai-demo/directory", via: "table a", name: "listing"},
-		{route: "GET /companies/{company}/support", path: "/companies/transbotai-demo/support", name: "support"},
-		{route: "GET /companies/{company}/support/{ticket}", path: "/companies/transbotai-demo/support", via: "table a", name: "ticket"},
-		{route: "GET /companies/{company}/billing", path: "/companies/transbotai-demo/billing", name: "billing"},
-		{route: "GET /companies/{company}/data", path: "/companies/transbotai-demo/data", name: "data"},
-		{route: "GET /companies/{company}/audit", path: "/companies/transbotai-demo/audit", name: "company-audit"},
+		{route: "GET /companies/{company}/support", path: "/companies/transbotai-demo/support", name: "support", do: openTicket},
+		{route: "GET /companies/{company}/support/{ticket}", path: "/companies/transbotai-demo/support", via: "table a", name: "ticket", do: writeToUs},
+		{route: "GET /companies/{company}/billing", path: "/companies/transbotai-demo/billing", name: "billing", do: subscribe},
+		{route: "GET /companies/{company}/data", path: "/companies/transbotai-demo/data", name: "data", do: takeDataAlong},
+		{route: "GET /companies/{company}/audit", path: "/companies/transbotai-demo/audit", name: "company-audit", do: searchOwnRecords},
 	},
 	staff: {
-		{route: "GET /{$}", path: "/", name: "companies"},
-		{route: "GET /companies/{company}", path: "/companies/harborline-logistics", name: "company-staff"},
+		{route: "GET /{$}", path: "/", name: "companies", do: openCompany},
+		{route: "GET /companies/{company}", path: "/companies/harborline-logistics", name: "company-staff", do: grantUnits},
 		{route: "GET /companies/{company}/features/{feature}", path: "/companies/harborline-logistics/features/rates", name: "explain"},
-		{route: "GET /flags", path: "/flags", name: "flags"},
-		{route: "GET /flags/{flag}", path: "/flags/bulk_rating", name: "flag"},
-		{route: "GET /slo", path: "/slo", name: "slo"},
-		{route: "GET /kpi", path: "/kpi", name: "kpi"},
-		{route: "GET /directory", path: "/directory", name: "directory"},
-		{route: "GET /support", path: "/support", name: "desk"},
-		{route: "GET /support/findings", path: "/support/findings", name: "findings"},
-		{route: "GET /audit", path: "/audit", name: "audit"},
+		{route: "GET /flags", path: "/flags", name: "flags", do: explainFlag},
+		{route: "GET /flags/{flag}", path: "/flags/bulk_rating", name: "flag", do: changeFlag},
+		{route: "GET /slo", path: "/slo", name: "slo", do: drill},
+		{route: "GET /kpi", path: "/kpi", name: "kpi", do: chooseZone},
+		{route: "GET /directory", path: "/directory", name: "directory", do: verifyPartner},
+		{route: "GET /support", path: "/support", name: "desk", do: workOnTicket},
+		{route: "GET /support/findings", path: "/support/findings", name: "findings", do: fixFinding},
+		{route: "GET /audit", path: "/audit", name: "audit", do: verifyLog},
 		{route: "GET /privacy", path: "/privacy", name: "privacy"},
-		{route: "GET /isolation", path: "/isolation", name: "isolation"},
+		{route: "GET /isolation", path: "/isolation", name: "isolation", do: proveIsolation},
 	},
 }
 
@@ -68,7 +68,7 @@ func TestBrowser(t *testing.T) {
 	for _, l := range []look{{size: "phone", width: 390, height: 844}, {size: "desktop", width: 1280, height: 900}} {
 		t.Run(l.size, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, "-demo", "-partners", "12")
+			s := newSite(t, "-demo", "-partners", "5")
 			keys := map[who]string{company: printed(s)["PRO_KEY"], staff: adminKey}
 			for _, l.dark = range []bool{false, true} {
 				for _, w := range []who{nobody, company, staff} {
