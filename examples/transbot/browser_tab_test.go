@@ -213,7 +213,7 @@ type seen struct {
 func (s *seen) event(ev any) {
 	switch ev := ev.(type) {
 	case *runtime.EventExceptionThrown:
-		s.add("exception: " + ev.ExceptionDetails.Text+" "+description(ev.ExceptionDetails.Exception))
+		s.add("exception: " + ev.ExceptionDetails.Text + " " + description(ev.ExceptionDetails.Exception))
 	case *runtime.EventConsoleAPICalled:
 		if ev.Type == runtime.ConsoleAPICalledTypeError || ev.Type == runtime.ConsoleAPICalledTypeWarning {
 			s.add("console: " + string(ev.Args[0].Value))
