@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,9 +73,6 @@ func tell(w io.Writer, r slo.Release) int {
 	} else if r.Frozen {
 		status = statusFrozen
 	}
-	fmt.Fprintln(w, words[status])
-	for _, reason := range r.Reasons {
-		fmt.Fprintln(w, "-", reason)
-	}
+	fmt.Fprintln(w, strings.Join(append([]string{words[status]}, r.Reasons...), "\n- "))
 	return status
 }
