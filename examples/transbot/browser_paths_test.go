@@ -1,9 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 )
 
@@ -15,6 +20,120 @@ func (b tab) unique(name string) string { return name + " of " + b.look.size + "
 func (b tab) done(words string) {
 	b.Helper()
 	b.says(".note.done", words)
+}
+
+func goToCalculator(b tab) { b.follow(`main a[href="/calculator"]`) }
+
+var linkInMail = regexp.MustCompile(`/signup/[^/\s]+/[^/\s"<]+`)
+
+// mailTo waits for a mail to an address and returns the path of the link in it.
+func (b tab) mailTo(address string) (path string) {
+	b.Helper()
+	require.Eventually(b, func() bool {
+		files, _ := filepath.Glob(filepath.Join(b.mails, "*"))
+		for _, file := range files {
+			text, _ := os.ReadFile(file)
+			if strings.Contains(string(text), address) {
+				path = linkInMail.FindString(string(text))
+			}
+		}
+		return path != ""
+	}, patience, 20*time.Millisecond, address)
+	return path
+}
+
+// startTrial goes from the calculator to the pages of a company that has just begun.
+func startTrial(b tab) {
+	address := strings.ReplaceAll(b.unique("ann"), " ", "-") + "@lanes.example.com"
+	b.enter("#lanes", "40")
+	b.enter("#email", address)
+	b.send("#email", "button[value=trial]")
+	require.Contains(b, b.path(), "/signup?trial=")
+	b.inspect("signup")
+	require.EqualValues(b, 200, b.visit(b.mailTo(address)))
+	b.inspect("welcome")
+	b.enter("#company", b.unique("Ann's Lanes"))
+	b.enter("#person", "Ann")
+	b.send("#person", "button[value=confirm]")
+	b.show(".secret")
+	b.inspect("welcome-key")
+	b.follow("main a.button")
+	b.says("h1", b.unique("Ann's Lanes"))
+	b.follow(`form[action="/signout"] button`)
+}
+
+func mistypeKey(b tab) {
+	b.seen.expect(b.site.url + "/signin")
+	b.enter("#key", "tb_mistyped")
+	b.press(kb.Enter)
+	b.show(".note.alert")
+}
+
+// takeTour is shown around: the dialog keeps the focus, each step can be taken by the keyboard, and it does not come back.
+func takeTour(b tab) {
+	inside := `document.activeElement.closest("dialog[open]") !== null`
+	b.show("dialog[open]")
+	for range 4 {
+		b.press(kb.Tab)
+		require.True(b, outcome(b, chromedp.Evaluate[bool](inside+` || document.activeElement === document.body`)), "the focus stays in the dialog")
+	}
+	b.do(chromedp.Focus(chromedp.CSS("[data-go=start]")))
+	for b.count("dialog[open]") > 0 {
+		b.press(kb.Enter)
+	}
+	b.visit(at + "/rates")
+	require.Zero(b, b.count("dialog[open]"), "once is enough")
+}
+
+func askPrice(b tab) {
+	b.choose("#origin", "Chicago, IL")
+	b.choose("#destination", "Dallas, TX")
+	b.enter("#weight_kg", "9000")
+	b.send("#weight_kg", "form:has(#weight_kg) button")
+	b.says("main table", "Chicago, IL → Dallas, TX")
+}
+
+func askPrices(b tab) {
+	b.enter("#lanes", "Chicago, IL; Dallas, TX; 9000; 12\nDenver, CO; Reno, NV; 4200")
+	b.follow("form:has(#lanes) button")
+	b.says("h1", "Bulk job")
+	b.inspect("job")
+}
+
+func seePlots(b tab) {
+	require.GreaterOrEqual(b, b.count("main section svg"), 6, "three figures and three objectives")
+	b.follow("main h2 a")
+}
+
+// rollOut ticks an item, or takes it back, and starts the rollout.
+func rollOut(b tab) {
+	item := `details:has(form[action="/control/items"])`
+	b.do(chromedp.Click(chromedp.CSS(item + " summary")))
+	b.enter(item+" input[name=note]", "looked at together")
+	b.follow(item + " button")
+	b.says("main", map[string]string{"light": "ticked by", "dark": "taken back by"}[b.look.mode()])
+	b.visit("/control")
+	b.enter("#rollout-reason", "ready for the first ones")
+	b.send("#rollout-reason", `form[action="/control/rollout"] button`)
+	b.show(".stages .now")
+}
+
+// restoreAside runs one drill for each site, and waits for what it finds.
+func restoreAside(b tab) {
+	if b.look.dark {
+		b.says("#verdict", "last drill")
+		return
+	}
+	b.follow(`form[action="/control/restore"] button`)
+	b.until("/control/restore", `form[action="/control/restore"] button`)
+	b.says("#verdict", "The last drill")
+	b.picture("restored")
+}
+
+func planErasure(b tab) {
+	b.choose("#company", "harborline-logistics")
+	b.follow("form:has(#company) button")
+	b.says("section:has(#look)", "Nothing was done")
 }
 
 func findPartners(b tab) {
@@ -38,16 +157,13 @@ func listPartner(b tab) {
 }
 
 func invitePartner(b tab) {
-	b.visit("/companies/" + demoCompany + "/directory")
 	b.enter("#company_name", b.unique("Invited Haulage"))
 	b.enter("#contact_email", "dispatch@example.com")
 	b.follow("button[value=invite]")
 	said := outcome(b, chromedp.Text(chromedp.CSS(".note.done")))
 	at := said[strings.Index(said, "/invitations/"):]
-	b.visit(strings.TrimSpace(at))
-}
-
-func acceptInvitation(b tab) {
+	require.EqualValues(b, 200, b.visit(strings.TrimSpace(at)))
+	b.inspect("invitation")
 	b.follow("button[value=accept]")
 	b.done("")
 }
@@ -87,7 +203,7 @@ func subscribe(b tab) {
 
 func takeDataAlong(b tab) {
 	b.follow(`form[action$="/data/export"] button`)
-	b.again(func() bool { return b.count(`a[href*="/data/exports/"]`) > 0 })
+	b.until(at+"/data", `a[href*="/data/exports/"]`)
 	b.follow(`form[action$="/data/link"] button`)
 	b.says("main", "/exports/")
 }
@@ -168,14 +284,15 @@ func proveIsolation(b tab) {
 	b.says("#verdict", "0 cross-tenant rows")
 }
 
-// again loads the page until a condition holds.
-func (b tab) again(holds func() bool) {
+// until opens a page again and again until something is on it. The page may do so by itself, and break us off.
+func (b tab) until(path, selector string) {
 	b.Helper()
+	there := chromedp.Evaluate[bool](`document.querySelector(` + quoted(selector) + `) !== null`)
 	require.Eventually(b, func() bool {
-		if holds() {
-			return true
+		if chromedp.Do(b.ctx, chromedp.Navigate(b.site.url+path)) != nil {
+			return false
 		}
-		b.load(chromedp.Reload())
-		return false
-	}, patience, 100*1e6)
+		found, err := chromedp.Run(b.ctx, there)
+		return err == nil && found
+	}, 2*patience, 200*time.Millisecond, "%s on %s", selector, path)
 }

@@ -57,18 +57,20 @@ type tab struct {
 	look look
 	ctx  context.Context
 	seen *seen
-	shot func(name string) string // the file of a picture
+
+	mails string                   // the folder of the site's mails
+	shot  func(name string) string // the file of a picture
 }
 
 // open opens an empty tab.
-func (c *chromium) open(t *testing.T, s *site, l look) tab {
+func (c *chromium) open(t *testing.T, s *site, l look, mails string) tab {
 	t.Helper()
 	w := &seen{site: s.url}
 	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(w.event))
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx, l.emulate()))
 	shot := func(name string) string { return c.shots + "/" + name + "-" + l.size + "-" + l.mode() + ".png" }
-	return tab{T: t, site: s, look: l, ctx: ctx, seen: w, shot: shot}
+	return tab{T: t, site: s, look: l, ctx: ctx, seen: w, mails: mails, shot: shot}
 }
 
 // in returns the same tab for another test, a step of the first.
