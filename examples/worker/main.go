@@ -60,7 +60,8 @@ func remind(ctx context.Context, s support.Store, t support.Timer) error {
 	}
 	outbox := notify.NewOutbox(notifypg.New(tx, nil), map[string]tenon.Notifier{"oncall": nil}, nil)
 	return outbox.Notify(ctx, tenon.Notification{
-		Key: "invoice.overdue/" + t.Key, Kind: "invoice.overdue", Tenant: t.Tenant, Title: t.Key + " is overdue", At: t.At,
+		Key: "invoice.overdue/" + t.Key, Kind: "invoice.overdue", Tenant: t.Tenant, Severity: tenon.SeverityWarning,
+		Title: t.Key + " is overdue", At: t.At,
 	})
 }
 
