@@ -49,8 +49,8 @@ const formScript = `(() => {
     if (box.width < 1 || box.height < 1) faults.push("no size: " + label);
     let shapes = 0;
     for (const el of svg.querySelectorAll(drawn)) {
-      const r = el.getBoundingClientRect();
-      if (r.left < box.left - 2 || r.right > box.right + 2 || r.top < box.top - 2 || r.bottom > box.bottom + 2)
+      const r = el.getBoundingClientRect(), spare = el.tagName === "text" ? r.height / 3 : 2; // above and below letters
+      if (r.left < box.left - 2 || r.right > box.right + 2 || r.top < box.top - spare || r.bottom > box.bottom + spare)
         faults.push(name(el) + " " + (el.textContent || "").trim() + " lies outside of " + label);
       if (el.tagName !== "text" && (r.width > 0 || r.height > 0)) shapes++;
       if ([...el.attributes].some((a) => /NaN|Infinity/.test(a.value))) faults.push("not a number in " + label);

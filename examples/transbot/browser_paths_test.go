@@ -115,7 +115,8 @@ func rollOut(b tab) {
 	b.visit("/control")
 	b.enter("#rollout-reason", "ready for the first ones")
 	b.send("#rollout-reason", `form[action="/control/rollout"] button`)
-	b.show(".stages .now")
+	b.done("")
+	require.Equal(b, 3, b.count(".stages li"))
 }
 
 // restoreAside runs one drill for each site, and waits for what it finds.

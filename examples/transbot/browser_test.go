@@ -133,7 +133,7 @@ func (b tab) inspect(name string) {
 	if b.look.phone() == b.look.dark {
 		b.accessible()
 	}
-	if !b.look.phone() && !b.look.dark {
+	if !b.look.phone() && !b.look.dark && b.count("dialog[open]") == 0 {
 		b.walkable()
 		b.skips()
 	}

@@ -64,8 +64,10 @@ func openTerminal(t *testing.T, data string) *terminal {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	p := &terminal{Cmd: exec.Command("sh", "-c", `"$0" "$@"; exit $?`, self, "-addr", "127.0.0.1:0", "-data", data, "-demo", "-partners", "1"),
-		keys: map[string]string{}, rest: make(chan struct{})}
+	p := &terminal{
+		Cmd:  exec.Command("sh", "-c", `"$0" "$@"; exit $?`, self, "-addr", "127.0.0.1:0", "-data", data, "-demo", "-partners", "1"),
+		keys: map[string]string{}, rest: make(chan struct{}),
+	}
 	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.Env = append(os.Environ(), "TRANSBOT_TEST_MAIN=1", "DATABASE_URL=", "TRANSBOT_ADMIN_KEY="+adminKey)
 	p.Stderr = &p.log
