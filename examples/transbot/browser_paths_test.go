@@ -295,5 +295,5 @@ func (b tab) until(path, selector string) {
 		}
 		found, err := chromedp.Run(b.ctx, there)
 		return err == nil && found
-	}, 2*patience, 200*time.Millisecond, "%s on %s", selector, path)
+	}, 4*patience, 200*time.Millisecond, "%s on %s", selector, path)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -109,10 +110,18 @@ func (b tab) path() string {
 	return strings.TrimPrefix(at, b.site.url)
 }
 
-// visit opens a page by its address and returns the status of the answer.
-func (b tab) visit(path string) int64 {
+// visit opens a page by its address and returns the status of the answer. Who is told that the service is busy loads the
+// page again.
+func (b tab) visit(path string) (status int64) {
 	b.Helper()
-	return b.load(chromedp.Navigate(b.site.url + path))
+	require.Eventually(b, func() bool {
+		if status = b.load(chromedp.Navigate(b.site.url + path)); status != http.StatusServiceUnavailable {
+			return true
+		}
+		b.seen.take()
+		return false
+	}, 2*patience, 100*time.Millisecond, "%s is busy", path)
+	return status
 }
 
 // load does what leads to another page, and returns its status when it is there.
