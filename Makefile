@@ -10,14 +10,17 @@ nested  := $(patsubst %/go.mod,%,$(wildcard examples/*/go.mod bench/go.mod))
 
 FUZZTIME ?= 30s
 
+# Where the tests keep what people look at afterwards: pictures of the example's pages.
+export TENON_ARTIFACTS ?= $(top)/.cache/artifacts
+
 .PHONY: help
 help: ## print this
 	@echo "make run and make test work on a machine with Go alone; they install what is missing."
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps deps-postgres deps-pgbouncer
-deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, Redis, stripe-mock, curl for the walk-through
-	@scripts/deps postgres pgbouncer redis stripe-mock curl
+deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, Redis, stripe-mock, curl for the walk-through, Chromium
+	@scripts/deps postgres pgbouncer redis stripe-mock curl chromium
 
 deps-postgres: ## only Postgres
 	@scripts/deps postgres
@@ -27,7 +30,8 @@ deps-pgbouncer: ## only PgBouncer
 
 .PHONY: run run-check
 run: $(if $(DATABASE_URL),,deps-postgres) ## start the example on a Postgres of its own (or DATABASE_URL) and print its address
-	go run ./examples/transbot -demo
+	@mkdir -p .cache/bin && go build -o .cache/bin/transbot ./examples/transbot
+	@exec .cache/bin/transbot -demo
 
 run-check: deps-postgres ## start the example, ask it whether it is well, stop it
 	scripts/run-check

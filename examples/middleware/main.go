@@ -8,8 +8,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"log"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -36,8 +36,7 @@ func main() {
 	if err == nil {
 		err = (&http.Server{Addr: "localhost:8080", Handler: handler, ReadHeaderTimeout: 5 * time.Second}).ListenAndServe()
 	}
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
+	log.Fatal(err)
 }
 
 func newHandler(ctx context.Context) (http.Handler, error) {

@@ -103,6 +103,8 @@ func (p *platform) fillPartners(ctx context.Context) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		p.logger.Warn("partners not listed yet", "err", err)
+		if ctx.Err() == nil {
+			p.logger.Warn("partners not listed yet", "err", err)
+		}
 	}
 }

@@ -33,20 +33,6 @@ func TestRun(t *testing.T) {
 		require.Zero(t, scan[int](s, "select count(*) from companies"), "without -demo nothing is made up")
 	})
 
-	t.Run("starts_a_postgres_of_its_own_and_keeps_its_data", func(t *testing.T) {
-		t.Parallel()
-		data := filepath.Join(reachable(t), "data")
-		first := begin(t, noEnv, "-data", data, "-demo")
-		key := printed(first)["STARTER_KEY"]
-		require.Equal(t, http.StatusCreated, first.ask(key, "/api/quotes", lane).status)
-		require.NoError(t, first.end())
-
-		second := begin(t, noEnv, "-data", data, "-demo")
-		r := second.ask(key, "/api/quotes", "")
-		require.Equal(t, http.StatusOK, r.status, "a key of an earlier start")
-		require.Contains(t, r.body, "Dallas, TX")
-	})
-
 	t.Run("starts_twice_on_one_database", func(t *testing.T) {
 		t.Parallel()
 		s := newSite(t)

@@ -78,10 +78,12 @@ func (p *platform) watch(background *group) error {
 
 // newServer bounds what a client can take: time, headers and idle connections. Bodies are bounded route by route.
 func newServer(h http.Handler, logger *slog.Logger) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
+	closeUnasked(server)
+	return server
 }
 
 // drain lets the requests under way finish, and breaks off those that take too long.
