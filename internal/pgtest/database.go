@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/transbotai/tenon/migrations"
@@ -60,13 +61,34 @@ func Database(t TB, sets ...migrations.Set) string {
 	if err != nil {
 		t.Fatalf("pgtest: a database for %s: %v", t.Name(), err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.admin(ctx, "drop database if exists "+name+" with (force)"); err != nil {
-			t.Logf("pgtest: %v", err)
-		}
-	})
+	t.Cleanup(func() { drop(t, s, name) })
+	return s.URL(name)
+}
+
+func drop(t TB, s *Server, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.admin(ctx, "drop database if exists "+name+" with (force)"); err != nil {
+		t.Logf("pgtest: %v", err)
+	}
+}
+
+// Copy returns the connection string of a copy of a database that [Database] made and that nobody is connected to. It is
+// the test's own, and dropped when the test ends.
+func Copy(t TB, database string) string {
+	t.Helper()
+	s := Shared(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	config, err := pgx.ParseConfig(database)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	name := s.clones.another()
+	if err := s.copy(ctx, name, config.Database); err != nil {
+		t.Fatalf("pgtest: a copy of %s for %s: %v", config.Database, t.Name(), err)
+	}
+	t.Cleanup(func() { drop(t, s, name) })
 	return s.URL(name)
 }
 

@@ -1,0 +1,3 @@
+package faultmatrix_test
+
+var billing, entitling, erasing feature
