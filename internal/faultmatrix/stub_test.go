@@ -1,3 +1,0 @@
-package faultmatrix_test
-
-var billing, entitling, erasing feature
