@@ -55,6 +55,17 @@ func track(events ...kpi.Event) func(*stage, pgtest.Handle) error {
 	})
 }
 
+// setAside keeps an unfit event aside: twice when it is sent twice, so a caller to whom that matters looks first.
+func setAside(s *stage, db pgtest.Handle) error {
+	if s.tries > 0 {
+		aside, err := openKPIs(db).Quarantined(s.ctx(), kpi.AsideQuery{Tenant: "acme"})
+		if err != nil || len(aside) > 0 {
+			return err
+		}
+	}
+	return track(tomorrow())(s, db)
+}
+
 func defineKPIs(s *stage, db pgtest.Handle) error {
 	return kpi.NewBoard(openKPIs(db), &kpi.BoardOptions{Timeout: time.Minute}).Define(s.ctx(), figures...)
 }
@@ -76,12 +87,14 @@ var measuring = feature{set: migrations.KPI, writes: []write{
 		"kpipg.Store.Track", "new and old", someEvents,
 		track(event("acme", "quote_sent", "1"), event("acme", "quote_sent", "7"), event("zenith", "quote_accepted", "7")),
 	},
-	{"kpipg.Store.Track", "aside", nil, track(tomorrow())},
+	{"kpipg.Store.Track", "aside", nil, setAside},
 	{"kpipg.Store.Track", "correct", someEvents, onEvents(func(s *stage, t *kpi.Tracker) error {
 		e := event("acme", "quote_sent", "1")
 		e.At = now.Add(-time.Hour)
-		_, err := t.Correct(s.ctx(), e)
-		return err
+		if _, err := t.Correct(s.ctx(), e); err != nil {
+			return err
+		}
+		return openKPIs(s.pool).Fold(s.ctx()) // until then what is to be folded may be listed twice
 	})},
 	{"kpipg.Store.Track", "retract", someEvents, onEvents(func(s *stage, t *kpi.Tracker) error {
 		if err := t.Retract(s.ctx(), kpi.Ref{Tenant: "acme", Key: "quote_accepted1"}); !errors.Is(err, kpi.ErrUnknownEvent) {

@@ -72,7 +72,7 @@ var (
 	// lease is over.
 	claimTimer = onDesk(0, func(s *stage, d deskAt) error {
 		if s.tries > 0 {
-			s.execute("update tenon.timers set ready_at = at, lease = null, attempts = 0")
+			s.execute("update tenon.timers set ready_at = at, lease = null, lease_until = null, attempts = 0")
 		}
 		got, err := d.Claim(s.ctx(), support.Claim{Lease: id(10), For: time.Hour, Kinds: []string{"call"}, Limit: 1})
 		if err == nil && len(got.Timers) == 1 {
