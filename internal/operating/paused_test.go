@@ -25,8 +25,9 @@ func TestCallsOfAServerThatStandsStillEndAtTheirDeadlineAndGoOnAfterwards(t *tes
 	defer cancel()
 	ended := map[string]chan error{}
 	for name, write := range s.writes("paused") {
-		ended[name] = make(chan error, 1)
-		go func() { ended[name] <- write(ctx) }()
+		end := make(chan error, 1)
+		ended[name] = end
+		go func() { end <- write(ctx) }()
 	}
 	for name, end := range ended {
 		select {
