@@ -40,8 +40,8 @@ func (h host) writeModule(t *testing.T) {
 	require.NoError(t, err)
 	_, needs, ok := strings.Cut(string(ours), "\n")
 	require.True(t, ok)
-	text := fmt.Sprintf("module example.com/host\n\nrequire %s v0.0.0\n\nreplace %s => %q\n%s", module, module, here, needs)
-	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "go.mod"), []byte(text), 0o600))
+	head := fmt.Sprintf("module example.com/host\n\nrequire %s v0.0.0\n\nreplace %s => %q\n", module, module, here)
+	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "go.mod"), []byte(head+needs), 0o600))
 	sums, err := os.ReadFile("go.sum")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "go.sum"), sums, 0o600))
@@ -57,7 +57,8 @@ func (h host) run(t *testing.T, args ...string) {
 	require.NoError(t, err, "go %s: %s", strings.Join(args, " "), out)
 }
 
-// vendor vendors, builds from what was vendored alone, and returns the folders with Go files: this module's and others'.
+// vendor vendors, builds from what was vendored alone, and returns the folders with Go files: this module's and
+// others'.
 func (h host) vendor(t *testing.T) (ours, others map[string]int) {
 	t.Helper()
 	h.run(t, "mod", "vendor")

@@ -145,8 +145,8 @@ var auditing = feature{set: migrations.Audit, writes: []write{
 		s.must(checkpoint(s, s.pool))
 	}, func(s *stage, db pgtest.Handle) error { return openLog(db).Anchored(s.ctx(), 2) }},
 	{"auditpg.Store.PutHold", "", twoEntries, func(s *stage, db pgtest.Handle) error {
-		told := entry(9)
-		return openLog(db).PutHold(s.ctx(), audit.Hold{ID: id(8), Tenant: "acme", Reason: "a lawsuit", By: "dpo", At: s.now}, told)
+		hold := audit.Hold{ID: id(8), Tenant: "acme", Reason: "a lawsuit", By: "dpo", At: s.now}
+		return openLog(db).PutHold(s.ctx(), hold, entry(9))
 	}},
 	{"auditpg.Store.Redact", "", twoEntries, func(s *stage, db pgtest.Handle) error {
 		_, err := logOn(db).Redact(s.ctx(), audit.Query{Tenant: "acme"}, "asked", func(e *audit.Entry, path, _ string) bool {

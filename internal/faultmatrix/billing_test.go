@@ -15,17 +15,20 @@ var window = entitlements.UsageWindow{Tenant: "acme", Meter: "calls", Start: now
 
 func line(s *stage) entitlements.UsageLine {
 	return entitlements.UsageLine{
-		UsageWindow: window, Revision: 1, Quantity: 4, At: s.now, State: entitlements.UsagePending, CreatedAt: s.now, NextAt: s.now,
+		UsageWindow: window, Revision: 1, Quantity: 4, At: s.now, State: entitlements.UsagePending,
+		CreatedAt: s.now, NextAt: s.now,
 	}
 }
 
 func link(s *stage, db pgtest.Handle) error {
-	_, err := openRights(db).LinkCustomer(s.ctx(), entitlements.BillingCustomer{Tenant: "acme", Customer: "cus", LinkedAt: s.now})
+	customer := entitlements.BillingCustomer{Tenant: "acme", Customer: "cus", LinkedAt: s.now}
+	_, err := openRights(db).LinkCustomer(s.ctx(), customer)
 	return err
 }
 
 func lease(s *stage, db pgtest.Handle) error {
-	_, err := openRights(db).LeaseCustomer(s.ctx(), entitlements.LeaseRequest{Customer: "cus", Holder: id(30), TTL: time.Hour, Event: "evt"})
+	request := entitlements.LeaseRequest{Customer: "cus", Holder: id(30), TTL: time.Hour, Event: "evt"}
+	_, err := openRights(db).LeaseCustomer(s.ctx(), request)
 	return err
 }
 
@@ -45,12 +48,13 @@ func conclude(s *stage, db pgtest.Handle) error {
 }
 
 func plan(s *stage, db pgtest.Handle) error {
-	return openRights(db).PlanUsage(s.ctx(), window, func(there []entitlements.UsageLine) ([]entitlements.UsageLine, error) {
+	once := func(there []entitlements.UsageLine) ([]entitlements.UsageLine, error) {
 		if len(there) > 0 {
 			return nil, nil
 		}
 		return []entitlements.UsageLine{line(s)}, nil
-	})
+	}
+	return openRights(db).PlanUsage(s.ctx(), window, once)
 }
 
 func settleUsage(s *stage, db pgtest.Handle) error {

@@ -24,7 +24,7 @@ type directoryAt struct {
 
 func (d directoryAt) Clock(context.Context) (time.Time, error) { return d.now, nil }
 
-func onBook(days int, f func(s *stage, b *directory.Book) error) func(*stage, pgtest.Handle) error {
+func onBook(days int, f func(s *stage, b *directory.Book) error) work {
 	return func(s *stage, db pgtest.Handle) error {
 		return f(s, directory.NewBook(directoryAt{openDirectory(db), s.now.AddDate(0, 0, days)}, &directory.Options{
 			Timeout: time.Minute, Key: directory.Key("a key of the tests'"),
@@ -43,7 +43,8 @@ func create(s *stage, db pgtest.Handle) error {
 		d.Version, d.Status, d.CreatedAt, d.UpdatedAt = 1, directory.Draft, s.now, s.now
 		d.Log = []directory.Step{{At: s.now, What: directory.Created}}
 		d.Draft = directory.Profile{
-			Name: "Freight One", Services: []string{"ltl"}, Regions: []string{"us-ca"}, Public: true, Language: directory.English,
+			Name: "Freight One", Services: []string{"ltl"}, Regions: []string{"us-ca"}, Public: true,
+			Language: directory.English,
 		}
 		return directory.Effects{Changes: []tenon.Change{{Action: "created", At: s.now}}}, nil
 	})
@@ -83,7 +84,7 @@ var (
 )
 
 // after returns a preparation: what is done before.
-func after(works ...func(*stage, pgtest.Handle) error) func(*stage) {
+func after(works ...work) func(*stage) {
 	return func(s *stage) {
 		s.t.Helper()
 		for _, work := range works {

@@ -24,7 +24,9 @@ func monthly(hard int64, alerts ...int) entitlements.Allowance {
 
 func catalog(callsOfBasic int64) entitlements.Catalog {
 	return entitlements.Catalog{
-		Features: []entitlements.Feature{{Key: "calls", Kind: entitlements.Metered}, {Key: "seats", Kind: entitlements.Gauge}},
+		Features: []entitlements.Feature{
+			{Key: "calls", Kind: entitlements.Metered}, {Key: "seats", Kind: entitlements.Gauge},
+		},
 		Plans: []entitlements.Plan{
 			{ID: "basic", Features: map[string]entitlements.Allowance{
 				"calls": monthly(callsOfBasic, 50), "seats": {Limits: []entitlements.Limit{{Hard: 5}}},
@@ -34,14 +36,14 @@ func catalog(callsOfBasic int64) entitlements.Catalog {
 	}
 }
 
-func declare(calls int64) func(*stage, pgtest.Handle) error {
+func declare(calls int64) work {
 	return func(s *stage, db pgtest.Handle) error {
 		_, err := openRights(db).Declare(s.ctx(), catalog(calls), s.now)
 		return err
 	}
 }
 
-func edit(f func(s *stage, r *entitlements.Rights)) func(*stage, pgtest.Handle) error {
+func edit(f func(s *stage, r *entitlements.Rights)) work {
 	return func(s *stage, db pgtest.Handle) error {
 		_, err := openRights(db).Change(s.ctx(), "acme", s.now, editing(s, f))
 		return err
@@ -72,12 +74,14 @@ func onTrial(s *stage, r *entitlements.Rights) {
 
 func granted(s *stage, r *entitlements.Rights) {
 	if len(r.Grants) == 0 {
-		r.Grants = append(r.Grants, entitlements.Grant{ID: id(20), Feature: "calls", Amount: 7, EffectiveAt: s.now, CreatedAt: s.now})
+		r.Grants = append(r.Grants, entitlements.Grant{
+			ID: id(20), Feature: "calls", Amount: 7, EffectiveAt: s.now, CreatedAt: s.now,
+		})
 	}
 }
 
 // settlesOne returns a line's work: one operation by the caller's key.
-func settlesOne(kind entitlements.OpKind, feature string, quantity int64, key string) func(*stage, pgtest.Handle) error {
+func settlesOne(kind entitlements.OpKind, feature string, quantity int64, key string) work {
 	return func(s *stage, db pgtest.Handle) error {
 		op := entitlements.Op{
 			Kind: kind, ID: tenon.NewID(s.now), Now: s.now, At: s.now, Digest: quantity, Hold: s.kept["hold"],
@@ -101,7 +105,7 @@ func settlesOne(kind entitlements.OpKind, feature string, quantity int64, key st
 }
 
 var (
-	subscribed = []func(*stage, pgtest.Handle) error{declare(10), edit(onPlan("basic"))}
+	subscribed = []work{declare(10), edit(onPlan("basic"))}
 	reserve    = settlesOne(entitlements.OpReserve, "calls", 3, "hold")
 	remind     = func(s *stage, db pgtest.Handle) error {
 		_, err := openRights(db).RemindOfTrials(s.ctx(), s.now, []time.Duration{72 * time.Hour})
@@ -110,7 +114,7 @@ var (
 	used = settlesOne(entitlements.OpConsume, "calls", 1, "before")
 )
 
-func subscribedAnd(works ...func(*stage, pgtest.Handle) error) func(*stage) {
+func subscribedAnd(works ...work) func(*stage) {
 	return after(append(subscribed[:2:2], works...)...)
 }
 
@@ -145,7 +149,9 @@ var entitling = feature{set: migrations.Entitlements, writes: []write{
 	{"entitlementspg.Store.RemindOfTrials", "", after(declare(10), edit(onTrial)), remind},
 	{"entitlementspg.Store.Run", "", func(s *stage) {
 		after(declare(10), edit(onTrial))(s)
-		s.execute("insert into tenon.usage_keys (tenant_id, key, id, digest) values ('acme', 'old', tenon.id_floor('2020-01-01'), 1)")
+		s.execute(`
+insert into tenon.usage_keys (tenant_id, key, id, digest)
+values ('acme', 'old', tenon.id_floor('2020-01-01'), 1)`)
 	}, runs(`
 select (select count(*) from public.told where what like 'news entitlements.trial%') = 1
   and (select count(*) from tenon.usage_keys) = 0`, func(db pgtest.Handle) runner { return openRights(db) })},

@@ -16,7 +16,7 @@ func openFlags(db pgtest.Handle) *flagspg.Store {
 }
 
 // onFlags works by a set that knows what is stored, as everybody does who changes flags.
-func onFlags(f func(s *stage, set *flags.Set) error) func(*stage, pgtest.Handle) error {
+func onFlags(f func(s *stage, set *flags.Set) error) work {
 	return func(s *stage, db pgtest.Handle) error {
 		set := flags.NewSet(openFlags(db), &flags.Options{Timeout: time.Minute})
 		if err := set.Load(s.ctx()); err != nil {
@@ -61,8 +61,15 @@ var flagging = feature{set: migrations.Flags, writes: []write{
 		return nil // it was done the first time
 	})},
 	{"flagspg.Store.Mark", "", oneFlag, func(s *stage, db pgtest.Handle) error {
-		return openFlags(db).Mark(s.ctx(), []flags.Mark{{Flag: "beta", Variant: "on", Seen: s.now}, {Flag: "beta", Seen: s.now}})
+		marks := []flags.Mark{{Flag: "beta", Variant: "on", Seen: s.now}, {Flag: "beta", Seen: s.now}}
+		return openFlags(db).Mark(s.ctx(), marks)
 	}},
-	{"flagspg.Store.Erase", "a company", oneFlag, erases(func(db pgtest.Handle) tenon.Eraser { return openFlags(db) }, company)},
-	{"flagspg.Store.Erase", "a person", oneFlag, erases(func(db pgtest.Handle) tenon.Eraser { return openFlags(db) }, person)},
+	{
+		"flagspg.Store.Erase", "a company", oneFlag,
+		erases(func(db pgtest.Handle) tenon.Eraser { return openFlags(db) }, company),
+	},
+	{
+		"flagspg.Store.Erase", "a person", oneFlag,
+		erases(func(db pgtest.Handle) tenon.Eraser { return openFlags(db) }, person),
+	},
 }}

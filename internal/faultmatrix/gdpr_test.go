@@ -20,7 +20,8 @@ create table public.users (
   primary key (company_id, id));
 create table public.notes (id int primary key, text text not null);
 insert into public.companies values ('acme', 'Acme Freight'), ('zenith', 'Zenith Freight');
-insert into public.users select c, n, c || n || '@example.test' from unnest(array['acme', 'zenith']) c, generate_series(1, 6) n;
+insert into public.users
+select c, n, c || n || '@example.test' from unnest(array['acme', 'zenith']) c, generate_series(1, 6) n;
 insert into public.notes values (1, 'ask acme3@example.test')`
 
 func officeDefinition() *gdpr.Definition {
@@ -61,7 +62,8 @@ func ask(s *stage, db pgtest.Handle) error {
 			return gdpr.Effects{}, nil
 		}
 		c.Requests = append(c.Requests, gdpr.Request{
-			Key: request, Kind: gdpr.KindExport, State: gdpr.StateVerified, By: "ann", ReceivedAt: s.now, DueAt: s.now, NextAt: s.now,
+			Key: request, Kind: gdpr.KindExport, State: gdpr.StateVerified, By: "ann",
+			ReceivedAt: s.now, DueAt: s.now, NextAt: s.now,
 		})
 		return gdpr.Effects{Changes: []tenon.Change{{Tenant: "acme", Action: "asked"}}}, nil
 	})

@@ -40,7 +40,7 @@ func tomorrow() kpi.Event {
 }
 
 // onEvents works by a tracker that keeps aside what is unfit.
-func onEvents(f func(s *stage, t *kpi.Tracker) error) func(*stage, pgtest.Handle) error {
+func onEvents(f func(s *stage, t *kpi.Tracker) error) work {
 	return func(s *stage, db pgtest.Handle) error {
 		return f(s, kpi.NewTracker(openKPIs(db), &kpi.TrackerOptions{
 			Timeout: time.Minute, Unfit: kpi.Quarantine,
@@ -48,7 +48,7 @@ func onEvents(f func(s *stage, t *kpi.Tracker) error) func(*stage, pgtest.Handle
 	}
 }
 
-func track(events ...kpi.Event) func(*stage, pgtest.Handle) error {
+func track(events ...kpi.Event) work {
 	return onEvents(func(s *stage, t *kpi.Tracker) error {
 		_, err := t.Track(s.ctx(), events...)
 		return err
@@ -73,7 +73,9 @@ func defineKPIs(s *stage, db pgtest.Handle) error {
 // someEvents stores events of which half are folded, and one aside.
 func someEvents(s *stage) {
 	s.must(defineKPIs(s, s.pool))
-	s.must(track(event("acme", "quote_sent", "1"), event("acme", "quote_accepted", "1"), event("zenith", "quote_sent", "1"))(s, s.pool))
+	first := track(
+		event("acme", "quote_sent", "1"), event("acme", "quote_accepted", "1"), event("zenith", "quote_sent", "1"))
+	s.must(first(s, s.pool))
 	s.must(openKPIs(s.pool).Fold(s.ctx()))
 	s.must(track(event("acme", "quote_sent", "2"), tomorrow())(s, s.pool))
 	aside, err := openKPIs(s.pool).Quarantined(s.ctx(), kpi.AsideQuery{Tenant: "acme"})

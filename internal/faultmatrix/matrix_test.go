@@ -25,13 +25,15 @@ var faults = []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
 // maxSteps is more than any write takes: a fault that never stops to fire is a defect of the test.
 const maxSteps = 120
 
+// work writes, as a caller does who may be calling for the second time since the first call failed.
+type work func(s *stage, db pgtest.Handle) error
+
 // write is a line of the matrix.
 type write struct {
 	covers  string         // the method that is called: "flagspg.Store.Write"
 	how     string         // tells lines of one method apart
 	prepare func(s *stage) // writes what is there before; nil: nothing is
-	// do writes, as a caller does who may be calling for the second time since the first one failed.
-	do func(s *stage, db pgtest.Handle) error
+	do      work
 }
 
 // whole are the methods that change more than rows, know where a row lies, or look at every table: each try has a copy

@@ -16,7 +16,9 @@ import (
 func openOutbox(db pgtest.Handle) *notifypg.Store { return notifypg.New(db, nil) }
 
 func news(key string) tenon.Notification {
-	return tenon.Notification{Kind: "quote.sent", Key: key, Tenant: "acme", Severity: tenon.SeverityInfo, Title: "A quote", At: now}
+	return tenon.Notification{
+		Kind: "quote.sent", Key: key, Tenant: "acme", Severity: tenon.SeverityInfo, Title: "A quote", At: now,
+	}
 }
 
 // twoNews writes two notifications of one group; the first is claimed under the lease of id 10.
@@ -36,7 +38,7 @@ func claim(s *stage, db pgtest.Handle, lease string) ([]notify.Entry, error) {
 	})
 }
 
-func settles(state notify.State) func(*stage, pgtest.Handle) error {
+func settles(state notify.State) work {
 	return func(s *stage, db pgtest.Handle) error {
 		e := notify.Entry{ID: s.kept["id"], Destination: "default", Group: s.kept["group"], Notification: news("1")}
 		return openOutbox(db).Settle(s.ctx(), []notify.Result{{

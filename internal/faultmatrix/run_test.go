@@ -15,7 +15,7 @@ type runner interface {
 }
 
 // runs returns a line's work that nobody calls: it is done when the query says so, however often it breaks meanwhile.
-func runs(doneSQL string, open func(pgtest.Handle) runner) func(*stage, pgtest.Handle) error {
+func runs(doneSQL string, open func(pgtest.Handle) runner) work {
 	return func(s *stage, db pgtest.Handle) error {
 		ctx, cancel := context.WithCancel(s.ctx())
 		ended := make(chan error, 1)

@@ -48,7 +48,7 @@ type objectivesAt struct {
 
 func (o objectivesAt) Clock(context.Context) (time.Time, error) { return o.now, nil }
 
-func onBoard(f func(s *stage, b *slo.Board) error) func(*stage, pgtest.Handle) error {
+func onBoard(f func(s *stage, b *slo.Board) error) work {
 	return func(s *stage, db pgtest.Handle) error {
 		return f(s, slo.NewBoard(objectivesAt{openObjectives(db), s.now}, &slo.Options{Timeout: time.Minute}))
 	}
@@ -60,8 +60,8 @@ var evaluate = onBoard(func(s *stage, b *slo.Board) error {
 })
 
 func defineObjectives(s *stage) {
-	board := slo.NewBoard(objectivesAt{openObjectives(s.pool), s.now.Add(-48 * time.Hour)}, &slo.Options{Timeout: time.Minute})
-	_, err := board.Define(s.ctx(), uptime, ofAcme)
+	earlier := objectivesAt{openObjectives(s.pool), s.now.Add(-48 * time.Hour)}
+	_, err := slo.NewBoard(earlier, &slo.Options{Timeout: time.Minute}).Define(s.ctx(), uptime, ofAcme)
 	s.must(err)
 	s.must(recordMinutes(s, s.pool))
 }

@@ -54,8 +54,10 @@ func (s *stage) connect() {
 }
 
 const saveSQL = `
-select array[format('create table saved.%1$I as table %2$s;', c.relname, c.oid::regclass), format('delete from %1$s; insert into %1$s (%2$s) overriding system value select %2$s from saved.%3$I;',
-  c.oid::regclass, string_agg(quote_ident(a.attname), ', '), c.relname)]
+select array[
+  format('create table saved.%1$I as table %2$s;', c.relname, c.oid::regclass),
+  format('delete from %1$s; insert into %1$s (%2$s) overriding system value select %2$s from saved.%3$I;',
+    c.oid::regclass, string_agg(quote_ident(a.attname), ', '), c.relname)]
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
 where c.relnamespace in (select oid from pg_namespace where nspname in ('tenon', 'public'))
@@ -141,13 +143,14 @@ where c.relnamespace in (select oid from pg_namespace where nspname in ('tenon',
   and c.oid <> 'tenon.migrations'::regclass
 order by 1`
 
-// What differs from run to run: ids that are made at random, times of a clock, numbers of transactions and of sequences,
-// pseudonyms, random bytes and what is signed over all that.
+// What differs from run to run: ids that are made at random, times of a clock, numbers of transactions and of
+// sequences, pseudonyms, random bytes and what is signed over all that.
 var (
 	ids     = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	fixed   = tenon.NewID(now)[:24] // begins the ids of the tests' own
 	differs = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d+(Z|[+-]\d\d(:?\d\d)?)?` +
-		`|"(xid|seq|base|mixed|started|touched_by|seed|latest|folded_at|from_at|salt|hash|plan_hash|signature)": ("[^"]*"|\d+)|erased-[A-Z0-9]+|\\\\x[0-9a-f]{32,}`)
+		`|"(xid|seq|base|mixed|started|touched_by|seed|latest|folded_at|from_at|salt|hash|plan_hash|signature)": ` +
+		`("[^"]*"|\d+)|erased-[A-Z0-9]+|\\\\x[0-9a-f]{32,}`)
 )
 
 // counters say how often something was tried or written, by their table.
@@ -156,7 +159,7 @@ var counters = map[string]*regexp.Regexp{
 	"org_entitlements": regexp.MustCompile(`"revision": \d+`),
 }
 
-// dump returns every row of every table, tenon's and the host's, in which ids are named by the order of their appearance.
+// dump returns every row of every table, tenon's and the host's, with ids named by the order of their appearance.
 func (s *stage) dump() []string {
 	s.t.Helper()
 	lines := s.list(strings.Join(s.list(tablesSQL), "\nunion all "))
@@ -220,7 +223,7 @@ func notifier(tx pgx.Tx) tenon.Notifier { return teller{tx} }
 func recorder(tx pgx.Tx) tenon.Recorder { return teller{tx} }
 
 // erases returns a line's work: the erasure of a subject.
-func erases(open func(pgtest.Handle) tenon.Eraser, subject tenon.Subject) func(*stage, pgtest.Handle) error {
+func erases(open func(pgtest.Handle) tenon.Eraser, subject tenon.Subject) work {
 	return func(s *stage, db pgtest.Handle) error {
 		_, err := open(db).Erase(s.ctx(), subject)
 		return err

@@ -30,7 +30,7 @@ var (
 	timer   = support.TimerRef{Tenant: "acme", Key: "call"}
 )
 
-func onDesk(hours int, f func(s *stage, desk deskAt) error) func(*stage, pgtest.Handle) error {
+func onDesk(hours int, f func(s *stage, desk deskAt) error) work {
 	return func(s *stage, db pgtest.Handle) error {
 		return f(s, deskAt{openDesk(db), s.now.Add(time.Duration(hours) * time.Hour)})
 	}
@@ -102,10 +102,18 @@ func held(s *stage) support.Held {
 	return support.Held{Timer: support.Timer{TimerRef: timer, Kind: "call"}, Attempts: 1, Place: s.kept["place"]}
 }
 
-func failTimer(dead bool) func(*stage, pgtest.Handle) error {
+func failTimer(dead bool) work {
 	return onDesk(0, func(s *stage, d deskAt) error {
 		return d.Fail(s.ctx(), id(10), []support.Failure{{Held: held(s), Reason: "no answer", After: time.Hour, Dead: dead}})
 	})
+}
+
+func revive(s *stage, db pgtest.Handle) error {
+	err := openDesk(db).ReviveTimer(s.ctx(), timer)
+	if s.tries > 0 && errors.Is(err, tenon.ErrNotFound) {
+		return nil // it was done the first time
+	}
+	return err
 }
 
 var supporting = feature{set: migrations.Support, writes: []write{
@@ -121,13 +129,7 @@ var supporting = feature{set: migrations.Support, writes: []write{
 	{"supportpg.Store.Work", "", after(schedule, claimTimer), workTimer},
 	{"supportpg.Store.Fail", "again later", after(schedule, claimTimer), failTimer(false)},
 	{"supportpg.Store.Fail", "given up", after(schedule, claimTimer), failTimer(true)},
-	{"supportpg.Store.ReviveTimer", "", after(schedule, claimTimer, failTimer(true)), func(s *stage, db pgtest.Handle) error {
-		err := openDesk(db).ReviveTimer(s.ctx(), timer)
-		if s.tries > 0 && errors.Is(err, tenon.ErrNotFound) {
-			return nil // it was done the first time
-		}
-		return err
-	}},
+	{"supportpg.Store.ReviveTimer", "", after(schedule, claimTimer, failTimer(true)), revive},
 	{
 		"supportpg.Store.Erase", "a company", after(openTicket, reportFinding, takeStep, schedule),
 		erases(func(db pgtest.Handle) tenon.Eraser { return openDesk(db) }, company),

@@ -42,7 +42,8 @@ func TestEveryMetricOfTheAlertRulesIsOneThatAProcessExports(t *testing.T) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		sloprom.NewCollector(s.board, nil), sloprom.NewStats("notify", s.outbox.Stats), sloprom.NewStats("audit", s.log.Stats),
+		sloprom.NewCollector(s.board, nil),
+		sloprom.NewStats("notify", s.outbox.Stats), sloprom.NewStats("audit", s.log.Stats),
 		sloprom.NewStats("entitlements_store", s.rights.Stats), sloprom.NewStats("entitlements_gate", s.gate.Stats),
 		sloprom.NewStats("flags", s.flags.Stats), sloprom.NewStats("kpi_store", s.events.Stats),
 		sloprom.NewStats("kpi_batcher", s.batcher.Stats), sloprom.NewStats("gdpr", s.privacy.Stats),

@@ -14,7 +14,8 @@ import (
 	"github.com/transbotai/tenon/migrations"
 )
 
-// firstRelease returns the sets as they were in the beginning: the first file of each. Core goes first by itself, whole.
+// firstRelease returns the sets as they were in the beginning: the first file of each. Core goes first by itself,
+// whole.
 func firstRelease(t *testing.T) []migrations.Set {
 	t.Helper()
 	var sets []migrations.Set

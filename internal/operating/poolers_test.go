@@ -29,8 +29,8 @@ import (
 	"github.com/transbotai/tenon/support/supporttest"
 )
 
-// modes are those of pgx that prepare no statement under a name, as PgBouncer before 1.21 requires. Values go as text in
-// the simple protocol, which is the harder way; the others are for the long run.
+// modes are those of pgx that prepare no statement under a name, as PgBouncer before 1.21 requires. Values go as text
+// in the simple protocol, which is the harder way; the others are for the long run.
 func modes() []string {
 	if soak() {
 		return []string{"cache_describe", "exec", "simple_protocol"}

@@ -89,8 +89,8 @@ func TestAReplicaServesBoardsExportsSearchAndReportsAndDecidesNothing(t *testing
 		require.NoError(t, err, name)
 		require.Positive(t, found, name)
 	}
-	boards := kpi.NewBoard(kpipg.New(pool, &kpipg.Options{Replica: connect(t, replica.URL("postgres"))}), &kpi.BoardOptions{Timeout: patience})
-	r, err := boards.Read(t.Context(), kpi.Query{KPI: "sent", Last: 2})
+	both := kpipg.New(pool, &kpipg.Options{Replica: connect(t, replica.URL("postgres"))})
+	r, err := kpi.NewBoard(both, &kpi.BoardOptions{Timeout: patience}).Read(t.Context(), kpi.Query{KPI: "sent", Last: 2})
 	require.NoError(t, err)
 	require.NotEmpty(t, r.Points, "definitions from the primary, counts from the replica")
 

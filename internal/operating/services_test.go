@@ -66,7 +66,9 @@ func open(t *testing.T, db pgtest.Handle, timeout time.Duration) *services {
 	news := func(tx pgx.Tx) tenon.Notifier { return notifypg.New(tx, nil) }
 	record := func(tx pgx.Tx) tenon.Recorder { return audit.NewLog(auditpg.New(tx, nil), nil) }
 	s := &services{told: &notifytest.Notifier{}}
-	s.rights = entitlementspg.New(db, &entitlementspg.Options{Notifier: news, Recorder: record, Timeout: timeout, Every: fast})
+	s.rights = entitlementspg.New(db, &entitlementspg.Options{
+		Notifier: news, Recorder: record, Timeout: timeout, Every: fast,
+	})
 	s.gate = entitlements.NewGate(s.rights, &entitlements.Options{Timeout: timeout, Refresh: fast})
 	s.limits = ratelimitpg.New(db, &ratelimitpg.Options{Every: fast})
 	s.flags = flags.NewSet(flagspg.New(db, &flagspg.Options{Notifier: news, Recorder: record}), &flags.Options{
@@ -74,21 +76,22 @@ func open(t *testing.T, db pgtest.Handle, timeout time.Duration) *services {
 	})
 	s.counts = slopg.New(db, &slopg.Options{Notifier: news, Recorder: record, Every: fast})
 	s.board = slo.NewBoard(s.counts, &slo.Options{Timeout: timeout, Every: fast})
-	s.outbox = notify.NewOutbox(notifypg.New(db, nil), map[string]tenon.Notifier{"default": s.told}, &notify.Options{Poll: fast})
+	destinations := map[string]tenon.Notifier{"default": s.told}
+	s.outbox = notify.NewOutbox(notifypg.New(db, nil), destinations, &notify.Options{Poll: fast})
 	signer, err := audit.NewSigner("example.com/audit", bytes.Repeat([]byte{7}, 32))
 	require.NoError(t, err)
 	s.records = auditpg.New(db, nil)
 	s.log = audit.NewLog(s.records, &audit.Options{SealEvery: fast, CheckpointEvery: fast, Signer: signer})
-	host := gdprpg.NewHost(db, gdprpg.HostOptions{Company: &gdpr.Definition{Root: gdpr.Root{Table: "public.companies", Key: "id"}}})
+	company := &gdpr.Definition{Root: gdpr.Root{Table: "public.companies", Key: "id"}}
+	host := gdprpg.NewHost(db, gdprpg.HostOptions{Company: company})
 	s.privacy = gdpr.NewDesk(gdprpg.New(db, &gdprpg.Options{Notifier: news, Recorder: record}), host,
 		func(context.Context, gdpr.Asked) error { return nil }, &gdpr.Options{Every: fast, Timeout: timeout})
 	s.events = kpipg.New(db, &kpipg.Options{Notifier: news, Recorder: record, Every: fast})
 	s.tracker = kpi.NewTracker(s.events, &kpi.TrackerOptions{Timeout: timeout})
 	s.figures = kpi.NewBoard(s.events, &kpi.BoardOptions{Timeout: timeout, Every: fast})
 	s.batcher = kpi.NewBatcher(s.tracker, &kpi.BatcherOptions{Flush: fast, Retry: fast})
-	s.book = directory.NewBook(directorypg.New(db, &directorypg.Options{Notifier: news, Recorder: record}), &directory.Options{
-		Timeout: timeout, Every: fast,
-	})
+	partners := directorypg.New(db, &directorypg.Options{Notifier: news, Recorder: record})
+	s.book = directory.NewBook(partners, &directory.Options{Timeout: timeout, Every: fast})
 	tickets := supportpg.New(db, &supportpg.Options{Notifier: news, Recorder: record})
 	s.desk = support.NewDesk(tickets)
 	s.timers, err = support.NewTimers(tickets, s.desk.Work(), &support.TimersOptions{Poll: fast})
@@ -100,9 +103,10 @@ func open(t *testing.T, db pgtest.Handle, timeout time.Duration) *services {
 func (s *services) loops() map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"audit.Log": s.log.Run, "directory.Book": s.book.Run, "entitlements.Gate": s.gate.Run,
-		"entitlementspg.Store": s.rights.Run, "flags.Set": s.flags.Run, "gdpr.Desk": s.privacy.Run, "kpi.Batcher": s.batcher.Run,
-		"kpi.Board": s.figures.Run, "kpipg.Store": s.events.Run, "notify.Outbox": s.outbox.Run, "ratelimitpg.Store": s.limits.Run,
-		"slo.Board": s.board.Run, "slopg.Store": s.counts.Run, "support.Timers": s.timers.Run,
+		"entitlementspg.Store": s.rights.Run, "flags.Set": s.flags.Run, "gdpr.Desk": s.privacy.Run,
+		"kpi.Batcher": s.batcher.Run, "kpi.Board": s.figures.Run, "kpipg.Store": s.events.Run,
+		"notify.Outbox": s.outbox.Run, "ratelimitpg.Store": s.limits.Run, "slo.Board": s.board.Run,
+		"slopg.Store": s.counts.Run, "support.Timers": s.timers.Run,
 	}
 }
 
@@ -140,12 +144,14 @@ func (s *services) writes(tenant string) map[string]func(context.Context) error 
 			return s.outbox.Notify(ctx, notifytest.Notification(tenant, "news of "+tenant))
 		},
 		"ratelimit": func(ctx context.Context) error {
-			_, err := s.limits.Settle(ctx, []ratelimit.Op{{Key: key, Limits: []ratelimit.Limit{ratelimit.PerMinute(5)}, N: 1, Least: 1}})
+			limits := []ratelimit.Limit{ratelimit.PerMinute(5)}
+			_, err := s.limits.Settle(ctx, []ratelimit.Op{{Key: key, Limits: limits, N: 1, Least: 1}})
 			return err
 		},
 		"slo": func(ctx context.Context) error {
 			_, err := s.board.Define(ctx, slo.Objective{
-				Key: slo.Key{Tenant: tenant, Name: "uptime"}, Kind: slo.Ratio, Target: 990_000, Window: slo.Window{Length: time.Hour},
+				Key: slo.Key{Tenant: tenant, Name: "uptime"}, Kind: slo.Ratio, Target: 990_000,
+				Window: slo.Window{Length: time.Hour},
 			})
 			return err
 		},

@@ -43,7 +43,8 @@ func TestEveryLoopEndsWithinItsDrainAndLosesNothingThatWasAcknowledged(t *testin
 	require.Equal(t, 2, one[int](t, pool, "select count(*) from tenon.tickets"))
 	told := len(s.told.Keys())
 	waiting := one[int](t, pool, "select count(*) from tenon.notifications where state <> 'delivered'")
-	require.GreaterOrEqual(t, told+waiting, one[int](t, pool, "select count(*) from tenon.notifications"), "told, or still to be told")
+	all := one[int](t, pool, "select count(*) from tenon.notifications")
+	require.GreaterOrEqual(t, told+waiting, all, "told, or still to be told")
 
 	again := open(t, pool, patience) // the next process finds what is left
 	background(t, again)
