@@ -79,7 +79,7 @@ func stride(steps int) int {
 	if soak() {
 		return 1
 	}
-	return 1 + steps/20
+	return 1 + steps/10
 }
 
 var cells, fired atomic.Int64

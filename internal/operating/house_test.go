@@ -44,12 +44,6 @@ func start(t *testing.T, opts *pgtest.Options) *pgtest.Server {
 	return server
 }
 
-func execute(t *testing.T, db pgtest.Handle, sql string, args ...any) {
-	t.Helper()
-	_, err := db.Exec(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
-}
-
 // one reads one value.
 func one[T any](t *testing.T, db pgtest.Handle, sql string, args ...any) T {
 	t.Helper()
