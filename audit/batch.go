@@ -135,8 +135,8 @@ func (l *Log) flush(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	err := l.appendBatch(ctx, batch)
-	if isAway(err) && l.spool.dir != "" {
-		if err = l.spool.write(batch); err == nil {
+	if isAway(err) && l.spool.Given() {
+		if err = l.spool.Write(batch...); err == nil {
 			l.stats.spooled.Add(int64(len(batch)))
 		}
 	}
@@ -168,12 +168,12 @@ func (l *Log) appendBatch(ctx context.Context, batch []Entry) error {
 
 // refused keeps an entry that the store does not take.
 func (l *Log) refused(ctx context.Context, batch []Entry, err error) error {
-	if isAway(err) || ctx.Err() != nil || l.spool.dir == "" || !isRefusal(err) {
+	if isAway(err) || ctx.Err() != nil || !l.spool.Given() || !isRefusal(err) {
 		return err
 	}
 	l.options.Logger.Error("a record was not taken", "id", batch[0].ID, "err", err)
 	l.stats.setAside.Add(1)
-	return l.spool.setAside(batch[0], err)
+	return l.spool.SetAside(batch[0].ID, batch[0], err)
 }
 
 // isAway says whether the store cannot be reached.

@@ -46,7 +46,7 @@ func (l *Log) Redact(ctx context.Context, q Query, reason string, chosen func(e 
 	}
 	total := int64(0)
 	err := l.store.Redact(ctx, q, func(page []Entry) (changed, records []Entry, err error) {
-		at := Instant(time.Now())
+		at := tenon.Instant(time.Now())
 		id := tenon.NewID(at)
 		told := redaction{Reason: reason, Records: map[string]Hash{}}
 		for i := range page {

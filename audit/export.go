@@ -132,7 +132,7 @@ func (x *exporter) begin(ctx context.Context, w io.Writer, o ExportOptions) erro
 	}
 	caller, _ := tenon.CallerFrom(ctx)
 	x.Manifest = Manifest{
-		Version: 1, Origin: x.checkpoint.Origin, At: Instant(time.Now()), By: caller.Actor, RecordID: x.RecordID, Query: o.Query,
+		Version: 1, Origin: x.checkpoint.Origin, At: tenon.Instant(time.Now()), By: caller.Actor, RecordID: x.RecordID, Query: o.Query,
 		Checkpoint: string(x.checkpoint.Note),
 	}
 	text, err := JSON(x.Manifest)

@@ -44,8 +44,8 @@ const (
 // Hold places a legal hold and returns its id. The placing is recorded.
 func (l *Log) Hold(ctx context.Context, h Hold) (string, error) {
 	caller, _ := tenon.CallerFrom(ctx)
-	h.At, h.By, h.Released = Instant(time.Now()), caller.Actor, time.Time{}
-	h.From, h.To = Instant(h.From), Instant(h.To)
+	h.At, h.By, h.Released = tenon.Instant(time.Now()), caller.Actor, time.Time{}
+	h.From, h.To = tenon.Instant(h.From), tenon.Instant(h.To)
 	if h.ID == "" {
 		h.ID = tenon.NewID(h.At)
 	}
@@ -80,7 +80,7 @@ func (l *Log) Release(ctx context.Context, id, reason string) error {
 	}
 	for _, h := range holds {
 		if h.ID == id {
-			h.Released = Instant(time.Now())
+			h.Released = tenon.Instant(time.Now())
 			return l.putHold(ctx, h, ActionReleased, reason)
 		}
 	}

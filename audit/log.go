@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/spool"
 )
 
 // Overflow says what [Log.Enqueue] does when the queue is full.
@@ -102,7 +103,7 @@ type Log struct {
 // shared is what a log and those bound to transactions have together.
 type shared struct {
 	queue queue
-	spool *spool
+	spool *spool.Spool[Entry]
 	stats counters
 }
 
@@ -213,7 +214,7 @@ func complete(r *Record) {
 	if r.At.IsZero() {
 		r.At = time.Now()
 	}
-	r.At = Instant(r.At)
+	r.At = tenon.Instant(r.At)
 	if r.ID == "" {
 		r.ID = tenon.NewID(r.At)
 	}

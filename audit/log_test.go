@@ -75,7 +75,7 @@ func TestAChangeIsRecordedWithBeforeAfterAndReason(t *testing.T) {
 	e := only(t, log, audit.Query{Tenant: "acme"})
 	require.JSONEq(t, `{"before":{"tier":1},"after":{"tier":2},"reason":"signed"}`, string(e.Payload))
 	require.Equal(t, []audit.Target{{Type: "plan", ID: "pro/yearly"}}, e.Targets)
-	require.Equal(t, audit.Instant(at), e.At)
+	require.Equal(t, tenon.Instant(at), e.At)
 }
 
 func TestBadInputIsRefusedByNameAndNothingIsWritten(t *testing.T) {

@@ -61,9 +61,6 @@ const (
 	maxKey     = 255
 )
 
-// Instant returns t as stores keep it: UTC, truncated to microseconds.
-func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
-
 // isUUID says whether id is a UUID in its usual form, in lower case.
 func isUUID(id string) bool {
 	if len(id) != 36 {

@@ -38,7 +38,7 @@ func (l *Log) Run(ctx context.Context) error {
 
 // start asks the store whether it can be run on, until it answers.
 func (l *Log) start(ctx context.Context) error {
-	s, ok := l.store.(Starter)
+	s, ok := l.store.(tenon.Starter)
 	if !ok {
 		return nil
 	}
@@ -197,7 +197,7 @@ func (l *Log) drain(ctx context.Context) error {
 	defer cancel()
 	err := errors.Join(l.Flush(ctx), l.replay(ctx))
 	queued, _ := l.queue.size()
-	if left := l.spool.left(); queued+left > 0 {
+	if left := int(l.spool.Left()); queued+left > 0 {
 		err = errors.Join(err, fmt.Errorf("audit: %d queued and %d spooled records are left: %w", queued, left, tenon.ErrUnavailable))
 	}
 	return err

@@ -39,7 +39,7 @@ func (l *Log) Stats() Stats {
 	s := l.stats.seen
 	l.stats.mu.Unlock()
 	s.Recorded, s.Refused = l.stats.recorded.Load(), l.stats.refused.Load()
-	s.Spooled, s.SetAside, s.OnDisk = l.stats.spooled.Load(), l.stats.setAside.Load(), l.spool.left()
+	s.Spooled, s.SetAside, s.OnDisk = l.stats.spooled.Load(), l.stats.setAside.Load(), int(l.spool.Left())
 	s.Sealed, s.Told, s.Dropped = l.stats.sealed.Load(), l.stats.told.Load(), l.stats.dropped.Load()
 	s.Queued, s.QueueAge = l.queue.size()
 	return s

@@ -93,11 +93,6 @@ type Inspector interface {
 	Strays(ctx context.Context, limit int) ([]Ref, error)
 }
 
-// Starter is a store that can tell whether background work would see every tenant. Run asks it first.
-type Starter interface {
-	Start(ctx context.Context) error
-}
-
 // Maintainer is a store that has to be kept in order: partitions ahead, keys that are too old. Run calls it every hour,
 // and at its start.
 type Maintainer interface {

@@ -50,7 +50,7 @@ func (v *Viewers) Issue(viewer Viewer) (string, error) {
 	case viewer.Expires.IsZero():
 		return "", tenon.Invalid("expires", "required")
 	}
-	viewer.Expires = Instant(viewer.Expires)
+	viewer.Expires = tenon.Instant(viewer.Expires)
 	body, err := json.Marshal(viewer)
 	if err != nil {
 		return "", tenon.Invalid("expires", "%v", err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // Limits knows how many partners a tenant's plan lets it list.
@@ -20,9 +21,9 @@ type Options struct {
 	Policy Policy
 	// Limits is asked before a partner is listed; nil: there is no limit.
 	Limits Limits
-	// Key signs cursors and invitations, and is the same on every instance. Nil: a random one, so that they serve this
-	// process alone.
-	Key Key
+	// Key signs cursors and invitations, and is the same on every instance. Zero: a random one, so that they serve
+	// this process alone.
+	Key tenon.Secret
 	// InvitationTTL is how long an invitation can be accepted; 0 means 30 days.
 	InvitationTTL time.Duration
 	// Every is how often Run looks for papers that are due; 0 means 1 minute.
@@ -40,7 +41,7 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	if len(v.Key) == 0 {
+	if v.Key.IsZero() {
 		v.Key = newKey()
 	}
 	setDefault(&v.InvitationTTL, 30*24*time.Hour)
@@ -67,7 +68,7 @@ type Book struct {
 	policy  Policy
 	mark    string // of the policy
 	fault   error  // of the policy; every call that would follow it returns it
-	clock   *clock
+	clock   *storeclock.Clock
 	cursors cursors
 	stats   *counts
 }
@@ -76,9 +77,9 @@ type Book struct {
 // the calls that would follow it. When [Book.Run] runs nowhere, papers expire and partners are hidden on time, and
 // nobody is told until somebody calls [Book.Settle].
 func NewBook(store Store, opts *Options) *Book {
-	b := &Book{store: store, options: opts.withDefaults(), clock: &clock{}, stats: &counts{}}
+	b := &Book{store: store, options: opts.withDefaults(), clock: &storeclock.Clock{}, stats: &counts{}}
 	b.policy, b.fault = b.options.Policy.withDefaults()
-	b.mark, b.cursors = b.policy.mark(), cursors{b.options.Key}
+	b.mark, b.cursors = b.policy.mark(), cursors{sealer(b.options.Key)}
 	return b
 }
 
@@ -168,5 +169,5 @@ func (b *Book) List(ctx context.Context, q ListQuery) ([]*Dossier, error) {
 func (b *Book) now(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Timeout)
 	defer cancel()
-	return b.clock.now(ctx, b.store)
+	return b.clock.Now(ctx, b.store)
 }

@@ -7,46 +7,31 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"log/slog"
+
+	"github.com/transbotai/tenon"
 )
 
-// Key is a secret with which cursors and invitations are signed. It does not show itself.
-type Key []byte
-
-// String hides the key.
-func (Key) String() string { return "[hidden]" }
-
-// Format hides the key from every verb.
-func (Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[hidden]")) }
-
-// MarshalJSON hides the key.
-func (Key) MarshalJSON() ([]byte, error) { return []byte(`"[hidden]"`), nil }
-
-// LogValue hides the key.
-func (Key) LogValue() slog.Value { return slog.StringValue("[hidden]") }
+// sealer signs cursors and invitations.
+type sealer tenon.Secret
 
 // newKey returns a key that no other process has.
-func newKey() Key {
-	k := make(Key, 32)
-	_, _ = rand.Read(k) // never fails: crypto/rand
-	return k
-}
+func newKey() tenon.Secret { return tenon.NewSecret(rand.Text() + rand.Text()) }
 
 // sum signs a message for a purpose, so that what was signed for one does not serve another.
-func (k Key) sum(purpose string, message []byte) []byte {
-	h := hmac.New(sha256.New, k)
+func (k sealer) sum(purpose string, message []byte) []byte {
+	h := hmac.New(sha256.New, []byte(tenon.Secret(k).Reveal()))
 	fmt.Fprintf(h, "tenon/directory/%s\n", purpose)
 	h.Write(message)
 	return h.Sum(nil)
 }
 
 // seal returns a message with its signature, as text that fits into an address.
-func (k Key) seal(purpose string, message []byte) string {
+func (k sealer) seal(purpose string, message []byte) string {
 	return base64.RawURLEncoding.EncodeToString(append(k.sum(purpose, message), message...))
 }
 
 // open returns the message of a text that seal returned.
-func (k Key) open(purpose, text string) ([]byte, bool) {
+func (k sealer) open(purpose, text string) ([]byte, bool) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) < sha256.Size {
 		return nil, false
@@ -59,7 +44,7 @@ func (k Key) open(purpose, text string) ([]byte, bool) {
 const maxCursor = 4000
 
 // cursors makes and reads cursors.
-type cursors struct{ key Key }
+type cursors struct{ key sealer }
 
 func (c cursors) seal(p Position, search uint64) string {
 	b, _ := json.Marshal(p) // text and numbers

@@ -80,9 +80,6 @@ func (d Date) End(zone *time.Location) time.Time {
 // Start returns the first instant of d in the zone.
 func (d Date) Start(zone *time.Location) time.Time { return d.Add(-1).End(zone) }
 
-// Instant returns t as stores keep it: UTC, truncated to microseconds.
-func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
-
 // zoneOf returns the location of an IANA name; empty is UTC.
 func zoneOf(name string) (*time.Location, error) {
 	if name == "Local" {

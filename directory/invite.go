@@ -58,7 +58,7 @@ func (b *Book) InviteAgain(ctx context.Context, ref Ref) (*Invitation, error) {
 func (b *Book) invitation(d *Dossier, at time.Time) *Invitation {
 	until := at.Add(b.options.InvitationTTL)
 	message, _ := json.Marshal(letter{d.Ref, until}) // text and a time
-	return &Invitation{Dossier: d, Token: b.options.Key.seal("invitation", message), Expires: until}
+	return &Invitation{Dossier: d, Token: sealer(b.options.Key).seal("invitation", message), Expires: until}
 }
 
 // Accept onboards the partner whose invitation the token is. Accepting twice is not an error. A token that was not made
@@ -74,7 +74,7 @@ func (b *Book) Decline(ctx context.Context, token string) (*Dossier, error) {
 
 func (b *Book) answer(ctx context.Context, token, what, action string) (*Dossier, error) {
 	var l letter
-	message, ok := b.options.Key.open("invitation", token)
+	message, ok := sealer(b.options.Key).open("invitation", token)
 	if !ok || json.Unmarshal(message, &l) != nil {
 		return nil, ErrInvitation
 	}

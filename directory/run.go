@@ -11,12 +11,6 @@ import (
 // runner is who acts when nobody does.
 const runner = "directory.Run"
 
-// Starter is what a store offers that can say whether it may work for every tenant.
-type Starter interface {
-	// Start returns an error when the store would see less than there is.
-	Start(ctx context.Context) error
-}
-
 // Run tells of documents that pass a threshold, once a day how many are not valid, and brings partners in line with the
 // policy, until ctx is done. It is safe to run on every instance at once. It refuses to start with a policy that cannot
 // be followed, or when row level security hides tenants from it. A round that fails is logged, shown by Stats and tried
@@ -45,7 +39,7 @@ func (b *Book) Run(ctx context.Context) error {
 }
 
 func (b *Book) round(ctx context.Context, started *bool) error {
-	if s, ok := b.store.(Starter); ok && !*started {
+	if s, ok := b.store.(tenon.Starter); ok && !*started {
 		if err := s.Start(ctx); err != nil {
 			return err
 		}
@@ -70,5 +64,5 @@ func (b *Book) note(ctx context.Context, err error) {
 		text = err.Error()
 		b.options.Logger.Error("directory papers", "err", err)
 	}
-	b.stats.lastFail.Store(&text)
+	b.stats.lastError.Store(&text)
 }

@@ -7,21 +7,21 @@ import (
 
 // Stats is what a Book did since it was made.
 type Stats struct {
-	Searches int64     // of the public
-	Settled  int64     // partners that Run brought in line, for an alert or a new policy
-	Alerts   int64     // notifications about documents
-	Digests  int64     // told by this process
-	Last     Digest    // what the last round of Run counted
-	LastRun  time.Time // when a round of Run last finished without an error
-	LastFail string    // of Run's last round; empty when it went well
+	Searches  int64     // of the public
+	Settled   int64     // partners that Run brought in line, for an alert or a new policy
+	Alerts    int64     // notifications about documents
+	Digests   int64     // told by this process
+	Last      Digest    // what the last round of Run counted
+	LastRun   time.Time // when a round of Run last finished without an error
+	LastError string    // of Run's last round; empty when it went well
 }
 
 type counts struct {
 	searches, settled, alerts, digests atomic.Int64
 
-	digest   atomic.Pointer[Digest]
-	lastRun  atomic.Pointer[time.Time]
-	lastFail atomic.Pointer[string]
+	digest    atomic.Pointer[Digest]
+	lastRun   atomic.Pointer[time.Time]
+	lastError atomic.Pointer[string]
 }
 
 // Stats returns the present counts.
@@ -34,8 +34,8 @@ func (b *Book) Stats() Stats {
 	if t := c.lastRun.Load(); t != nil {
 		s.LastRun = *t
 	}
-	if f := c.lastFail.Load(); f != nil {
-		s.LastFail = *f
+	if f := c.lastError.Load(); f != nil {
+		s.LastError = *f
 	}
 	return s
 }

@@ -55,12 +55,6 @@ type ListQuery struct {
 	Limit   int
 }
 
-// Clock is what a store offers whose clock several machines share.
-type Clock interface {
-	// Clock returns the store's present time.
-	Clock(ctx context.Context) (time.Time, error)
-}
-
 // Digester is what a store offers that can count papers at once, and tell it once a day.
 type Digester interface {
 	// Digest counts the documents in force, and missing ones, that are not valid at now. For the first caller of the

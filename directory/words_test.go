@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 )
 
@@ -92,7 +93,7 @@ func meet(a, b []string) bool {
 
 func TestAKeyDoesNotShowItself(t *testing.T) {
 	t.Parallel()
-	key := directory.Key("secret")
+	key := tenon.NewSecret("secret")
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("key", "key", key, "options", directory.Options{Key: key})
 	for _, text := range []string{

@@ -24,7 +24,7 @@ func (g *Gate) Override(ctx context.Context, tenant string, o Override) error {
 		if err := o.validate(r, v, now); err != nil {
 			return tenon.Change{}, prefix(err)
 		}
-		o.Period, o.CreatedAt, o.ExpiresAt = o.Period.normal(), now, Instant(o.ExpiresAt)
+		o.Period, o.CreatedAt, o.ExpiresAt = o.Period.normal(), now, tenon.Instant(o.ExpiresAt)
 		if c, ok := tenon.CallerFrom(ctx); ok && o.By == "" {
 			o.By = c.Actor
 		}
@@ -176,7 +176,7 @@ func (g *Gate) Grant(ctx context.Context, tenant string, grant Grant) (Grant, er
 			return tenon.Change{}, prefix(tenon.Invalid("feature", "a config feature has no units to grant"))
 		}
 		grant.ID, grant.CreatedAt, grant.EffectiveAt = cmp.Or(grant.ID, tenon.NewID(now)), now, orElse(grant.EffectiveAt, now)
-		grant.Used, grant.Held, grant.ExpiresAt, grant.VoidedAt = 0, 0, Instant(grant.ExpiresAt), time.Time{}
+		grant.Used, grant.Held, grant.ExpiresAt, grant.VoidedAt = 0, 0, tenon.Instant(grant.ExpiresAt), time.Time{}
 		if !grant.ExpiresAt.IsZero() && !grant.ExpiresAt.After(grant.EffectiveAt) {
 			return tenon.Change{}, prefix(tenon.Invalid("expires_at", "does not lie after the grant's start"))
 		}

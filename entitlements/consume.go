@@ -202,7 +202,7 @@ func (g *Gate) known(ctx context.Context, feature string) error {
 }
 
 func makeOp(kind OpKind, u Use, metadata json.RawMessage, now time.Time) (Op, error) {
-	u.At = Instant(u.At)
+	u.At = tenon.Instant(u.At)
 	if u.At.After(now.Add(maxAhead)) {
 		return Op{}, tenon.Invalid("at", "%s lies ahead of %s", u.At.Format(time.RFC3339), now.Format(time.RFC3339))
 	}
@@ -334,18 +334,19 @@ func (g *Gate) keepLate(op Op, d Decision) (Decision, error) {
 	if op.Use.Quantity == 0 {
 		return d, nil
 	}
-	switch err := g.spool.write(op); {
-	case err == nil:
-		d.Spooled = true
-		g.options.Logger.Warn("use spooled", "tenant", op.Use.Tenant, "feature", op.Use.Feature, "quantity", op.Use.Quantity)
-	case errors.Is(err, errNoSpool):
+	if !g.spool.Given() {
 		d.Uncounted = true
 		g.stats.uncounted.Add(1)
 		g.options.Logger.Error("use accepted and not counted", "tenant", op.Use.Tenant, "feature", op.Use.Feature, "quantity", op.Use.Quantity)
-	default:
+		g.assume(op)
+		return d, nil
+	}
+	if err := g.spool.Write(spooledOf(op)); err != nil {
 		d.Allowed = false
 		return d, fmt.Errorf("entitlements: spool: %w: %w", tenon.ErrUnavailable, err)
 	}
+	d.Spooled = true
+	g.options.Logger.Warn("use spooled", "tenant", op.Use.Tenant, "feature", op.Use.Feature, "quantity", op.Use.Quantity)
 	g.assume(op)
 	return d, nil
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/transbotai/tenon/internal/spool"
 )
 
 // Options of a [Gate]. The zero value of each field has the documented meaning.
@@ -72,7 +74,7 @@ type shared struct {
 	catalogRead atomic.Int64 // when, in nanoseconds of the local clock
 	away        atomic.Int64 // when the store was last found away, in nanoseconds of the local clock; 0: it was not
 	stats       counters
-	spool       *spool
+	spool       *spool.Spool[spooled]
 }
 
 // NewGate returns a Gate over store. It does no I/O and starts nothing. When [Gate.Run] is never started, Check loads
@@ -198,7 +200,7 @@ type counters struct {
 func (g *Gate) Stats() Stats {
 	s := Stats{
 		Loads: g.stats.loads.Load(), Allowed: g.stats.allowed.Load(),
-		Refused: g.stats.refused.Load(), Unknown: g.stats.unknown.Load(), Spooled: g.spool.left(),
+		Refused: g.stats.refused.Load(), Unknown: g.stats.unknown.Load(), Spooled: g.spool.Left(),
 		Uncounted: g.stats.uncounted.Load(), SetAside: g.stats.setAside.Load(), Tenants: g.views.len(),
 		OldestView: time.Duration(g.stats.oldest.Load()),
 	}

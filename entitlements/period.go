@@ -120,7 +120,7 @@ func (p *Period) UnmarshalText(b []byte) (err error) {
 // boundary belongs to the period that it begins. An anchor on a day that a month does not have falls on that month's
 // last day, and returns to its own day after. Periods go back before the anchor in the same steps.
 func (p Period) Bounds(anchor, t time.Time) (start, end time.Time) {
-	anchor, t = Instant(anchor), Instant(t)
+	anchor, t = tenon.Instant(anchor), tenon.Instant(t)
 	switch p.Unit {
 	case Lifetime:
 		return lifetimeStart, lifetimeEnd
@@ -202,15 +202,6 @@ func daysIn(year int, month time.Month) int {
 	default:
 		return 31
 	}
-}
-
-// Instant returns t in UTC, truncated to microseconds: the form in which every store keeps instants. A zero t stays
-// zero.
-func Instant(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC().Truncate(time.Microsecond)
 }
 
 // earliest returns the earlier of two instants, where zero means never.

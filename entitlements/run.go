@@ -35,7 +35,7 @@ func (g *Gate) drain(ctx context.Context) error {
 	defer cancel()
 	for {
 		err := g.replay(ctx)
-		left := g.spool.left()
+		left := g.spool.Left()
 		if err != nil || left == 0 {
 			return err
 		}

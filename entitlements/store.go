@@ -63,12 +63,6 @@ type Reporter interface {
 	Reconcile(ctx context.Context, tenant string, repair bool) ([]Drift, error)
 }
 
-// Clock is what a store offers whose clock several machines share.
-type Clock interface {
-	// Clock returns the store's present time.
-	Clock(ctx context.Context) (time.Time, error)
-}
-
 // Watcher is what a store offers that learns of changes which other processes make.
 type Watcher interface {
 	// Watch calls changed with each tenant whose rights changed, and with "" when the catalogue changed or when

@@ -93,9 +93,9 @@ func validInstant(field string, t time.Time) error {
 func (s Subscription) entitlement(plan Plan, now time.Time) Entitlement {
 	e := Entitlement{
 		Plan: plan.ID, Version: plan.Version, Status: s.Status, StartedAt: orElse(s.StartedAt, now),
-		TrialEndsAt: Instant(s.TrialEndsAt), TrialUsed: s.Status == Trialing, Anchor: Instant(s.Anchor),
-		CurrentPeriodStart: Instant(s.CurrentPeriodStart), CurrentPeriodEnd: Instant(s.CurrentPeriodEnd),
-		GraceUntil: Instant(s.GraceUntil), AccessUntil: Instant(s.AccessUntil), Customer: s.Customer, Subscription: s.Subscription,
+		TrialEndsAt: tenon.Instant(s.TrialEndsAt), TrialUsed: s.Status == Trialing, Anchor: tenon.Instant(s.Anchor),
+		CurrentPeriodStart: tenon.Instant(s.CurrentPeriodStart), CurrentPeriodEnd: tenon.Instant(s.CurrentPeriodEnd),
+		GraceUntil: tenon.Instant(s.GraceUntil), AccessUntil: tenon.Instant(s.AccessUntil), Customer: s.Customer, Subscription: s.Subscription,
 	}
 	if e.Status == "" {
 		e.Status = Active
@@ -232,7 +232,7 @@ func (g *Gate) SetStatus(ctx context.Context, c StatusChange) (Entitlement, erro
 		if c.Status == Trialing && !e.TrialEndsAt.After(now) {
 			return prefix(tenon.Invalid("status", "there is no trial that lasts; see StartTrial"))
 		}
-		e.Status, e.GraceUntil, e.AccessUntil = c.Status, Instant(c.GraceUntil), Instant(c.AccessUntil)
+		e.Status, e.GraceUntil, e.AccessUntil = c.Status, tenon.Instant(c.GraceUntil), tenon.Instant(c.AccessUntil)
 		if e.Status != Active && e.Status != Trialing && e.Status != PastDue {
 			e.Next = nil // it was planned for a subscription that goes on
 		}

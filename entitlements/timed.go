@@ -3,6 +3,8 @@ package entitlements
 import (
 	"context"
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 // timed bounds every call of a store, so that a server that hangs holds up nobody for longer. What looks back over long
@@ -52,7 +54,7 @@ func (s timed) Declare(ctx context.Context, c Catalog, now time.Time) (CatalogDi
 
 // clock returns the store's time, or the machine's when the store has no clock of its own.
 func (s timed) clock(ctx context.Context) (time.Time, error) {
-	shared, ok := s.Store.(Clock)
+	shared, ok := s.Store.(tenon.Clock)
 	if !ok {
 		return time.Now(), nil
 	}

@@ -123,7 +123,7 @@ func orElse(t, other time.Time) time.Time {
 	if t.IsZero() {
 		return other
 	}
-	return Instant(t)
+	return tenon.Instant(t)
 }
 
 // fits says whether from and to span at most maxBuckets of p.

@@ -129,7 +129,7 @@ func (s *Set) write(ctx context.Context, a action, choose func(st *state) ([]Rec
 	if err := checkText("reason", a.reason, maxReason); err != nil {
 		return prefix(err)
 	}
-	now, err := s.clock.now(ctx, s.store)
+	now, err := s.clock.Now(ctx, s.store)
 	if err != nil {
 		return err
 	}

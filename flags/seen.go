@@ -62,7 +62,7 @@ func (snap *snapshot) sweep(now time.Time) []Mark {
 
 // mark writes down what was seen. When that fails it is seen again at the next time.
 func (s *Set) mark(ctx context.Context) error {
-	now, err := s.clock.now(ctx, s.store)
+	now, err := s.clock.Now(ctx, s.store)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (s *Set) Stale(ctx context.Context) ([]StaleFlag, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := s.clock.now(ctx, s.store)
+	now, err := s.clock.Now(ctx, s.store)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // Options of a [Set]. The zero value of each field has the documented meaning; a negative duration means the same, but for
@@ -88,7 +89,7 @@ type shared struct {
 	options Options
 	made    time.Time // with the monotonic reading
 	live    atomic.Pointer[snapshot]
-	clock   clock
+	clock   *storeclock.Clock
 	expose  *exposer // nil when nobody is told
 
 	mu       sync.Mutex // one update at a time
@@ -105,7 +106,9 @@ type shared struct {
 // no ramp moves, and nothing is marked, exposed or copied to disk.
 func NewSet(store Store, opts *Options) *Set {
 	o := opts.withDefaults()
-	s := &Set{store: timed{store, o.Timeout}, shared: &shared{options: o, expose: newExposer(o.Exposures)}}
+	s := &Set{store: timed{store, o.Timeout}, shared: &shared{
+		options: o, clock: &storeclock.Clock{}, expose: newExposer(o.Exposures),
+	}}
 	s.reset()
 	return s
 }
@@ -116,8 +119,7 @@ func NewSet(store Store, opts *Options) *Set {
 func (s *Set) WithStore(st Store) *Set {
 	o := s.options
 	o.Bootstrap = ""
-	b := &Set{store: timed{st, o.Timeout}, bound: true, shared: &shared{options: o}}
-	b.clock.from = &s.shared.clock
+	b := &Set{store: timed{st, o.Timeout}, bound: true, shared: &shared{options: o, clock: s.clock}}
 	b.reset()
 	return b
 }

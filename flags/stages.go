@@ -21,7 +21,7 @@ func (s *Set) tend(ctx context.Context) error {
 	if err := s.refresh(ctx); err != nil {
 		return err
 	}
-	now, err := s.clock.now(ctx, s.store)
+	now, err := s.clock.Now(ctx, s.store)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func unmoved(c *compiled, step rampStep) rampStep {
 }
 
 func (s *Set) moveRamp(ctx context.Context, key string, a action, step rampStep) (Definition, error) {
-	now, err := s.clock.now(ctx, s.store)
+	now, err := s.clock.Now(ctx, s.store)
 	if err != nil {
 		return Definition{}, err
 	}

@@ -87,12 +87,6 @@ type Mark struct {
 	Seen    time.Time
 }
 
-// Clock is what a store offers whose clock several machines share.
-type Clock interface {
-	// Clock returns the store's present time.
-	Clock(ctx context.Context) (time.Time, error)
-}
-
 // Watcher is what a store offers that learns of writes which other processes make.
 type Watcher interface {
 	// Watch calls changed with the revision of each write, and with 0 when some may have been missed, until cancel is

@@ -3,6 +3,8 @@ package flags
 import (
 	"context"
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 // timed bounds each call of a store.
@@ -45,9 +47,9 @@ func (t timed) Marks(ctx context.Context) ([]Mark, error) {
 	return t.Store.Marks(ctx)
 }
 
-// clock returns the store's time, or this machine's where the store has none.
-func (t timed) clock(ctx context.Context) (time.Time, error) {
-	c, ok := t.Store.(Clock)
+// Clock returns the store's time, or this machine's where the store has none.
+func (t timed) Clock(ctx context.Context) (time.Time, error) {
+	c, ok := t.Store.(tenon.Clock)
 	if !ok {
 		return time.Now(), nil
 	}

@@ -234,5 +234,5 @@ func TestAPseudonymTellsSubjectsApart(t *testing.T) {
 		require.NotEqual(t, secret.Pseudonym(s), gdpr.NewSecret("two").Pseudonym(s))
 	}
 	require.Len(t, seen, 4)
-	require.True(t, gdpr.Secret{}.Zero())
+	require.True(t, gdpr.Secret{}.IsZero())
 }

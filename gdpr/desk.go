@@ -223,12 +223,12 @@ func (d *Desk) change(ctx context.Context, tenant string, edit Edit) (*Case, err
 func (d *Desk) now(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
 	defer cancel()
-	shared, ok := d.store.(Clock)
+	shared, ok := d.store.(tenon.Clock)
 	if !ok {
-		return Instant(time.Now()), nil
+		return tenon.Instant(time.Now()), nil
 	}
 	at, err := shared.Clock(ctx)
-	return Instant(at), err
+	return tenon.Instant(at), err
 }
 
 // The most bytes that an id and a text may have.

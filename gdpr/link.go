@@ -7,47 +7,23 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/transbotai/tenon"
 )
 
-// Secret is a key that signs. It does not show what it is when it is printed, logged or marshalled. The zero Secret
-// signs nothing.
-type Secret struct {
-	value *string // fmt shows where it is, not what: inside a struct of somebody else it cannot ask String
-}
+// Secret is a key that signs links and certificates, and from which pseudonyms are derived. The zero Secret signs nothing.
+type Secret struct{ tenon.Secret }
 
 // NewSecret returns a Secret of this value, the zero one when it is empty. It should have 32 random bytes or more.
-func NewSecret(value string) Secret {
-	if value == "" {
-		return Secret{}
-	}
-	return Secret{&value}
-}
-
-// hidden stands for a secret wherever one is shown.
-const hidden = "[secret]"
-
-// String returns a word that says that there is a secret.
-func (s Secret) String() string { return hidden }
-
-// GoString returns what String does, for %#v.
-func (s Secret) GoString() string { return hidden }
-
-// MarshalText returns what String does.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
-
-// LogValue returns what String does.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
+func NewSecret(value string) Secret { return Secret{tenon.NewSecret(value)} }
 
 // linkPurpose keeps a signature of a link from being one of something else that was signed by the same key.
 const linkPurpose = "tenon gdpr link 1\n"
 
 func (s Secret) sign(body []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(*s.value))
+	mac := hmac.New(sha256.New, []byte(s.Reveal()))
 	mac.Write([]byte(linkPurpose))
 	mac.Write(body)
 	return mac.Sum(nil)
@@ -68,7 +44,7 @@ func (d *Desk) Link(ctx context.Context, k Key, lifetime time.Duration) (string,
 		return "", err
 	}
 	switch {
-	case len(d.options.Links) == 0 || d.options.Links[0].value == nil:
+	case len(d.options.Links) == 0 || d.options.Links[0].IsZero():
 		return "", prefix(tenon.Invalid("links", "this desk has no key to sign them by"))
 	case lifetime <= 0:
 		return "", prefix(tenon.Invalid("lifetime", "is not positive"))
@@ -134,7 +110,7 @@ func (d *Desk) readTicket(token string) (t ticket, err error) {
 		return t, ErrLink
 	}
 	for _, key := range d.options.Links {
-		if key.value != nil && hmac.Equal(mac, key.sign(body)) {
+		if !key.IsZero() && hmac.Equal(mac, key.sign(body)) {
 			if json.Unmarshal(body, &t) != nil {
 				return t, ErrLink
 			}

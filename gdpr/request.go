@@ -141,12 +141,9 @@ func (r *Request) step(name string) int {
 // or on the last day of a month that is shorter (Regulation 1182/71, Art. 3(2)(c)). The Regulation would allow until the
 // end of that day, and beyond it when that is a Sunday or a holiday; tenon does not use this.
 func Due(received time.Time, months int) time.Time {
-	received = Instant(received)
+	received = tenon.Instant(received)
 	first := time.Date(received.Year(), received.Month()+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
 	day := min(received.Day(), first.AddDate(0, 1, -1).Day())
 	since := received.Sub(time.Date(received.Year(), received.Month(), received.Day(), 0, 0, 0, 0, time.UTC))
 	return first.AddDate(0, 0, day-1).Add(since)
 }
-
-// Instant returns t as stores keep it: UTC, truncated to microseconds.
-func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

@@ -14,7 +14,7 @@ import (
 // safe to run on every instance at once: each request is worked on by one. Work that is under way when ctx is done is
 // broken off; the next Run, here or elsewhere, goes on with it.
 func (d *Desk) Run(ctx context.Context) error {
-	if s, ok := d.store.(Starter); ok {
+	if s, ok := d.store.(tenon.Starter); ok {
 		if err := s.Start(ctx); err != nil {
 			return err
 		}
@@ -31,12 +31,6 @@ func (d *Desk) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-}
-
-// Starter is what a store offers that wants to be asked before [Desk.Run] begins.
-type Starter interface {
-	// Start returns why Run cannot do its work here.
-	Start(ctx context.Context) error
 }
 
 // Round works once on all that is due, and returns what failed. What failed is stored with its request.

@@ -10,8 +10,8 @@ import (
 
 func TestAnEmptySecretIsNone(t *testing.T) {
 	t.Parallel()
-	require.True(t, gdpr.NewSecret("").Zero(), "or anybody could sign by it")
-	require.False(t, gdpr.NewSecret("x").Zero())
+	require.True(t, gdpr.NewSecret("").IsZero(), "or anybody could sign by it")
+	require.False(t, gdpr.NewSecret("x").IsZero())
 }
 
 func TestTwoReferencesThatAreNeverNullMakeATie(t *testing.T) {

@@ -32,12 +32,6 @@ type Store interface {
 	Claim(ctx context.Context, c Claim) ([]Request, error)
 }
 
-// Clock is what a store offers whose clock several machines share.
-type Clock interface {
-	// Clock returns the store's present time.
-	Clock(ctx context.Context) (time.Time, error)
-}
-
 // Edit changes a case in place and says what follows.
 type Edit func(c *Case) (Effects, error)
 

@@ -31,15 +31,12 @@ func (s Secret) CertificateKey() ed25519.PublicKey {
 	return s.signer().Public().(ed25519.PublicKey)
 }
 
-// Zero says whether s was never given a value.
-func (s Secret) Zero() bool { return s.value == nil }
-
 func (s Secret) signer() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(s.derive("tenon gdpr certificate 1\n"))
 }
 
 func (s Secret) derive(purpose string) []byte {
-	h := hmac.New(sha256.New, []byte(*s.value))
+	h := hmac.New(sha256.New, []byte(s.Reveal()))
 	h.Write([]byte(purpose))
 	return h.Sum(nil)
 }

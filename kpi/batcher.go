@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/spool"
 )
 
 // Full says what [Batcher.Send] does when as many events wait as may.
@@ -68,7 +69,7 @@ type Batcher struct {
 	tracker *Tracker
 	options BatcherOptions
 	queue   chan waiting
-	spool   *spool
+	spool   *spool.Spool[spooled]
 	away    atomic.Int64 // until when the store is taken to be away, in Unix nanoseconds
 
 	stop    chan struct{} // closed when no more is taken
@@ -128,7 +129,7 @@ func (b *Batcher) Track(ctx context.Context, events ...Event) ([]Receipt, error)
 
 // entry checks e, and fixes when it happened and its id, so that it is the same however often it is written.
 func (b *Batcher) entry(ctx context.Context, e Event) (Entry, error) {
-	entries, err := b.tracker.entries([]Event{e}, b.tracker.clock.best(ctx, b.tracker.store))
+	entries, err := b.tracker.entries([]Event{e}, b.tracker.clock.Best(ctx, b.tracker.store))
 	if err != nil {
 		return Entry{}, err
 	}
@@ -172,8 +173,8 @@ func (b *Batcher) enter() bool {
 }
 
 func (b *Batcher) overflow(w waiting) error {
-	if b.options.Full == Spill && b.spool.dir != "" {
-		if err := b.spool.write([]Entry{w.entry}); err != nil {
+	if b.options.Full == Spill && b.spool.Given() {
+		if err := b.spool.Write(spooledOf(w.entry)); err != nil {
 			return fmt.Errorf("%w, and so is the spool: %w", ErrFull, err)
 		}
 		b.stats.taken.Add(1)
@@ -259,7 +260,7 @@ func (b *Batcher) Stats() BatcherStats {
 	s := BatcherStats{
 		Taken: b.stats.taken.Load(), Full: b.stats.full.Load(), Stored: b.stats.stored.Load(),
 		Spooled: b.stats.spooled.Load(), Quarantined: b.stats.quarantined.Load(), Lost: b.stats.lost.Load(),
-		Failed: b.stats.failed.Load(), Pending: len(b.queue), Spool: b.spool.left(),
+		Failed: b.stats.failed.Load(), Pending: len(b.queue), Spool: b.spool.Left(),
 	}
 	if e := b.stats.lastError.Load(); e != nil {
 		s.LastError = *e

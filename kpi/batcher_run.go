@@ -39,7 +39,7 @@ func (b *Batcher) Run(ctx context.Context) error {
 	time.AfterFunc(b.options.Drain, done)
 	b.close()
 	writers.Wait()
-	if b.spool.dir != "" {
+	if b.spool.Given() {
 		left.fail(b.drainSpool(work))
 	}
 	return left.error()
@@ -138,7 +138,7 @@ func (b *Batcher) gather(ctx context.Context) []waiting {
 func (b *Batcher) settle(ctx, work context.Context, batch []waiting, left *unwritten) {
 	for {
 		var err error
-		if b.spool.dir == "" || !b.isAway() {
+		if !b.spool.Given() || !b.isAway() {
 			if batch, err = b.store(work, batch, left); err == nil {
 				return
 			}
@@ -148,7 +148,7 @@ func (b *Batcher) settle(ctx, work context.Context, batch []waiting, left *unwri
 		if spooled == nil {
 			return
 		}
-		if b.spool.dir != "" {
+		if b.spool.Given() {
 			b.options.Logger.Error("events not spooled", "err", spooled)
 			err = errors.Join(err, spooled)
 		}
@@ -182,7 +182,7 @@ func (w waiting) tell(r Receipt, err error) {
 
 // keep writes the batch to the spool.
 func (b *Batcher) keep(batch []waiting) error {
-	if err := b.spool.write(entriesOf(batch)); err != nil {
+	if err := b.spool.Write(spooledOfAll(batch)...); err != nil {
 		return err
 	}
 	b.stats.spooled.Add(int64(len(batch)))

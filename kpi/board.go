@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // BoardOptions of a [Board]. The zero value of each field has the documented meaning.
@@ -40,14 +41,14 @@ func (o *BoardOptions) withDefaults() BoardOptions {
 type Board struct {
 	store   Store
 	options BoardOptions
-	clock   *clock
+	clock   *storeclock.Clock
 	stats   *boardStats
 }
 
 // NewBoard returns a board over store. It does no I/O and starts nothing. When [Board.Run] is never started, nobody is
 // told of goals until somebody calls [Board.Evaluate].
 func NewBoard(store Store, opts *BoardOptions) *Board {
-	return &Board{store: store, options: opts.withDefaults(), clock: &clock{}, stats: &boardStats{}}
+	return &Board{store: store, options: opts.withDefaults(), clock: &storeclock.Clock{}, stats: &boardStats{}}
 }
 
 // WithStore returns a board that works in s, usually a store bound to the caller's transaction.
@@ -148,5 +149,5 @@ func (b *Board) change(ctx context.Context, edit Edit) error {
 func (b *Board) now(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Timeout)
 	defer cancel()
-	return b.clock.now(ctx, b.store)
+	return b.clock.Now(ctx, b.store)
 }

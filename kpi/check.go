@@ -18,9 +18,6 @@ const (
 	unixEpoch     = int64(0) // events are from 1970 on
 )
 
-// Instant returns t as stores keep it: UTC, truncated to microseconds.
-func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
-
 // checkText refuses what Postgres cannot keep as text, and what is long.
 func checkText(field, s string) error {
 	if len(s) > maxName {
@@ -61,7 +58,7 @@ func (e *Event) prepare(now time.Time) error {
 	if e.At.IsZero() {
 		e.At = now
 	}
-	e.At, e.ReceivedAt = Instant(e.At), now
+	e.At, e.ReceivedAt = tenon.Instant(e.At), now
 	if e.At.Unix() < unixEpoch {
 		return tenon.Invalid("at", "%s is before 1970", e.At.Format(time.RFC3339))
 	}

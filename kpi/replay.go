@@ -1,20 +1,17 @@
 package kpi
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/spool"
 )
 
 // replayOften stores what lies in the spool, every Options.Retry, until ctx is done.
 func (b *Batcher) replayOften(ctx context.Context) {
-	if b.spool.dir == "" {
+	if !b.spool.Given() {
 		return
 	}
 	tick := time.NewTicker(b.options.Retry)
@@ -35,7 +32,7 @@ func (b *Batcher) replayOften(ctx context.Context) {
 func (b *Batcher) drainSpool(ctx context.Context) error {
 	for {
 		err := b.replay(ctx)
-		left := b.spool.left()
+		left := b.spool.Left()
 		if isAway(err) && left > 0 || left == 0 {
 			b.sayLeft(left, err)
 			return onlyDisk(err)
@@ -54,7 +51,7 @@ func (b *Batcher) drainSpool(ctx context.Context) error {
 
 func (b *Batcher) sayLeft(left int64, err error) {
 	if left > 0 {
-		b.options.Logger.Warn("events stay in the spool", "events", left, "dir", b.spool.dir, "err", err)
+		b.options.Logger.Warn("events stay in the spool", "events", left, "dir", b.spool.Dir(), "err", err)
 	}
 }
 
@@ -68,67 +65,33 @@ func onlyDisk(err error) error {
 
 // replay stores all that lies in the folder, also what processes that died left there.
 func (b *Batcher) replay(ctx context.Context) error {
-	if err := b.spool.rotate(); err != nil {
-		return err
-	}
-	files, err := filepath.Glob(filepath.Join(b.spool.dir, "*"+spoolOpen))
-	if err != nil {
-		return err
-	}
-	for _, name := range files {
-		if err := b.replayFile(ctx, name); err != nil {
-			return fmt.Errorf("spool %s: %w", filepath.Base(name), err)
-		}
-	}
-	return nil
+	return b.spool.Replay(ctx, spool.Replayer[spooled]{Batch: b.options.MaxBatch, Store: b.replayLines, Aside: b.setAside})
 }
 
-// replayFile stores a file and removes it. One that another process is writing is that process's to store.
-func (b *Batcher) replayFile(ctx context.Context, name string) error {
-	f, err := os.Open(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // another process was faster
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if ours, err := own(f); err != nil || !ours {
-		return err
-	}
-	entries, aside, err := readSpool(f)
-	if err != nil {
-		return err
+// replayLines stores lines, and returns those that the store refuses, each with why.
+func (b *Batcher) replayLines(ctx context.Context, lines []spooled) (refused []byte, err error) {
+	batch := make([]waiting, 0, len(lines))
+	for _, l := range lines {
+		e, err := l.entry()
+		if err != nil {
+			refused = append(refused, spool.Refusal(l, err)...)
+			continue
+		}
+		batch = append(batch, waiting{entry: e})
 	}
 	left := &unwritten{}
-	for len(entries) > 0 {
-		n := min(len(entries), b.options.MaxBatch)
-		batch := make([]waiting, n)
-		for i, e := range entries[:n] {
-			batch[i] = waiting{entry: e}
-		}
-		if _, err := b.store(ctx, batch, left); err != nil {
-			b.away.Store(time.Now().Add(b.options.Retry).UnixNano())
-			return err
-		}
-		entries = entries[n:]
+	if _, err := b.store(ctx, batch, left); err != nil {
+		b.away.Store(time.Now().Add(b.options.Retry).UnixNano())
+		return nil, err
 	}
 	for _, e := range left.events {
-		aside = fmt.Appendf(aside, "%s %q\n", digest(spooledOf(Entry{Event: e})), left.err)
+		refused = append(refused, spool.Refusal(spooledOf(Entry{Event: e}), left.err)...)
 	}
-	return b.retire(name, aside)
+	return refused, nil
 }
 
-// retire removes a replayed file, and keeps what could not be stored of it beside.
-func (b *Batcher) retire(name string, aside []byte) error {
-	if len(aside) > 0 {
-		b.options.Logger.Error("spool holds lines that cannot be stored", "kept", name+spoolAside,
-			"lines", bytes.Count(aside, []byte("\n")))
-		if err := os.WriteFile(name+spoolAside, aside, 0o600); err != nil {
-			return err
-		}
-	}
-	return os.Remove(name)
+func (b *Batcher) setAside(file string, lines int) {
+	b.options.Logger.Error("spool holds lines that cannot be stored", "kept", file, "lines", lines)
 }
 
 // errAway is what a batch is given up with when no call of the store said why.

@@ -38,12 +38,6 @@ type Store interface {
 	Scan(ctx context.Context, q ScanQuery) (Cells, error)
 }
 
-// Clock is what a store offers whose clock several machines share.
-type Clock interface {
-	// Clock returns the store's present time.
-	Clock(ctx context.Context) (time.Time, error)
-}
-
 // Keeper is what a store offers that keeps rollups.
 type Keeper interface {
 	// Verify compares the rollups, with what is not folded yet, to the events, and returns what differs: nothing,

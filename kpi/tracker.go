@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // Unfit says what becomes of an event that cannot be counted: it is malformed, or the registry does not know it.
@@ -44,12 +45,12 @@ func (o *TrackerOptions) withDefaults() TrackerOptions {
 type Tracker struct {
 	store   Store
 	options TrackerOptions
-	clock   *clock
+	clock   *storeclock.Clock
 }
 
 // NewTracker returns a tracker over store. It does no I/O and starts nothing.
 func NewTracker(store Store, opts *TrackerOptions) *Tracker {
-	return &Tracker{store: store, options: opts.withDefaults(), clock: &clock{}}
+	return &Tracker{store: store, options: opts.withDefaults(), clock: &storeclock.Clock{}}
 }
 
 // WithStore returns a tracker that works in s, usually a store bound to the caller's transaction: the events are there
@@ -117,7 +118,7 @@ func aside(e Event, id string, now time.Time, reason error) Entry {
 	for _, s := range []*string{&e.Tenant, &e.User, &e.Name, &e.Key} {
 		*s = printable(*s, maxName)
 	}
-	if e.At = Instant(e.At); e.At.Year() < 1 || e.At.Year() > 9999 {
+	if e.At = tenon.Instant(e.At); e.At.Year() < 1 || e.At.Year() > 9999 {
 		e.At = now
 	}
 	if e.prepareProperties() != nil {
@@ -229,5 +230,5 @@ func (t *Tracker) send(ctx context.Context, entries []Entry) ([]Receipt, error) 
 func (t *Tracker) now(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
 	defer cancel()
-	return t.clock.now(ctx, t.store)
+	return t.clock.Now(ctx, t.store)
 }

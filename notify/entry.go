@@ -75,8 +75,8 @@ func (r Routing) Entries(n tenon.Notification, now time.Time) ([]Entry, error) {
 	if err := checkText("group", group, maxName); err != nil {
 		return nil, err
 	}
-	now = Instant(now)
-	n.At = Instant(orTime(n.At, now))
+	now = tenon.Instant(now)
+	n.At = tenon.Instant(orTime(n.At, now))
 	slices.Sort(to)
 	var entries []Entry
 	for _, name := range slices.Compact(to) {
@@ -105,6 +105,3 @@ func feature(kind string) string {
 	name, _, _ := strings.Cut(kind, ".")
 	return cmp.Or(name, kind)
 }
-
-// Instant returns t as stores keep it: in UTC, in microseconds.
-func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

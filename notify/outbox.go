@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // Options of an [Outbox]. The zero value of each field has the documented meaning.
@@ -76,6 +77,7 @@ type Outbox struct {
 	destinations map[string]tenon.Notifier
 	options      Options
 	wake         map[string]chan struct{} // to each destination's loop in this process; nil when bound
+	clock        *storeclock.Clock
 	*counters
 }
 
@@ -86,7 +88,7 @@ var _ tenon.Notifier = (*Outbox)(nil)
 func NewOutbox(store Store, destinations map[string]tenon.Notifier, opts *Options) *Outbox {
 	o := &Outbox{
 		store: store, destinations: maps.Clone(destinations), options: opts.withDefaults(destinations),
-		wake: map[string]chan struct{}{}, counters: &counters{},
+		wake: map[string]chan struct{}{}, clock: &storeclock.Clock{Trust: time.Second}, counters: &counters{},
 	}
 	for name := range destinations {
 		o.wake[name] = make(chan struct{}, 1)
@@ -96,7 +98,7 @@ func NewOutbox(store Store, destinations map[string]tenon.Notifier, opts *Option
 
 // WithStore returns an outbox that writes to s, usually a store bound to the caller's transaction. It does not run.
 func (o *Outbox) WithStore(s Store) *Outbox {
-	return &Outbox{store: s, destinations: o.destinations, options: o.options, counters: o.counters}
+	return &Outbox{store: s, destinations: o.destinations, options: o.options, clock: o.clock, counters: o.counters}
 }
 
 // Notify writes n for each destination that it is routed to. A notification whose tenant and key are written already is
@@ -154,29 +156,8 @@ func (o *Outbox) Replay(ctx context.Context, ref Ref) error {
 	return nil
 }
 
-// clockAge is how long the store's time is carried on by the local monotonic clock before it is asked again.
-const clockAge = time.Second
-
 // now returns the store's time, which several machines share, or this machine's.
-func (o *Outbox) now(ctx context.Context) (time.Time, error) {
-	c, ok := o.store.(Clock)
-	if !ok {
-		return Instant(time.Now()), nil
-	}
-	if s := o.sample.Load(); s != nil && time.Since(s.local) < clockAge {
-		return Instant(s.store.Add(time.Since(s.local))), nil
-	}
-	began := time.Now()
-	t, err := c.Clock(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	o.sample.Store(&sample{local: began, store: t})
-	return Instant(t), nil
-}
-
-// sample is the store's time at an instant of the local clock.
-type sample struct{ local, store time.Time }
+func (o *Outbox) now(ctx context.Context) (time.Time, error) { return o.clock.Now(ctx, o.store) }
 
 // Stats is what an outbox did since it was made, and what its store holds as of the last look by Run.
 type Stats struct {
@@ -193,7 +174,6 @@ type Stats struct {
 
 type counters struct {
 	delivered, failed, pruned atomic.Int64
-	sample                    atomic.Pointer[sample]
 
 	mu   sync.Mutex
 	seen Stats // what is read from the store, and LastError

@@ -50,7 +50,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 
 // start asks the store whether it can be run on, until it answers.
 func (o *Outbox) start(ctx context.Context) error {
-	s, ok := o.store.(Starter)
+	s, ok := o.store.(tenon.Starter)
 	if !ok {
 		return nil
 	}

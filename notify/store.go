@@ -78,15 +78,3 @@ type Query struct {
 	Newest      bool // the newest first
 	Limit       int  // at most as many; 0 means 100
 }
-
-// Clock is what a store offers whose clock several machines share.
-type Clock interface {
-	// Clock returns the store's present time.
-	Clock(ctx context.Context) (time.Time, error)
-}
-
-// Starter is what a store offers that can tell that background work would go wrong.
-type Starter interface {
-	// Start returns an error of the class [tenon.ErrDenied] when work across tenants would not see them all.
-	Start(ctx context.Context) error
-}

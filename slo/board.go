@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // Options of a [Board]. The zero value of each field has the documented meaning.
@@ -56,14 +57,14 @@ func setDefault[T int | time.Duration | PPM](field *T, value T) {
 type Board struct {
 	store   Store
 	options Options
-	clock   *clock
+	clock   *storeclock.Clock
 	stats   *boardStats
 }
 
 // NewBoard returns a board over store. It does no I/O and starts nothing. When [Board.Run] is never started, nothing
 // alerts, freezes or thaws until somebody calls [Board.Evaluate] or asks the [ReleasePolicy].
 func NewBoard(store Store, opts *Options) *Board {
-	return &Board{store: store, options: opts.withDefaults(), clock: &clock{}, stats: &boardStats{}}
+	return &Board{store: store, options: opts.withDefaults(), clock: &storeclock.Clock{}, stats: &boardStats{}}
 }
 
 // WithStore returns a board that works in s, usually a store bound to the caller's transaction.
@@ -193,5 +194,5 @@ func (b *Board) change(ctx context.Context, edit Edit) (*State, error) {
 func (b *Board) now(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Timeout)
 	defer cancel()
-	return b.clock.now(ctx, b.store)
+	return b.clock.Now(ctx, b.store)
 }

@@ -19,7 +19,7 @@ func (b *Board) Exclude(ctx context.Context, x Exclusion) (Exclusion, error) {
 	}
 	caller, _ := tenon.CallerFrom(ctx)
 	x.ID, x.By, x.CreatedAt = tenon.NewID(now), caller.Actor, now
-	x.From, x.To, x.Until = Instant(x.From), Instant(x.To), Instant(x.Until)
+	x.From, x.To, x.Until = tenon.Instant(x.From), tenon.Instant(x.To), tenon.Instant(x.Until)
 	_, err = b.change(ctx, func(s *State) (Effects, error) {
 		if _, ok := s.objective(x.Key); !ok && x.Name != "" {
 			return Effects{}, ErrUnknownObjective

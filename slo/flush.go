@@ -187,7 +187,7 @@ func (r *Recorder) drain(ctx context.Context) error {
 func (r *Recorder) time(ctx context.Context) time.Time {
 	ctx, cancel := context.WithTimeout(ctx, min(r.options.Timeout, time.Second))
 	defer cancel()
-	return r.clock.best(ctx, r.store)
+	return r.clock.Best(ctx, r.store)
 }
 
 func (r *Recorder) sample(ctx context.Context) {

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // Outcome is how an event ended. What should not count, such as a health check, is not observed at all.
@@ -74,7 +75,7 @@ type Recorder struct {
 	store      Store
 	options    RecorderOptions
 	instance   string
-	clock      clock
+	clock      storeclock.Clock
 	stats      recorderStats
 
 	flushing sync.Mutex // one flush at a time; taken before mu

@@ -182,7 +182,7 @@ func (p *ReleasePolicy) Override(ctx context.Context, until time.Time, reason st
 		return Override{}, err
 	}
 	caller, _ := tenon.CallerFrom(ctx)
-	o := Override{ID: tenon.NewID(now), Reason: reason, By: caller.Actor, CreatedAt: now, Until: Instant(until)}
+	o := Override{ID: tenon.NewID(now), Reason: reason, By: caller.Actor, CreatedAt: now, Until: tenon.Instant(until)}
 	switch {
 	case reason == "":
 		return Override{}, prefix(tenon.Invalid("reason", "is empty"))

@@ -34,12 +34,6 @@ type Store interface {
 	Sketch(ctx context.Context, spans []Span) ([]Sketch, error)
 }
 
-// Clock is what a store offers whose clock several machines share.
-type Clock interface {
-	// Clock returns the store's present time.
-	Clock(ctx context.Context) (time.Time, error)
-}
-
 // Historian is what a store may do beside, for people who look back.
 type Historian interface {
 	// Episodes returns the episodes, open and resolved, that were not over at since, oldest first, at most limit.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // maxText bounds an issue, a message or a reason in bytes; maxName, a plan, an assignee or an actor.
@@ -21,14 +22,14 @@ const (
 // one who acts; whether he may is for the host to say.
 type Desk struct {
 	store TicketStore
-	clock *timepiece
+	clock *storeclock.Clock
 	book  *atomic.Pointer[book] // of the rules that were read last
 }
 
 // NewDesk returns a desk over store. It does no I/O and starts nothing. Clocks are right whenever a ticket is read;
 // escalations and warnings are told by timers: hand [Desk.Work] to [NewTimers] and run those, or nobody is told.
 func NewDesk(store TicketStore) *Desk {
-	return &Desk{store: store, clock: &timepiece{}, book: &atomic.Pointer[book]{}}
+	return &Desk{store: store, clock: &storeclock.Clock{}, book: &atomic.Pointer[book]{}}
 }
 
 // WithStore returns a desk that works in s, usually a store bound to the caller's transaction.
@@ -83,7 +84,7 @@ func (d *Desk) Open(ctx context.Context, n NewTicket) (Ticket, error) {
 	if err := n.check(); err != nil {
 		return Ticket{}, prefix(err)
 	}
-	now, err := d.clock.now(ctx, d.store)
+	now, err := d.clock.Now(ctx, d.store)
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -148,7 +149,7 @@ func (d *Desk) List(ctx context.Context, q TicketQuery) ([]Ticket, error) {
 	if err := q.check(); err != nil {
 		return nil, prefix(err)
 	}
-	now, err := d.clock.now(ctx, d.store)
+	now, err := d.clock.Now(ctx, d.store)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func (d *Desk) act(ctx context.Context, ref Ref, e Event, required string, idle 
 	if err := checkText(cmp.Or(required, "reason"), e.Text); err != nil {
 		return Ticket{}, prefix(err)
 	}
-	now, err := d.clock.now(ctx, d.store)
+	now, err := d.clock.Now(ctx, d.store)
 	if err != nil {
 		return Ticket{}, err
 	}

@@ -36,11 +36,11 @@ func (r ReportRow) Share() (float64, bool) {
 // Report returns the report of a tenant, or with an empty tenant of all, over the tickets opened at from or later and
 // before to. A next response counts the last one that was waited for. It reads every one of these tickets.
 func (d *Desk) Report(ctx context.Context, tenant string, from, to time.Time) (Report, error) {
-	from, to = Instant(from), Instant(to)
+	from, to = tenon.Instant(from), tenon.Instant(to)
 	if !from.Before(to) {
 		return Report{}, prefix(tenon.Invalid("to", "is not after from"))
 	}
-	now, err := d.clock.now(ctx, d.store)
+	now, err := d.clock.Now(ctx, d.store)
 	if err != nil {
 		return Report{}, err
 	}

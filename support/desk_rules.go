@@ -21,7 +21,7 @@ func (d *Desk) SetRules(ctx context.Context, r Rules, reason string) (Rules, err
 	if err := checkText("reason", reason); err != nil {
 		return Rules{}, prefix(err)
 	}
-	now, err := d.clock.now(ctx, d.store)
+	now, err := d.clock.Now(ctx, d.store)
 	if err != nil {
 		return Rules{}, err
 	}
@@ -57,7 +57,7 @@ func (d *Desk) resetTimers(ctx context.Context, s Store, t Timer) error {
 	if err := json.Unmarshal(t.Payload, &q.Before); err != nil {
 		return err
 	}
-	now, err := d.clock.now(ctx, d.store)
+	now, err := d.clock.Now(ctx, d.store)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (t *Ticket) timers(b *book, now time.Time) ([]Timer, []TimerRef) {
 		return nil, []TimerRef{ref}
 	}
 	payload, _ := json.Marshal(t.Ref) // two strings
-	return []Timer{{TimerRef: ref, At: Instant(next), Kind: ticketKind, Payload: payload}}, nil
+	return []Timer{{TimerRef: ref, At: tenon.Instant(next), Kind: ticketKind, Payload: payload}}, nil
 }
 
 // Work returns what handles the desk's timers, for [NewTimers].
@@ -94,7 +94,7 @@ func (d *Desk) Work() Work {
 // Tick tells what has become due about a ticket, once: its ladder, its promises at risk and breached. Timers call it;
 // calling it at any time is harmless. A ticket that is gone is no error.
 func (d *Desk) Tick(ctx context.Context, ref Ref) error {
-	now, err := d.clock.now(ctx, d.store)
+	now, err := d.clock.Now(ctx, d.store)
 	if err != nil {
 		return err
 	}

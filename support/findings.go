@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // FindingsOptions are the options of [Findings]. The zero value of each field has the documented meaning.
@@ -25,14 +26,14 @@ type Findings struct {
 	store   FindingStore
 	days    map[Severity]int
 	longest time.Duration
-	clock   *timepiece
+	clock   *storeclock.Clock
 }
 
 // NewFindings returns findings over store. It does no I/O and starts nothing; that one is late is told by timers: hand
 // [Findings.Work] to [NewTimers].
 func NewFindings(store FindingStore, opts *FindingsOptions) *Findings {
 	f := &Findings{
-		store: store, longest: 365 * 24 * time.Hour, clock: &timepiece{},
+		store: store, longest: 365 * 24 * time.Hour, clock: &storeclock.Clock{},
 		days: map[Severity]int{Critical: 7, High: 30, Medium: 90, Low: 180},
 	}
 	if opts != nil {
@@ -79,7 +80,7 @@ func (n *NewFinding) check(now time.Time) error {
 
 // Report keeps a new finding.
 func (f *Findings) Report(ctx context.Context, n NewFinding) (Finding, error) {
-	now, err := f.clock.now(ctx, f.store)
+	now, err := f.clock.Now(ctx, f.store)
 	if err != nil {
 		return Finding{}, err
 	}
@@ -88,7 +89,7 @@ func (f *Findings) Report(ctx context.Context, n NewFinding) (Finding, error) {
 	}
 	found := now
 	if !n.FoundAt.IsZero() {
-		found = Instant(n.FoundAt)
+		found = tenon.Instant(n.FoundAt)
 	}
 	ref := Ref{n.Tenant, cmp.Or(n.ID, tenon.NewID(now))}
 	return f.edit(ctx, ref, now, "support.finding_reported", func(old *Finding) (*FindingEvent, error) {
@@ -119,7 +120,7 @@ func (f *Findings) Fix(ctx context.Context, ref Ref, how string) (Finding, error
 
 // Accept says that somebody answers for the risk until a time; then the finding is open again, and due when it was.
 func (f *Findings) Accept(ctx context.Context, ref Ref, a Acceptance) (Finding, error) {
-	a.Until = Instant(a.Until)
+	a.Until = tenon.Instant(a.Until)
 	switch {
 	case a.Approver == "":
 		return Finding{}, prefix(tenon.Invalid("approver", "is empty"))
@@ -184,7 +185,7 @@ func (f *Findings) act(
 	if err := checkText("reason", reason); err != nil {
 		return Finding{}, prefix(err)
 	}
-	now, err := f.clock.now(ctx, f.store)
+	now, err := f.clock.Now(ctx, f.store)
 	if err != nil {
 		return Finding{}, err
 	}

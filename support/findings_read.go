@@ -42,7 +42,7 @@ func (f *Findings) List(ctx context.Context, q FindingQuery) ([]Finding, error) 
 	if q.Limit < 0 || q.Limit > maxPage {
 		return nil, prefix(tenon.Invalid("limit", "%d does not lie within 0 and %d", q.Limit, maxPage))
 	}
-	now, err := f.clock.now(ctx, f.store)
+	now, err := f.clock.Now(ctx, f.store)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ type FindingKPIRow struct {
 // KPI returns the finding-to-fix figures of a tenant, or with an empty tenant of all, over the findings that were found
 // since. It reads every one.
 func (f *Findings) KPI(ctx context.Context, tenant string, since time.Time) (FindingKPI, error) {
-	now, err := f.clock.now(ctx, f.store)
+	now, err := f.clock.Now(ctx, f.store)
 	if err != nil {
 		return FindingKPI{}, err
 	}
@@ -150,7 +150,7 @@ func (f *Findings) Work() Work {
 // Tick tells that a finding is late, once for each due date, or that its acceptance has ended. Timers call it; calling
 // it at any time is harmless. A finding that is gone is no error.
 func (f *Findings) Tick(ctx context.Context, ref Ref) error {
-	now, err := f.clock.now(ctx, f.store)
+	now, err := f.clock.Now(ctx, f.store)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 // memoryTimer is a timer and how it does.
@@ -43,7 +45,7 @@ func (s *MemoryStore) Cancel(_ context.Context, refs []TimerRef) (cancelled int,
 // Claim implements [TimerStore].
 func (s *MemoryStore) Claim(_ context.Context, c Claim) (got Claimed, err error) {
 	err = s.tx(func(s *MemoryStore) error {
-		got.Now, got.Next = Instant(time.Now()), -1
+		got.Now, got.Next = tenon.Instant(time.Now()), -1
 		var due []memoryTimer
 		for _, t := range s.timers {
 			if !slices.Contains(c.Kinds, t.Kind) || !t.free(got.Now) {
@@ -108,7 +110,7 @@ func (s *MemoryStore) Work(
 // Fail implements [TimerStore].
 func (s *MemoryStore) Fail(_ context.Context, lease string, failures []Failure) error {
 	return s.tx(func(s *MemoryStore) error {
-		now := Instant(time.Now())
+		now := tenon.Instant(time.Now())
 		for _, f := range failures {
 			t, ok := s.timers[f.Held.TimerRef]
 			if !ok || t.lease != lease {
@@ -121,7 +123,7 @@ func (s *MemoryStore) Fail(_ context.Context, lease string, failures []Failure) 
 			case f.Dead:
 				t.reason, t.deadAt = f.Reason, now
 			default:
-				t.reason, t.ready = f.Reason, Instant(now.Add(f.After))
+				t.reason, t.ready = f.Reason, tenon.Instant(now.Add(f.After))
 			}
 			put(s.memory, s.timers, t.TimerRef, t)
 		}
@@ -132,7 +134,7 @@ func (s *MemoryStore) Fail(_ context.Context, lease string, failures []Failure) 
 // TallyTimers implements [TimerReviewer].
 func (s *MemoryStore) TallyTimers(context.Context) (tallies []TimerTally, err error) {
 	err = s.tx(func(s *MemoryStore) error {
-		now := Instant(time.Now())
+		now := tenon.Instant(time.Now())
 		for _, t := range s.timers {
 			i := slices.IndexFunc(tallies, func(o TimerTally) bool { return o.Kind == t.Kind })
 			if i < 0 {
@@ -181,7 +183,7 @@ func (s *MemoryStore) ReviveTimer(_ context.Context, ref TimerRef) error {
 		if !ok || t.deadAt.IsZero() {
 			return ErrUnknownTimer
 		}
-		t.deadAt, t.attempts, t.reason, t.ready = time.Time{}, 0, "", Instant(time.Now())
+		t.deadAt, t.attempts, t.reason, t.ready = time.Time{}, 0, "", tenon.Instant(time.Now())
 		put(s.memory, s.timers, ref, t)
 		return nil
 	})

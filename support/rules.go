@@ -2,6 +2,8 @@ package support
 
 import (
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 // Priority is how soon a ticket wants an answer.
@@ -122,7 +124,7 @@ func (b *book) of(plan string) *terms {
 // add returns the instant at which d has passed since from.
 func (t *terms) add(from time.Time, d time.Duration, business bool) time.Time {
 	if business {
-		return Instant(t.calendar.Add(from, d))
+		return tenon.Instant(t.calendar.Add(from, d))
 	}
 	return from.Add(d)
 }

@@ -191,9 +191,3 @@ type FindingQuery struct {
 	Before string // the id of the last finding of the page before: newest first, by id
 	Limit  int    // as that of [TicketQuery]
 }
-
-// Starter is what a store offers that can tell that background work would go wrong.
-type Starter interface {
-	// Start returns an error of the class [tenon.ErrDenied] when work across tenants would not see them all.
-	Start(ctx context.Context) error
-}

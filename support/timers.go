@@ -151,7 +151,7 @@ func (t *Timers) Schedule(ctx context.Context, timers ...Timer) error {
 		if err := kept[i].check(); err != nil {
 			return prefix(err)
 		}
-		kept[i].At = Instant(kept[i].At)
+		kept[i].At = tenon.Instant(kept[i].At)
 	}
 	if len(kept) == 0 {
 		return nil

@@ -54,7 +54,7 @@ func (t *Timers) Run(ctx context.Context) error {
 
 // start asks the store whether it can be run on, until it answers.
 func (t *Timers) start(ctx context.Context) error {
-	s, ok := t.store.(Starter)
+	s, ok := t.store.(tenon.Starter)
 	for ok && ctx.Err() == nil {
 		asking, cancel := context.WithTimeout(ctx, patience)
 		err := s.Start(asking)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/storeclock"
 )
 
 // ToursOptions are the options of [Tours].
@@ -20,7 +21,7 @@ type Tours struct {
 	store TourStore
 	tours []Tour
 	sees  func(ctx context.Context, v Viewer, a Audience) (bool, error)
-	clock *timepiece
+	clock *storeclock.Clock
 
 	version int // that reports are about; 0 is the present one
 }
@@ -28,7 +29,7 @@ type Tours struct {
 // NewTours returns the tours, in the order in which they are shown. It does no I/O. A tour that cannot be right is a
 // [tenon.FieldError].
 func NewTours(store TourStore, tours []Tour, opts *ToursOptions) (*Tours, error) {
-	t := &Tours{store: store, tours: slices.Clone(tours), clock: &timepiece{}}
+	t := &Tours{store: store, tours: slices.Clone(tours), clock: &storeclock.Clock{}}
 	if opts != nil {
 		t.sees = opts.Sees
 	}
@@ -160,7 +161,7 @@ func (t *Tours) keep(ctx context.Context, p Progress) (_ Progress, err error) {
 	if err := p.Viewer.check(); err != nil {
 		return Progress{}, prefix(err)
 	}
-	if p.At, err = t.clock.now(ctx, t.store); err != nil {
+	if p.At, err = t.clock.Now(ctx, t.store); err != nil {
 		return Progress{}, err
 	}
 	return t.store.KeepProgress(ctx, p)

@@ -49,7 +49,7 @@ func instantOf(r *http.Request, name string) (time.Time, error) {
 	if err != nil {
 		return t, tenon.Invalid(name, "not a time as in RFC 3339")
 	}
-	return audit.Instant(t), nil
+	return tenon.Instant(t), nil
 }
 
 // formats are the media types of exports.

@@ -33,7 +33,11 @@ type Options struct {
 	Verifier *audit.Verifier
 	// MaxExport bounds what POST /verify reads, in bytes; 0 means 256 MiB.
 	MaxExport int64
-	// Logger is told of errors that the client is not told. Nil discards.
+	// RetryAfter is what a 503 asks for; 0 means 5 seconds.
+	RetryAfter time.Duration
+	// Challenge is the WWW-Authenticate of a 401; empty means Bearer.
+	Challenge string
+	// Logger is told why an answer is 500 or 503. Nil discards.
 	Logger *slog.Logger
 }
 
@@ -70,7 +74,7 @@ func Handler(log *audit.Log, viewer ViewerFunc, opts *Options) http.Handler {
 		panic("audithttp: nil log or ViewerFunc")
 	}
 	h := &handler{log: log, viewer: viewer, options: opts.withDefaults()}
-	failure := httpjson.Failure{Logger: h.options.Logger}
+	failure := httpjson.Failure{RetryAfter: h.options.RetryAfter, Challenge: h.options.Challenge, Logger: h.options.Logger}
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, *audit.Reader) error{
 		"GET /records": h.list, "GET /records/{id}": h.one, "GET /records/{id}/proof": h.proof, "GET /export": h.export,
@@ -94,12 +98,10 @@ type handler struct {
 func (h *handler) reading(serve func(http.ResponseWriter, *http.Request, *audit.Reader) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		viewer, err := h.viewer(r)
-		switch {
-		case errors.Is(err, tenon.ErrUnavailable):
+		if err := httpjson.Identified(viewer.Tenant != "", err); err != nil {
 			return err
-		case err != nil, viewer.Tenant == "":
-			return httpjson.Unauthenticated
-		case r.URL.Query().Has("tenant"):
+		}
+		if r.URL.Query().Has("tenant") {
 			return httpjson.NotFound
 		}
 		return told(serve(w, r, h.log.Reader(viewer)))

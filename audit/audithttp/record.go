@@ -137,7 +137,7 @@ func (m *recorder) tell(r *http.Request, body *kept, status int) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(fitted(r.Context())), m.options.Timeout)
 	defer cancel()
-	record.At = audit.Instant(time.Now())
+	record.At = tenon.Instant(time.Now())
 	record.ID = tenon.NewID(record.At) // the same in all tries, so that it is there once
 	told := happened{r.Method, routeOf(r), status, body.chosen(r, m.options.Fields)}
 	err := m.record(ctx, &record, told)

@@ -31,7 +31,7 @@ const minSecret = 16
 type Webhook struct {
 	url    string
 	host   string
-	secret []byte
+	secret tenon.Secret
 	client *http.Client
 }
 
@@ -47,12 +47,12 @@ type WebhookOptions struct {
 }
 
 // NewWebhook returns a webhook to an http or https address, signed with a secret of at least 16 bytes.
-func NewWebhook(address string, secret []byte, opts *WebhookOptions) (*Webhook, error) {
+func NewWebhook(address string, secret tenon.Secret, opts *WebhookOptions) (*Webhook, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, tenon.Invalid("address", "not an http or https address")
 	}
-	if len(secret) < minSecret {
+	if len(secret.Reveal()) < minSecret {
 		return nil, tenon.Invalid("secret", "shorter than %d bytes", minSecret)
 	}
 	client := &http.Client{Timeout: 10 * time.Second}
@@ -61,7 +61,7 @@ func NewWebhook(address string, secret []byte, opts *WebhookOptions) (*Webhook, 
 		client = &copied
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Webhook{url: address, host: u.Host, secret: append([]byte(nil), secret...), client: client}, nil
+	return &Webhook{url: address, host: u.Host, secret: secret, client: client}, nil
 }
 
 // String returns the host, and neither the rest of the address nor the secret.
@@ -111,7 +111,7 @@ func (h *Webhook) post(ctx context.Context, kind string, body []byte) error {
 }
 
 func (h *Webhook) sign(at string, body []byte) string {
-	mac := hmac.New(sha256.New, h.secret)
+	mac := hmac.New(sha256.New, []byte(h.secret.Reveal()))
 	mac.Write([]byte(at + "."))
 	mac.Write(body)
 	return "t=" + at + ",v1=" + hex.EncodeToString(mac.Sum(nil))

@@ -34,7 +34,7 @@ func TestAWebhookPostsSignedCheckpointsAndRecords(t *testing.T) {
 		bodies <- string(body)
 	}))
 	t.Cleanup(server.Close)
-	hook, err := audithttp.NewWebhook(server.URL+"/in?token=t0ken", []byte(hookSecret), nil)
+	hook, err := audithttp.NewWebhook(server.URL+"/in?token=t0ken", tenon.NewSecret(hookSecret), nil)
 	require.NoError(t, err)
 	c := newSigner(t).Checkpoint(0, audit.EmptyRoot(), testTime)
 	require.NoError(t, hook.Anchor(t.Context(), c))
@@ -53,7 +53,7 @@ func TestAReceiverThatDoesNotTakeItIsAnErrorWithoutTheAddress(t *testing.T) {
 			w.Header().Set("Location", "https://elsewhere.example.com")
 			w.WriteHeader(status)
 		}))
-		hook, err := audithttp.NewWebhook(server.URL+"/t0ken", []byte(hookSecret), &audithttp.WebhookOptions{Client: server.Client()})
+		hook, err := audithttp.NewWebhook(server.URL+"/t0ken", tenon.NewSecret(hookSecret), &audithttp.WebhookOptions{Client: server.Client()})
 		require.NoError(t, err)
 		err = hook.Deliver(t.Context(), nil)
 		require.ErrorIs(t, err, tenon.ErrUnavailable)
@@ -69,7 +69,7 @@ func TestAReceiverThatDoesNotTakeItIsAnErrorWithoutTheAddress(t *testing.T) {
 func TestBadWebhooksAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{{"ftp://x", hookSecret}, {"://", hookSecret}, {"https://", hookSecret}, {"https://x", "short"}} {
-		_, err := audithttp.NewWebhook(c[0], []byte(c[1]), nil)
+		_, err := audithttp.NewWebhook(c[0], tenon.NewSecret(c[1]), nil)
 		require.ErrorIs(t, err, tenon.ErrInvalid, c)
 	}
 }

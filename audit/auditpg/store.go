@@ -2,7 +2,6 @@ package auditpg
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,7 +50,7 @@ var (
 	_ audit.Retainer   = (*Store)(nil)
 	_ audit.Cursors    = (*Store)(nil)
 	_ audit.Inspector  = (*Store)(nil)
-	_ audit.Starter    = (*Store)(nil)
+	_ tenon.Starter    = (*Store)(nil)
 	_ audit.Maintainer = (*Store)(nil)
 	_ tenon.Eraser     = (*Store)(nil)
 	_ tenon.Exporter   = (*Store)(nil)
@@ -71,7 +70,7 @@ func New(db DB, opts *Options) *Store {
 	return s
 }
 
-// Start implements [audit.Starter]: row level security must not hide tenants.
+// Start implements [tenon.Starter]: row level security must not hide tenants.
 func (s *Store) Start(ctx context.Context) error {
 	if s.bound {
 		return tenon.Invalid("db", "a store bound to a transaction does not run")
@@ -114,16 +113,5 @@ func translate(err error) error { return pgerr.Translate(err, "Audit") }
 // inTx runs f in a transaction of its own, and again while it loses races for locks, until ctx is done. In a caller's
 // transaction f runs as it is, once.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for {
-		err := pgtx.Once(ctx, s.db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, s.db, pgerr.Retryable, f))
 }

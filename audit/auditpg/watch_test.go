@@ -261,41 +261,6 @@ func TestWatchingAgainTakesInNewColumns(t *testing.T) {
 	require.Contains(t, last(t, pool).Payload, `"odd \"name'": "v"`)
 }
 
-func TestDriftsSayWhatSomebodyDid(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		sql  string
-		kind auditpg.DriftKind
-	}{
-		"a_trigger_dropped":     {"drop trigger tenon_audit on quotes", auditpg.TriggerMissing},
-		"a_trigger_with_a_when": {"create or replace trigger tenon_audit after insert or update or delete on quotes for each row when (false) execute function tenon.$f()", auditpg.TriggerMissing},
-		"a_trigger_for_less":    {"create or replace trigger tenon_audit after insert or update on quotes for each row execute function tenon.$f()", auditpg.TriggerMissing},
-		"truncate_forgotten":    {"drop trigger tenon_audit_truncate on quotes", auditpg.TriggerMissing},
-		"a_trigger_disabled":    {"alter table quotes disable trigger tenon_audit", auditpg.TriggerDisabled},
-		"all_disabled":          {"alter table quotes disable trigger user", auditpg.TriggerDisabled},
-		"a_function_replaced": {
-			"create or replace function tenon.$f() returns trigger language plpgsql security definer set search_path = pg_catalog, pg_temp as 'begin return null; end'",
-			auditpg.FunctionChanged,
-		},
-		"other_rights":     {"alter function tenon.$f() security invoker", auditpg.FunctionChanged},
-		"another_path":     {"alter function tenon.$f() set search_path = public", auditpg.FunctionChanged},
-		"a_column_added":   {"alter table quotes add column x int", auditpg.ColumnAdded},
-		"a_column_dropped": {"alter table quotes drop column note", auditpg.ColumnDropped},
-		"the_table_gone":   {"drop table quotes", auditpg.TableGone},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			pool := watching(t, nil)
-			run(t, pool, strings.ReplaceAll(c.sql, "$f", functionOf(t, pool)))
-			found := drifts(t, pool)
-			require.Contains(t, kinds(found), c.kind)
-			require.Equal(t, "public.quotes", found[0].Table)
-			require.NoError(t, auditpg.Unwatch(t.Context(), pool, "public.quotes"))
-			require.Empty(t, drifts(t, pool))
-		})
-	}
-}
-
 func TestAPartitionIsWatchedWithItsTable(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t, migrations.Audit)
@@ -356,27 +321,6 @@ func TestWhatCannotBeWatchedIsRefusedAndNothingIsWritten(t *testing.T) {
 	var left int
 	require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from tenon.audit_watches").Scan(&left))
 	require.Zero(t, left)
-}
-
-func drifts(t *testing.T, pool *pgxpool.Pool) []auditpg.Drift {
-	t.Helper()
-	found, err := auditpg.Drifts(t.Context(), pool)
-	require.NoError(t, err)
-	return found
-}
-
-func kinds(drifts []auditpg.Drift) []auditpg.DriftKind {
-	var found []auditpg.DriftKind
-	for _, d := range drifts {
-		found = append(found, d.Kind)
-	}
-	return found
-}
-
-func functionOf(t *testing.T, pool *pgxpool.Pool) (name string) {
-	t.Helper()
-	require.NoError(t, pool.QueryRow(t.Context(), "select function_name from tenon.audit_watches").Scan(&name))
-	return name
 }
 
 func TestAChangeOfCaseIsAChangeWhateverTheCollation(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
 )
 
@@ -133,7 +134,7 @@ func newestOfAll(t *testing.T, s audit.Store) {
 		add(t, s, Entry(fmt.Sprintf("tenant%d", n%5), n))
 	}
 	now := Entry("acme", 0)
-	now.At = audit.Instant(time.Now())
+	now.At = tenon.Instant(time.Now())
 	now.ID = idAt(now.At)
 	add(t, s, now)
 	page := list(t, s, audit.Query{AllTenants: true, Limit: 3})

@@ -101,7 +101,7 @@ func holdStops(t *testing.T, s audit.Store) {
 	}
 	add(t, s, Entry("acme", 1), Entry("other", 1))
 	hold := audit.Hold{
-		ID: idAt(time.Now()), Tenant: "acme", Reason: "case 7", By: "ann", At: audit.Instant(time.Now()),
+		ID: idAt(time.Now()), Tenant: "acme", Reason: "case 7", By: "ann", At: tenon.Instant(time.Now()),
 		From: base().Add(-day), To: base().Add(day),
 	}
 	check(t, r.PutHold(t.Context(), hold, Entry("acme", 50)) == nil, "not placed")
@@ -111,7 +111,7 @@ func holdStops(t *testing.T, s audit.Store) {
 	refused(t, s.Redact(t.Context(), audit.Query{Tenant: "acme"}, nothing), audit.ErrHeld)
 	check(t, s.Redact(t.Context(), audit.Query{Tenant: "acme", From: base().Add(day)}, nothing) == nil, "beyond the hold")
 	check(t, s.Redact(t.Context(), audit.Query{Tenant: "other"}, nothing) == nil, "another tenant is held")
-	hold.Released = audit.Instant(time.Now())
+	hold.Released = tenon.Instant(time.Now())
 	check(t, r.PutHold(t.Context(), hold, Entry("acme", 51)) == nil, "not released")
 	check(t, s.Redact(t.Context(), audit.Query{Tenant: "acme"}, nothing) == nil, "released, and still held")
 	check(t, len(got(r.Holds(t.Context()))(t)) == 0, "a released hold is among them")

@@ -120,7 +120,7 @@ func record(n int) audit.Record {
 // entry is a record as it is stored, ready to be written.
 func entry(n int) audit.Entry {
 	r := record(n)
-	r.At = audit.Instant(time.Now())
+	r.At = tenon.Instant(time.Now())
 	r.ID, r.Outcome = tenon.NewID(r.At), audit.Succeeded
 	r.Actor, r.IP, r.UserAgent, r.RequestID = "ann@acme.test", "192.0.2.7", "Mozilla/5.0 (X11; Linux x86_64)", "5f1c9a7e20"
 	return audit.Entry{Record: r, Seed: bytes.Repeat([]byte{byte(n), byte(n >> 8)}, audit.SeedSize/2)}

@@ -18,6 +18,7 @@ import (
 	"github.com/stripe/stripe-go/v76/webhook"
 	"golang.org/x/time/rate"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/measure"
 	"github.com/transbotai/tenon/bench/report"
@@ -117,7 +118,7 @@ func (h *hook) open(ctx context.Context, priceID string) error {
 		return err
 	}
 	account := entitlementsstripe.Account{
-		Key: entitlementsstripe.NewSecret(entitlementstest.TestKey), WebhookSecrets: []entitlementsstripe.Secret{entitlementsstripe.NewSecret(entitlementstest.TestSecret)},
+		Key: tenon.NewSecret(entitlementstest.TestKey), WebhookSecrets: []tenon.Secret{tenon.NewSecret(entitlementstest.TestSecret)},
 	}
 	prices := []entitlementsstripe.Price{{ID: priceID, Plan: plan}}
 	var err error

@@ -149,5 +149,5 @@ type still struct {
 	now time.Time
 }
 
-// Clock implements [kpi.Clock].
+// Clock implements [tenon.Clock].
 func (s still) Clock(context.Context) (time.Time, error) { return s.now, nil }

@@ -136,7 +136,7 @@ func (p *pipe) track(ctx context.Context, _, _ int) error {
 }
 
 func (p *pipe) insert(ctx context.Context, _, _ int) error {
-	now := kpi.Instant(time.Now())
+	now := tenon.Instant(time.Now())
 	var tenants, ids, users, names, properties []string
 	var at, received []time.Time
 	for i, e := range p.events(now) {

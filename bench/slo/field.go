@@ -130,7 +130,7 @@ type still struct {
 	asked *[]slo.Span
 }
 
-// Clock implements [slo.Clock].
+// Clock implements [tenon.Clock].
 func (s still) Clock(context.Context) (time.Time, error) { return s.now, nil }
 
 // Count passes on and remembers.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/measure"
 	"github.com/transbotai/tenon/bench/report"
@@ -64,7 +65,7 @@ func (s *tenonSide) insert(ctx context.Context, count int, kind string, at time.
 		var timers []support.Timer
 		for ; n < count && len(timers) < 5000; n++ {
 			timers = append(timers, support.Timer{
-				TimerRef: support.TimerRef{Tenant: "acme", Key: strconv.Itoa(n)}, At: support.Instant(at), Kind: kind, Payload: payload,
+				TimerRef: support.TimerRef{Tenant: "acme", Key: strconv.Itoa(n)}, At: tenon.Instant(at), Kind: kind, Payload: payload,
 			})
 		}
 		if err := store.Schedule(ctx, timers); err != nil {

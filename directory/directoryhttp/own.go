@@ -1,10 +1,8 @@
 package directoryhttp
 
 import (
-	"errors"
 	"net/http"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/internal/httpjson"
 )
@@ -60,11 +58,8 @@ type own struct {
 func (o *own) serve(next func(w http.ResponseWriter, r *http.Request, ref directory.Ref) error) http.HandlerFunc {
 	return o.options.handle(func(w http.ResponseWriter, r *http.Request) error {
 		tenant, err := o.tenant(r)
-		if errors.Is(err, tenon.ErrUnavailable) {
+		if err := httpjson.Identified(tenant != "", err); err != nil {
 			return err
-		}
-		if err != nil || tenant == "" {
-			return httpjson.Unauthenticated
 		}
 		return next(w, r, directory.Ref{Tenant: tenant, ID: r.PathValue("id")})
 	})

@@ -33,7 +33,7 @@ func (limits) Limit(context.Context, string) (int64, error) { return limit, nil 
 func newSite(t *testing.T) *site {
 	t.Helper()
 	book := directory.NewBook(directory.NewMemoryStore(nil), &directory.Options{
-		Limits: limits{}, Key: directory.Key("0123456789abcdef0123456789abcdef"),
+		Limits: limits{}, Key: tenon.NewSecret("0123456789abcdef0123456789abcdef"),
 		Policy: directory.Policy{Required: map[string][]string{"hazmat": {"insurance"}}, HideExpired: true},
 	})
 	opts := &directoryhttp.Options{MaxFile: 4 << 10}

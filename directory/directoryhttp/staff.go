@@ -51,10 +51,7 @@ type staff struct {
 func (s *staff) serve(action Action, next func(w http.ResponseWriter, r *http.Request, ref directory.Ref) error) http.HandlerFunc {
 	return s.options.handle(func(w http.ResponseWriter, r *http.Request) error {
 		tenant := r.URL.Query().Get("tenant")
-		if err := s.authorize(r, action, tenant); err != nil {
-			if !classed(err) {
-				return httpjson.Unauthenticated
-			}
+		if err := httpjson.Authorized(s.authorize(r, action, tenant)); err != nil {
 			return err
 		}
 		return next(w, r, directory.Ref{Tenant: tenant, ID: r.PathValue("id")})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directorypg"
 )
@@ -67,7 +68,7 @@ func TestMemoryAndPostgresAgree(t *testing.T) {
 	memory, pool := directory.NewMemoryStore(nil), database(t)
 	rng := rand.New(rand.NewPCG(3, 5))
 	policy := directory.Policy{Required: map[string][]string{"s0": {"licence"}}, HideExpired: true}
-	opts := &directory.Options{Policy: policy, Timeout: time.Minute, Key: directory.Key("a key of the tests'")}
+	opts := &directory.Options{Policy: policy, Timeout: time.Minute, Key: tenon.NewSecret("a key of the tests'")}
 	for i := range 150 {
 		p := directory.Profile{
 			Name: strings.TrimSpace(phrase(rng, 2) + fmt.Sprint(" no", i)), Description: phrase(rng, 6), Public: rng.IntN(6) > 0,

@@ -185,7 +185,7 @@ func TestAStoreThatIsAwaySaysSo(t *testing.T) {
 	running := directory.NewBook(directorypg.New(pool, nil), &directory.Options{Every: time.Millisecond})
 	done := make(chan error, 1)
 	go func() { done <- running.Run(ctx) }()
-	require.Eventually(t, func() bool { return running.Stats().LastFail != "" }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return running.Stats().LastError != "" }, 30*time.Second, time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 )
 
@@ -33,7 +34,7 @@ func scanCompany(row pgx.CollectableRow) (*directory.Dossier, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.CreatedAt, d.UpdatedAt = directory.Instant(created), directory.Instant(updated)
+	d.CreatedAt, d.UpdatedAt = tenon.Instant(created), tenon.Instant(updated)
 	d.PublishedAt, d.FreshAt, d.VerifiedAt = instant(published), instant(fresh), instant(verified)
 	d.DeletedAt, d.VisibleUntil, d.NextAt = instant(deleted), instant(visible), instant(next)
 	d.Required, g.Services, g.Regions = some(d.Required), some(g.Services), some(g.Regions)
@@ -63,7 +64,7 @@ func instant(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
-	return directory.Instant(*t)
+	return tenon.Instant(*t)
 }
 
 // null returns t for a column that is null when there is none.
@@ -93,7 +94,7 @@ func scanDoc(row pgx.CollectableRow) (filed, error) {
 	if err != nil {
 		return f, err
 	}
-	d.Issued, d.Expires, d.AddedAt = date(issued), date(expires), directory.Instant(d.AddedAt)
+	d.Issued, d.Expires, d.AddedAt = date(issued), date(expires), tenon.Instant(d.AddedAt)
 	d.VerifiedAt, d.ExpiresFrom, d.SoonFrom, d.NextAlert = instant(verified), instant(expired), instant(soon), instant(next)
 	if len(d.Told) == 0 {
 		d.Told = nil
@@ -194,7 +195,7 @@ func load(ctx context.Context, db batcher, ref directory.Ref) (*directory.Dossie
 func scanStep(row pgx.CollectableRow) (directory.Step, error) {
 	var s directory.Step
 	err := row.Scan(&s.At, &s.What, &s.By, &s.Note)
-	s.At = directory.Instant(s.At)
+	s.At = tenon.Instant(s.At)
 	return s, err
 }
 

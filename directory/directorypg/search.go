@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 )
 
@@ -194,7 +195,7 @@ func scanEntry(row pgx.CollectableRow, more ...any) (directory.Entry, error) {
 		&e.ID, &e.Name, &e.Description, &e.Services, &e.Regions, &e.Contact, &e.Website, &e.Language,
 		&verified, &e.FreshAt, &visible,
 	}, more...)...)
-	e.FreshAt, e.VerifiedAt, e.VisibleUntil = directory.Instant(e.FreshAt), instant(verified), instant(visible)
+	e.FreshAt, e.VerifiedAt, e.VisibleUntil = tenon.Instant(e.FreshAt), instant(verified), instant(visible)
 	e.Services, e.Regions = some(e.Services), some(e.Regions)
 	return e, err
 }

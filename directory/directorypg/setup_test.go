@@ -65,7 +65,7 @@ func bookAt(s *directorypg.Store, now time.Time, opts *directory.Options) *direc
 	if opts != nil {
 		o = *opts
 	}
-	o.Timeout, o.Key = time.Minute, directory.Key("a key of the tests'")
+	o.Timeout, o.Key = time.Minute, tenon.NewSecret("a key of the tests'")
 	return directory.NewBook(at{s, now}, &o)
 }
 

@@ -2,7 +2,6 @@ package directorypg
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,8 +32,9 @@ type Options struct {
 	// Recorder makes the recorder that is told of changes, in their transaction; its error undoes the change. Nil:
 	// nobody is told.
 	Recorder func(pgx.Tx) tenon.Recorder
-	// Read is where searches go, such as a replica, with what it lags behind; nil: where everything goes.
-	Read DB
+	// Replica answers searches; nil means the store's own handle. What it shows is as old as the replica is. A store
+	// bound to a transaction does not use it.
+	Replica DB
 }
 
 // Store keeps the directory in Postgres.
@@ -47,9 +47,9 @@ type Store struct {
 
 var (
 	_ directory.Store    = (*Store)(nil)
-	_ directory.Clock    = (*Store)(nil)
+	_ tenon.Clock        = (*Store)(nil)
 	_ directory.Digester = (*Store)(nil)
-	_ directory.Starter  = (*Store)(nil)
+	_ tenon.Starter      = (*Store)(nil)
 	_ tenon.Exporter     = (*Store)(nil)
 	_ tenon.Eraser       = (*Store)(nil)
 )
@@ -62,8 +62,8 @@ func New(db DB, opts *Options) *Store {
 		s.options = *opts
 	}
 	_, s.bound = db.(pgx.Tx)
-	if s.options.Read != nil && !s.bound {
-		s.read = s.options.Read
+	if s.options.Replica != nil && !s.bound {
+		s.read = s.options.Replica
 	}
 	return s
 }
@@ -71,13 +71,13 @@ func New(db DB, opts *Options) *Store {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [directory.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
 	return t, translate(err)
 }
 
-// Start implements [directory.Starter]: row level security must not hide tenants.
+// Start implements [tenon.Starter]: row level security must not hide tenants.
 func (s *Store) Start(ctx context.Context) error {
 	return translate(migrations.CheckNotFiltered(ctx, s.db))
 }
@@ -85,18 +85,7 @@ func (s *Store) Start(ctx context.Context) error {
 // inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f
 // runs as it is.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for {
-		err := pgtx.Once(ctx, s.db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, s.db, pgerr.Retryable, f))
 }
 
 // tell hands the effects of an edit on. It comes before anything is written, so that an error of the host's leaves a

@@ -2,23 +2,27 @@ package directorypg
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgsubject"
 )
 
-// tenantTables are the tables with rows of a tenant, those that depend on others first, and the columns that name a person.
-var tenantTables = []struct {
-	table   string
-	persons []string
-}{
-	{"directory_status_log", []string{"by"}},
-	{"directory_docs", []string{"added_by", "verified_by"}},
-	{"public_partners", nil},
-	{"directory_companies", []string{"verified_by"}},
+// tenantTables are the tables with rows of a tenant, those that depend on others first.
+var tenantTables = []pgsubject.Table{
+	{Name: "directory_status_log", Person: "$2 in (by)", Hidden: "terms"},
+	{Name: "directory_docs", Person: "$2 in (added_by, verified_by)", Hidden: "terms"},
+	{Name: "public_partners", Hidden: "terms"},
+	{Name: "directory_companies", Person: "$2 in (verified_by)", Hidden: "terms"},
+}
+
+// authors are the columns that name a person, by table.
+var authors = map[string][]string{
+	"directory_status_log": {"by"},
+	"directory_docs":       {"added_by", "verified_by"},
+	"directory_companies":  {"verified_by"},
 }
 
 // What is kept in step with the rest: entries, their places in lists, and words.
@@ -31,63 +35,7 @@ const (
 // Export implements [tenon.Exporter]. Of a person there are the rows that the person wrote or verified. What everybody
 // may see is a part of tenon.public_partners, and not handed over twice.
 func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
-	return func(yield func(tenon.Row, error) bool) {
-		if subject.Tenant == "" {
-			yield(tenon.Row{}, tenon.Invalid("tenant", "is empty"))
-			return
-		}
-		for _, t := range tenantTables {
-			if subject.User != "" && t.persons == nil {
-				continue
-			}
-			if !s.exportTable(ctx, subject, t.table, t.persons, yield) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Store) exportTable(
-	ctx context.Context, subject tenon.Subject, table string, persons []string, yield func(tenon.Row, error) bool,
-) bool {
-	sql := "select to_jsonb(t) - 'terms' from tenon." + pgx.Identifier{table}.Sanitize() + " t where tenant_id = $1"
-	args := []any{subject.Tenant}
-	if subject.User != "" {
-		sql, args = sql+" and $2 in ("+columns(persons)+")", append(args, subject.User)
-	}
-	rows, err := s.db.Query(ctx, sql, args...)
-	if err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var data json.RawMessage
-		if err := rows.Scan(&data); err != nil {
-			yield(tenon.Row{}, translate(err))
-			return false
-		}
-		if !yield(tenon.Row{Table: "tenon." + table, Data: data}, nil) {
-			return false
-		}
-	}
-	if err := rows.Err(); err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	return true
-}
-
-// columns quotes names.
-func columns(names []string) string {
-	text := ""
-	for i, n := range names {
-		if i > 0 {
-			text += ", "
-		}
-		text += pgx.Identifier{n}.Sanitize()
-	}
-	return text
+	return pgsubject.Export(ctx, s.db, subject, tenantTables, translate)
 }
 
 // Erase implements [tenon.Eraser], in one transaction. Of a person it empties the authorship of log entries, documents
@@ -98,10 +46,8 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		return nil, tenon.Invalid("tenant", "is empty")
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		erased = map[string]int64{entriesTable: 0, listingsTable: 0, wordsTable: 0}
-		for _, t := range tenantTables {
-			erased["tenon."+t.table] = 0
-		}
+		erased = pgsubject.Nothing(tenantTables)
+		erased[entriesTable], erased[listingsTable], erased[wordsTable] = 0, 0, 0
 		if err := lockAll(ctx, tx, subject.Tenant); err != nil {
 			return err
 		}
@@ -128,15 +74,15 @@ func lockAll(ctx context.Context, tx pgx.Tx, tenant string) error {
 }
 
 func forgetPerson(ctx context.Context, tx pgx.Tx, subject tenon.Subject, erased map[string]int64) error {
-	for _, t := range tenantTables {
-		for _, column := range t.persons {
+	for table, columns := range authors {
+		for _, column := range columns {
 			name := pgx.Identifier{column}.Sanitize()
-			sql := "update tenon." + pgx.Identifier{t.table}.Sanitize() + " set " + name + " = '' where tenant_id = $1 and " + name + " = $2"
+			sql := "update tenon." + pgx.Identifier{table}.Sanitize() + " set " + name + " = '' where tenant_id = $1 and " + name + " = $2"
 			tag, err := tx.Exec(ctx, sql, subject.Tenant, subject.User)
 			if err != nil {
 				return err
 			}
-			erased["tenon."+t.table] += tag.RowsAffected()
+			erased["tenon."+table] += tag.RowsAffected()
 		}
 	}
 	return nil
@@ -180,12 +126,8 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 		return err
 	}
 	erased[entriesTable], erased[listingsTable] = entries, listings
-	for _, t := range tenantTables {
-		tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{t.table}.Sanitize()+" where tenant_id = $1", tenant)
-		if err != nil {
-			return err
-		}
-		erased["tenon."+t.table] = tag.RowsAffected()
+	if err := pgsubject.Delete(ctx, tx, tenant, tenantTables, erased); err != nil {
+		return err
 	}
 	rows, err := tx.Query(ctx, wordsSQL)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // vocabulary is words that are near each other, so that random searches find something.
@@ -95,7 +96,7 @@ func (r *rig) compare(s directory.Search, all []reading) {
 		}
 		last = want[name]
 	}
-	equal(r.t, fmt.Sprintf("found by %+v", s), got, want)
+	conform.Equal(r.t, fmt.Sprintf("found by %+v", s), got, want)
 }
 
 // answers says in which bucket a partner answers: 0 exact, 1 prefix, 2 misspelt.

@@ -3,15 +3,14 @@ package directorytest
 import (
 	"context"
 	"errors"
-	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // noon is when rules begin.
@@ -28,7 +27,7 @@ type rig struct {
 
 func newRig(t *testing.T, store directory.Store, heard *ears) *rig {
 	t.Helper()
-	opts := directory.Options{Timeout: time.Minute, Key: directory.Key("a key of the suite's")}
+	opts := directory.Options{Timeout: time.Minute, Key: tenon.NewSecret("a key of the suite's")}
 	return &rig{t: t, store: store, heard: heard, now: noon, opts: opts}
 }
 
@@ -86,7 +85,7 @@ func (r *rig) publish(d *directory.Dossier) *directory.Dossier {
 	}
 	p, err := r.book().Publish(r.ctx(), d.Ref, d.Version)
 	r.must(err)
-	equal(r.t, "refusals", p.Refused, nil)
+	conform.Equal(r.t, "refusals", p.Refused, nil)
 	return p.Dossier
 }
 
@@ -115,7 +114,7 @@ func names(page *directory.Page) []string {
 // finds fails unless these, in this order, are all that a search finds.
 func (r *rig) finds(s directory.Search, want ...string) {
 	r.t.Helper()
-	equal(r.t, "found by "+s.Text, names(r.search(s)), append([]string{}, want...))
+	conform.Equal(r.t, "found by "+s.Text, names(r.search(s)), append([]string{}, want...))
 }
 
 // load returns the dossier as it is stored.
@@ -158,75 +157,27 @@ func (r *rig) fails(what string, err, class error) {
 	}
 }
 
-func equal[T any](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("%s: %+v, want %+v", what, got, want)
-	}
-}
-
-var errEars = errors.New("the ears are shut")
-
 // ears hear what a store tells.
-type ears struct {
-	mu      sync.Mutex
-	shut    bool
-	told    []tenon.Notification
-	changes []tenon.Change
-}
-
-// Notify implements [tenon.Notifier].
-func (e *ears) Notify(_ context.Context, n tenon.Notification) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shut {
-		return errEars
-	}
-	e.told = append(e.told, n)
-	return nil
-}
-
-// RecordChange implements [tenon.Recorder].
-func (e *ears) RecordChange(_ context.Context, c tenon.Change) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shut {
-		return errEars
-	}
-	e.changes = append(e.changes, c)
-	return nil
-}
-
-func (e *ears) shutUp(shut bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.shut = shut
-}
+type ears struct{ conform.Ears }
 
 // take returns what was told since it was asked last: company, kind of document, version, threshold and status.
 func (e *ears) take() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	news := []string{}
-	for _, n := range e.told {
+	for _, n := range e.Told() {
 		d := n.Data
 		words := []string{n.Tenant, d["company_name"], d["document"], d["version"], d["threshold"], d["status"], d["count"]}
 		news = append(news, strings.Join(strings.Fields(strings.Join(words, " ")), " "))
 	}
-	e.told = nil
 	slices.Sort(news)
 	return news
 }
 
 // actions returns what was recorded since it was asked last.
 func (e *ears) actions() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	actions := []string{}
-	for _, c := range e.changes {
+	for _, c := range e.Changes() {
 		actions = append(actions, c.Action)
 	}
-	e.changes = nil
 	return actions
 }
 
@@ -234,5 +185,5 @@ func (e *ears) actions() []string {
 func (r *rig) hears(want ...string) {
 	r.t.Helper()
 	slices.Sort(want)
-	equal(r.t, "what was told", r.heard.take(), append([]string{}, want...))
+	conform.Equal(r.t, "what was told", r.heard.take(), append([]string{}, want...))
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 var effectRules = group{"effects", []rule{
@@ -12,19 +13,19 @@ var effectRules = group{"effects", []rule{
 		d := r.list("acme", profile("One"))
 		r.add(d.Ref, "licence", "2027-01-01", "")
 		r.must(r.book().Remove(r.ctx(), d.Ref, ""))
-		equal(r.t, "actions", r.heard.actions(), []string{
+		conform.Equal(r.t, "actions", r.heard.actions(), []string{
 			"directory.created", "directory.submitted", "directory.published", "directory.document_added", "directory.removed",
 		})
 	}},
 	{"an_error_of_the_recorder_undoes_the_change", "nothing is written that could not be recorded", func(r *rig) {
 		d := r.create("acme", profile("One"))
 		before := r.load(d.Ref)
-		r.heard.shutUp(true)
+		r.heard.Shut(true)
 		_, err := r.book().Save(r.ctx(), d.Ref, 1, profile("Two"))
-		r.fails("save", err, errEars)
+		r.fails("save", err, conform.ErrShut)
 		_, err = r.book().Create(r.ctx(), "acme", profile("Two"))
-		r.fails("create", err, errEars)
-		equal(r.t, "stored", r.load(d.Ref), before)
+		r.fails("create", err, conform.ErrShut)
+		conform.Equal(r.t, "stored", r.load(d.Ref), before)
 	}},
 	{"what_changes_nothing_is_not_recorded", "doing again what is done is no change", func(r *rig) {
 		d := r.list("acme", profile("One"))
@@ -35,7 +36,7 @@ var effectRules = group{"effects", []rule{
 		r.must(err)
 		_, err = r.book().Unverify(r.ctx(), d.Ref, "")
 		r.must(err)
-		equal(r.t, "actions", r.heard.actions(), []string{})
+		conform.Equal(r.t, "actions", r.heard.actions(), []string{})
 	}},
 }}
 
@@ -128,18 +129,18 @@ var alertRules = group{"alerts", []rule{
 				alerts = append(alerts, one)
 			}
 		}
-		equal(r.t, "alerts", alerts, want)
-		equal(r.t, "digests", digests, 1)
+		conform.Equal(r.t, "alerts", alerts, want)
+		conform.Equal(r.t, "digests", digests, 1)
 	}},
 	{"an_alert_that_cannot_be_told_is_told_later", "an error of the notifier undoes the note that it was told", func(r *rig) {
 		d := r.create("acme", profile("One"))
 		r.add(d.Ref, "licence", "2026-03-11", "")
-		r.heard.shutUp(true)
+		r.heard.Shut(true)
 		_, err := r.book().Settle(r.ctx())
-		r.fails("settle", err, errEars)
+		r.fails("settle", err, conform.ErrShut)
 		_, err = r.book().Digest(r.ctx())
-		r.fails("digest", err, errEars)
-		r.heard.shutUp(false)
+		r.fails("digest", err, conform.ErrShut)
+		r.heard.Shut(false)
 		r.settle()
 		_, err = r.book().Digest(r.ctx())
 		r.must(err)
@@ -169,8 +170,8 @@ var alertRules = group{"alerts", []rule{
 		r.settle()
 		r.hears()
 		d2 := r.load(d.Ref)
-		equal(r.t, "versions", len(d2.Documents), 2)
-		equal(r.t, "in force", d2.Documents[0].Version, 2)
+		conform.Equal(r.t, "versions", len(d2.Documents), 2)
+		conform.Equal(r.t, "in force", d2.Documents[0].Version, 2)
 	}},
 	{"a_new_threshold_holds_for_documents_that_are_there", "a policy that tells earlier is followed for what was added before", func(r *rig) {
 		d := r.create("acme", profile("One"))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // secret is of a partner whose every word occurs nowhere else.
@@ -52,7 +53,7 @@ func (r *rig) tellsNothing(d *directory.Dossier) {
 	_, err := r.book().Public(r.ctx(), d.ID)
 	_, other := r.book().Public(r.ctx(), "01890000-0000-7000-8000-000000000000")
 	r.fails("public page", err, directory.ErrUnknownPartner)
-	equal(r.t, "error, beside that of one that never was", err.Error(), other.Error())
+	conform.Equal(r.t, "error, beside that of one that never was", err.Error(), other.Error())
 }
 
 var hiddenRules = group{"hidden", []rule{
@@ -86,7 +87,7 @@ var hiddenRules = group{"hidden", []rule{
 		p.Public = false
 		d := r.list("acme", p)
 		r.tellsNothing(d)
-		equal(r.t, "listed", r.load(d.Ref).TenantListed, 0)
+		conform.Equal(r.t, "listed", r.load(d.Ref).TenantListed, 0)
 	}},
 	{"who_is_removed_is_found_by_nothing", "a removed partner is there for nobody", func(r *rig) {
 		r.list("other", profile("Visible"))
@@ -103,7 +104,7 @@ var hiddenRules = group{"hidden", []rule{
 		r.must(err)
 		p, err := r.book().Publish(r.ctx(), d.Ref, 1)
 		r.must(err)
-		equal(r.t, "refused", p.Refused, []string{"the document licence is missing"})
+		conform.Equal(r.t, "refused", p.Refused, []string{"the document licence is missing"})
 		r.add(d.Ref, "licence", "2026-03-11", "America/Los_Angeles")
 		d = r.publish(d)
 		r.now = time.Date(2026, 3, 12, 6, 59, 59, 999_999_000, time.UTC) // daylight time: seven hours behind
@@ -120,7 +121,7 @@ var hiddenRules = group{"hidden", []rule{
 		p.Services = []string{"air"}
 		d, err := r.book().Save(r.ctx(), d.Ref, 1, p)
 		r.must(err)
-		equal(r.t, "required", d.Required, []string{"licence"})
+		conform.Equal(r.t, "required", d.Required, []string{"licence"})
 		r.finds(directory.Search{Text: "one"}, "One")
 	}},
 	{"a_new_policy_reaches_every_partner", "partners that another policy settled are brought in line", func(r *rig) {
@@ -128,13 +129,13 @@ var hiddenRules = group{"hidden", []rule{
 			r.list("acme", secret())
 		}
 		d := r.list("acme", secret())
-		equal(r.t, "settled", r.settle(), 0)
+		conform.Equal(r.t, "settled", r.settle(), 0)
 		r.opts.Policy = directory.Policy{Required: map[string][]string{"": {"licence"}}, HideExpired: true}
-		equal(r.t, "settled", r.settle(), 4)
+		conform.Equal(r.t, "settled", r.settle(), 4)
 		r.tellsNothing(d)
-		equal(r.t, "settled again", r.settle(), 0)
+		conform.Equal(r.t, "settled again", r.settle(), 0)
 		r.opts.Policy = directory.Policy{}
-		equal(r.t, "settled", r.settle(), 4)
-		equal(r.t, "found", len(r.search(directory.Search{Text: "marmalade"}).Results), 4)
+		conform.Equal(r.t, "settled", r.settle(), 4)
+		conform.Equal(r.t, "found", len(r.search(directory.Search{Text: "marmalade"}).Results), 4)
 	}},
 }}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // stands fails unless the paper of a kind stands so.
@@ -15,7 +16,7 @@ func (r *rig) stands(ref directory.Ref, kind string, want directory.Freshness) {
 	r.must(err)
 	for _, p := range papers {
 		if p.Kind == kind {
-			equal(r.t, kind+" at "+r.now.String(), p.Status, want)
+			conform.Equal(r.t, kind+" at "+r.now.String(), p.Status, want)
 			return
 		}
 	}
@@ -50,7 +51,7 @@ var paperRules = group{"papers", []rule{
 		r.stands(d.Ref, "licence", directory.Expired)
 		r.add(d.Ref, "licence", "2027-03-01", "")
 		r.stands(d.Ref, "licence", directory.Valid)
-		equal(r.t, "version", r.add(d.Ref, "licence", "2026-03-12", "").Version, 3)
+		conform.Equal(r.t, "version", r.add(d.Ref, "licence", "2026-03-12", "").Version, 3)
 		r.stands(d.Ref, "licence", directory.ExpiringSoon)
 		_, err := r.book().VerifyDocument(r.ctx(), d.Ref, "licence", 2)
 		r.fails("verify", err, directory.ErrSuperseded)
@@ -58,7 +59,7 @@ var paperRules = group{"papers", []rule{
 		r.fails("verify", err, directory.ErrUnknownDocument)
 		papers, err := r.book().Papers(r.ctx(), d.Ref)
 		r.must(err)
-		equal(r.t, "versions", len(papers[0].Versions), 3)
+		conform.Equal(r.t, "versions", len(papers[0].Versions), 3)
 	}},
 	{"a_list_of_stale_papers_has_no_valid_ones", "what is valid is not called stale", func(r *rig) {
 		r.opts.Policy = directory.Policy{Required: map[string][]string{"ltl": {"insurance"}}}
@@ -75,10 +76,10 @@ var paperRules = group{"papers", []rule{
 		for _, p := range page.Papers {
 			got = append(got, p.Name+" "+p.Kind+" "+string(p.Status))
 		}
-		equal(r.t, "papers", got, []string{"Stale insurance missing", "Stale licence expired", "Stale permit expiring_soon"})
+		conform.Equal(r.t, "papers", got, []string{"Stale insurance missing", "Stale licence expired", "Stale permit expiring_soon"})
 		digest, err := r.book().Digest(r.ctx())
 		r.must(err)
-		equal(r.t, "digest", digest, directory.Digest{Missing: 2, Expired: 1, ExpiringSoon: 1})
+		conform.Equal(r.t, "digest", digest, directory.Digest{Missing: 2, Expired: 1, ExpiringSoon: 1})
 	}},
 }}
 
@@ -167,7 +168,7 @@ var badInputRules = group{"bad_input", []rule{
 		r.fails("tenant", err, tenon.ErrInvalid)
 		all, err := r.store.List(r.ctx(), directory.ListQuery{Limit: 10})
 		r.must(err)
-		equal(r.t, "partners", len(all), 0)
+		conform.Equal(r.t, "partners", len(all), 0)
 	}},
 	{"says_which_field_of_a_document_is_wrong", "a document that cannot be kept is refused by the field", func(r *rig) {
 		d := r.create("acme", profile("One"))
@@ -187,6 +188,6 @@ var badInputRules = group{"bad_input", []rule{
 				r.t.Fatalf("%s: %v", field, err)
 			}
 		}
-		equal(r.t, "documents", len(r.load(d.Ref).Documents), 0)
+		conform.Equal(r.t, "documents", len(r.load(d.Ref).Documents), 0)
 	}},
 }}

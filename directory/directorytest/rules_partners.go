@@ -9,6 +9,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 var partnerRules = group{"partners", []rule{
@@ -25,22 +26,22 @@ var partnerRules = group{"partners", []rule{
 		stored := r.load(d.Ref)
 		want, err := p.Normalize()
 		r.must(err)
-		equal(r.t, "draft", stored.Draft, want)
-		equal(r.t, "published", *stored.Published, want)
-		equal(r.t, "documents", len(stored.Documents), 2)
-		equal(r.t, "newest", stored.Documents[0], doc)
-		equal(r.t, "verified by", stored.VerifiedBy, "ann")
+		conform.Equal(r.t, "draft", stored.Draft, want)
+		conform.Equal(r.t, "published", *stored.Published, want)
+		conform.Equal(r.t, "documents", len(stored.Documents), 2)
+		conform.Equal(r.t, "newest", stored.Documents[0], doc)
+		conform.Equal(r.t, "verified by", stored.VerifiedBy, "ann")
 		var steps []string
 		for _, s := range stored.Log {
 			steps = append(steps, s.What)
 		}
-		equal(r.t, "log", steps, []string{"created", "submitted", "published", "verified"})
+		conform.Equal(r.t, "log", steps, []string{"created", "submitted", "published", "verified"})
 		again, err := r.book().Partner(r.ctx(), d.Ref)
 		r.must(err)
-		equal(r.t, "another look", again, stored)
+		conform.Equal(r.t, "another look", again, stored)
 		page, err := r.book().Public(r.ctx(), d.ID)
 		r.must(err)
-		equal(r.t, "contact, which is shown", page.Contact+" "+page.Website, p.Contact+" "+p.Website)
+		conform.Equal(r.t, "contact, which is shown", page.Contact+" "+page.Website, p.Contact+" "+p.Website)
 	}},
 	{"another_tenants_partner_is_not_there", "a partner is found by its tenant and id together", func(r *rig) {
 		d := r.create("acme", profile("One"))
@@ -61,20 +62,20 @@ var partnerRules = group{"partners", []rule{
 			r.fails("add", err, directory.ErrUnknownPartner)
 			r.fails("remove", r.book().Remove(r.ctx(), ref, ""), directory.ErrUnknownPartner)
 		}
-		equal(r.t, "name", r.load(d.Ref).Draft.Name, "One")
+		conform.Equal(r.t, "name", r.load(d.Ref).Draft.Name, "One")
 	}},
 	{"saves_the_version_that_was_read", "a draft that somebody saved meanwhile is not overwritten", func(r *rig) {
 		d := r.create("acme", profile("One"))
 		d2, err := r.book().Save(r.ctx(), d.Ref, 1, profile("Two"))
 		r.must(err)
-		equal(r.t, "version", d2.Version, 2)
+		conform.Equal(r.t, "version", d2.Version, 2)
 		_, err = r.book().Save(r.ctx(), d.Ref, 1, profile("Three"))
 		r.fails("save", err, directory.ErrVersion)
 		_, err = r.book().Submit(r.ctx(), d.Ref, 1)
 		r.fails("submit", err, directory.ErrVersion)
 		_, err = r.book().Publish(r.ctx(), d.Ref, 2)
 		r.fails("publish what was not submitted", err, directory.ErrStatus)
-		equal(r.t, "stored", r.load(d.Ref).Draft.Name, "Two")
+		conform.Equal(r.t, "stored", r.load(d.Ref).Draft.Name, "Two")
 	}},
 	{"an_edit_that_fails_writes_nothing", "an error of edit is returned and undoes everything", func(r *rig) {
 		d := r.create("acme", profile("One"))
@@ -85,15 +86,15 @@ var partnerRules = group{"partners", []rule{
 			return directory.Effects{}, broken
 		})
 		r.fails("change", err, broken)
-		equal(r.t, "stored", r.load(d.Ref), before)
+		conform.Equal(r.t, "stored", r.load(d.Ref), before)
 		_, err = r.store.Change(r.ctx(), directory.Ref{Tenant: "acme", ID: tenon.NewID(noon)}, func(d *directory.Dossier) (directory.Effects, error) {
-			equal(r.t, "version of what is not there", d.Version, 0)
+			conform.Equal(r.t, "version of what is not there", d.Version, 0)
 			return directory.Effects{}, nil
 		})
 		r.must(err)
 		all, err := r.store.List(r.ctx(), directory.ListQuery{Limit: 10})
 		r.must(err)
-		equal(r.t, "partners", len(all), 1)
+		conform.Equal(r.t, "partners", len(all), 1)
 	}},
 	{"the_plans_limit_holds_under_a_race", "of many that publish at once, no more are listed than the plan allows", func(r *rig) {
 		r.opts.Limits = limit(3)
@@ -121,9 +122,9 @@ var partnerRules = group{"partners", []rule{
 			})
 		}
 		wg.Wait()
-		equal(r.t, "refused", refused, 5)
-		equal(r.t, "listed", r.load(drafts[0].Ref).TenantListed, 3)
-		equal(r.t, "found", len(r.search(directory.Search{}).Results), 4)
+		conform.Equal(r.t, "refused", refused, 5)
+		conform.Equal(r.t, "listed", r.load(drafts[0].Ref).TenantListed, 3)
+		conform.Equal(r.t, "found", len(r.search(directory.Search{}).Results), 4)
 		for _, d := range drafts {
 			if r.load(d.Ref).Listed() {
 				_, err := r.book().Unpublish(r.ctx(), d.Ref, "makes room")
@@ -163,12 +164,12 @@ var partnerRules = group{"partners", []rule{
 				break
 			}
 		}
-		equal(r.t, "ids", got, want)
+		conform.Equal(r.t, "ids", got, want)
 		slices.Sort(want)
-		equal(r.t, "order", got, want)
+		conform.Equal(r.t, "order", got, want)
 		all, err := r.book().List(r.ctx(), directory.ListQuery{})
 		r.must(err)
-		equal(r.t, "of all tenants", len(all), 14)
+		conform.Equal(r.t, "of all tenants", len(all), 14)
 	}},
 	{"who_was_invited_stays_invited", "onboarding adds to the log and takes nothing away", func(r *rig) {
 		in, err := r.book().Invite(r.ctx(), "acme", profile("One"))
@@ -180,8 +181,8 @@ var partnerRules = group{"partners", []rule{
 		_, err = r.book().Decline(r.ctx(), in.Token)
 		r.must(err)
 		log := r.load(in.Ref).Log
-		equal(r.t, "steps", len(log), 2)
-		equal(r.t, "steps", log[0].What+" "+log[1].What, "invited onboarded")
+		conform.Equal(r.t, "steps", len(log), 2)
+		conform.Equal(r.t, "steps", log[0].What+" "+log[1].What, "invited onboarded")
 		_, err = r.book().InviteAgain(r.ctx(), in.Ref)
 		r.fails("invite who is there", err, directory.ErrStatus)
 		flip := "A"
@@ -210,12 +211,12 @@ var partnerRules = group{"partners", []rule{
 		}
 		report, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(file.String()))
 		r.must(err)
-		equal(r.t, "report", *report, directory.ImportReport{Unchanged: 2})
+		conform.Equal(r.t, "report", *report, directory.ImportReport{Unchanged: 2})
 		_, err = r.book().ImportCSV(r.ctx(), "other", strings.NewReader(file.String()))
 		r.must(err)
 		all, err := r.store.List(r.ctx(), directory.ListQuery{Limit: 10})
 		r.must(err)
-		equal(r.t, "partners", len(all), 2)
+		conform.Equal(r.t, "partners", len(all), 2)
 	}},
 	{"csv_says_line_by_line_what_was_refused", "a line that is refused is reported and keeps no other back", func(r *rig) {
 		report, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(strings.Join([]string{
@@ -229,7 +230,7 @@ var partnerRules = group{"partners", []rule{
 			"Also good,,,",
 		}, "\n")))
 		r.must(err)
-		equal(r.t, "created", report.Created, 2)
+		conform.Equal(r.t, "created", report.Created, 2)
 		var refused []directory.Refusal
 		for _, one := range report.Refused {
 			refused = append(refused, directory.Refusal{Line: one.Line, Field: one.Field})
@@ -237,7 +238,7 @@ var partnerRules = group{"partners", []rule{
 				r.t.Fatalf("line %d has no reason", one.Line)
 			}
 		}
-		equal(r.t, "refused", refused, []directory.Refusal{
+		conform.Equal(r.t, "refused", refused, []directory.Refusal{
 			{Line: 3, Field: "company_name"},
 			{Line: 4, Field: "website"},
 			{Line: 5, Field: "services"},

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // named lists partners with these names and nothing else to find, the first first.
@@ -82,12 +84,12 @@ var searchRules = group{"search", []rule{
 			directory.FacetVerified: {{Value: "false", Count: 4}, {Value: "true", Count: 1}},
 		}
 		page := r.search(s)
-		equal(r.t, "facets", page.Facets, want)
+		conform.Equal(r.t, "facets", page.Facets, want)
 		s.After = page.Next
-		equal(r.t, "facets of the next page", r.search(s).Facets, want)
+		conform.Equal(r.t, "facets of the next page", r.search(s).Facets, want)
 		s.Text, s.After = "nothing of this", ""
 		page = r.search(s)
-		equal(r.t, "facets of nothing", page.Facets, map[directory.Facet][]directory.FacetCount{
+		conform.Equal(r.t, "facets of nothing", page.Facets, map[directory.Facet][]directory.FacetCount{
 			directory.FacetServices: {}, directory.FacetRegions: {}, directory.FacetVerified: {},
 		})
 	}},
@@ -113,7 +115,7 @@ var searchRules = group{"search", []rule{
 					break
 				}
 			}
-			equal(r.t, fmt.Sprintf("pages of %+v", s), got, want)
+			conform.Equal(r.t, fmt.Sprintf("pages of %+v", s), got, want)
 		}
 		first := r.search(directory.Search{Text: "hauler", Limit: 3})
 		r.named("Hauler") // fresher than all
@@ -125,14 +127,14 @@ var searchRules = group{"search", []rule{
 				}
 			}
 		}
-		equal(r.t, "results", len(first.Results)+len(second.Results), 9)
+		conform.Equal(r.t, "results", len(first.Results)+len(second.Results), 9)
 	}},
 	{"refuses_forged_cursors", "a cursor serves the search that it was made for, and is signed", func(r *rig) {
 		r.named("Hauler", "Hauler", "Hauler")
 		s := directory.Search{Text: "hauler", Limit: 1}
 		next := r.search(s).Next
 		other := r.opts
-		other.Key = directory.Key("another key")
+		other.Key = tenon.NewSecret("another key")
 		for i, after := range []string{next[:len(next)-1], next + "A", "A" + next, strings.ToUpper(next), "x", "\x00", strings.Repeat("A", 9999)} {
 			s.After = after
 			_, err := r.book().Search(r.ctx(), s)
@@ -152,7 +154,7 @@ var searchRules = group{"search", []rule{
 			Description: strings.Repeat("Before. ", 100) + "Fr&eight <b>freights</b> שלום מטען " + strings.Repeat("After. ", 100),
 		})
 		one := r.search(directory.Search{Text: "freight"}).Results[0]
-		equal(r.t, "name", one.NameHTML, `&lt;script&gt;alert(&#34;<mark>Freight</mark>&#34;)&lt;/script&gt;`)
+		conform.Equal(r.t, "name", one.NameHTML, `&lt;script&gt;alert(&#34;<mark>Freight</mark>&#34;)&lt;/script&gt;`)
 		for _, part := range []string{"Fr&amp;eight", "&lt;b&gt;<mark>freights</mark>&lt;/b&gt;", "… ", " …"} {
 			if !strings.Contains(one.SnippetHTML, part) {
 				r.t.Fatalf("%q is not in %s", part, one.SnippetHTML)
@@ -173,11 +175,11 @@ var searchRules = group{"search", []rule{
 		r.finds(directory.Search{Text: "hidden"})
 		page, err := r.book().Public(r.ctx(), d.ID)
 		r.must(err)
-		equal(r.t, "contact", page.Contact, p.Contact)
+		conform.Equal(r.t, "contact", page.Contact, p.Contact)
 		p.ShowContact = false
 		page, err = r.book().Public(r.ctx(), r.list("acme", p).ID)
 		r.must(err)
-		equal(r.t, "contact that is not shown", page.Contact+page.Website, "")
+		conform.Equal(r.t, "contact that is not shown", page.Contact+page.Website, "")
 	}},
 	{"languages_other_than_english_are_not_stemmed", "stems are English; a word finds itself in any language", func(r *rig) {
 		r.list("acme", directory.Profile{Name: "Machines", Language: "fr", Public: true})

@@ -5,14 +5,11 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // rule is one promise and how it is tried.
-type rule struct {
-	name string
-	says string // the promise, printed when it is broken
-	run  func(r *rig)
-}
+type rule conform.Rule[*rig]
 
 // group is rules about one thing.
 type group struct {
@@ -24,7 +21,7 @@ type group struct {
 // [directory.Digester] promises where they implement it.
 func TestStore(t *testing.T, newStore func(t *testing.T) directory.Store) {
 	for _, g := range []group{partnerRules, hiddenRules, searchRules, paperRules, badInputRules} {
-		g.test(t, func(t *testing.T) *rig { return newRig(t, newStore(t), nil) })
+		conform.Test(t, g.name, g.rules, func(t *testing.T) *rig { return newRig(t, newStore(t), nil) })
 	}
 }
 
@@ -32,26 +29,9 @@ func TestStore(t *testing.T, newStore func(t *testing.T) directory.Store) {
 // [directory.Store] promises about what is told.
 func TestEffects(t *testing.T, newStore func(t *testing.T, n tenon.Notifier, r tenon.Recorder) directory.Store) {
 	for _, g := range []group{effectRules, alertRules} {
-		g.test(t, func(t *testing.T) *rig {
+		conform.Test(t, g.name, g.rules, func(t *testing.T) *rig {
 			heard := &ears{}
 			return newRig(t, newStore(t, heard, heard), heard)
 		})
 	}
-}
-
-func (g group) test(t *testing.T, newRig func(t *testing.T) *rig) {
-	t.Run(g.name, func(t *testing.T) {
-		t.Parallel()
-		for _, one := range g.rules {
-			t.Run(one.name, func(t *testing.T) {
-				t.Parallel()
-				t.Cleanup(func() {
-					if t.Failed() {
-						t.Log("the rule: " + one.says)
-					}
-				})
-				one.run(newRig(t))
-			})
-		}
-	})
 }

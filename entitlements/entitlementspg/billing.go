@@ -145,7 +145,7 @@ func scanLeased(row pgx.Rows, leases map[string]*entitlements.Lease) error {
 		e.put(l.Rights)
 	}
 	for i, id := range ids {
-		a := entitlements.Attachment{AddOn: id, Version: versions[i], Quantity: quantities[i], AttachedAt: entitlements.Instant(attached[i])}
+		a := entitlements.Attachment{AddOn: id, Version: versions[i], Quantity: quantities[i], AttachedAt: tenon.Instant(attached[i])}
 		l.Rights.AddOns = append(l.Rights.AddOns, a)
 	}
 	return nil

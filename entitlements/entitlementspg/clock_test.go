@@ -196,7 +196,7 @@ func TestRunGoesByTheDatabasesClock(t *testing.T) {
 		go func() { done <- store.Run(ctx) }()
 		synctest.Wait()
 		for store.Stats().LastRun.IsZero() {
-			require.Empty(t, store.Stats().LastFail)
+			require.Empty(t, store.Stats().LastError)
 			synctest.Wait()
 		}
 		cancel()

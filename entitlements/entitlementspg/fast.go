@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 )
 
@@ -258,7 +259,7 @@ func readRows(rows pgx.Rows, found []row) (known map[string]bool, err error) {
 		if r.Period, err = entitlements.ParsePeriod(text); err != nil {
 			return nil, err
 		}
-		r.Start, r.End = entitlements.Instant(r.Start), entitlements.Instant(r.End)
+		r.Start, r.End = tenon.Instant(r.Start), tenon.Instant(r.End)
 		r.Source, r.there = entitlements.Source(source), true
 		found[n-1] = r
 	}

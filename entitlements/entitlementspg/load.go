@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 )
 
@@ -126,8 +127,8 @@ func (a *counterArrays) counters(periods periodReader) (map[string][]entitlement
 			return nil, err
 		}
 		counters[feature] = append(counters[feature], entitlements.Counter{
-			CounterKey: entitlements.CounterKey{Period: p, Start: entitlements.Instant(a.starts[i])},
-			End:        entitlements.Instant(a.ends[i]), Used: a.used[i], Held: a.held[i], Granted: a.granted[i],
+			CounterKey: entitlements.CounterKey{Period: p, Start: tenon.Instant(a.starts[i])},
+			End:        tenon.Instant(a.ends[i]), Used: a.used[i], Held: a.held[i], Granted: a.granted[i],
 		})
 	}
 	return counters, nil
@@ -189,7 +190,7 @@ func readCounters(rows pgx.Rows, counters map[string]map[string][]entitlements.C
 		if c.Period, err = periods.read(text); err != nil {
 			return err
 		}
-		c.Start, c.End = entitlements.Instant(c.Start), entitlements.Instant(c.End)
+		c.Start, c.End = tenon.Instant(c.Start), tenon.Instant(c.End)
 		if counters[tenant] == nil {
 			counters[tenant] = map[string][]entitlements.Counter{}
 		}

@@ -289,8 +289,8 @@ func TestRunGoesOnAfterPostgresWasAway(t *testing.T) {
 	s := entitlementspg.New(o.pool, &entitlementspg.Options{Every: 5 * time.Millisecond})
 	require.NoError(t, o.server.Kill())
 	stop := running(t, s) // the first round, too, may find it away
-	require.Eventually(t, func() bool { return s.Stats().LastFail != "" }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Stats().LastError != "" }, time.Minute, time.Millisecond)
 	require.NoError(t, o.server.Restart(t.Context()))
-	require.Eventually(t, func() bool { return s.Stats().LastFail == "" && !s.Stats().LastRun.IsZero() }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Stats().LastError == "" && !s.Stats().LastRun.IsZero() }, time.Minute, time.Millisecond)
 	require.NoError(t, stop())
 }

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/migrations"
 )
 
@@ -22,45 +22,14 @@ const eventsTable = "tenon.usage_events"
 // a month without a partition fails, three months after Run last ran. A round that fails is logged, shown by Stats and
 // tried again. It holds one connection of the pool at a time.
 func (s *Store) Run(ctx context.Context) error {
-	if s.bound {
-		return tenon.Invalid("db", "a store bound to a transaction does not run")
-	}
-	tick := time.NewTicker(s.options.Every)
-	defer tick.Stop()
-	for checked := false; ; {
-		err := s.round(ctx, &checked)
-		if errors.Is(err, migrations.ErrFiltered) {
-			return err
-		}
-		s.note(ctx, err)
-		select {
-		case <-ctx.Done():
-			return nil // every piece of work is a transaction of its own, and the next Run finds what is left
-		case <-tick.C:
-		}
-	}
+	return s.loop.Run(ctx, pgrun.Work{
+		DB: s.db, Bound: s.bound, Every: s.options.Every, Round: s.round,
+		Name: "entitlements maintenance", Logger: s.options.Logger,
+	})
 }
 
-func (s *Store) note(ctx context.Context, err error) {
-	now, text := time.Now(), ""
-	switch {
-	case err == nil:
-		s.stats.lastRun.Store(&now)
-	case ctx.Err() == nil:
-		text = err.Error()
-		s.options.Logger.Error("entitlements maintenance", "err", err)
-	}
-	s.stats.lastFail.Store(&text)
-}
-
-// round works once. Before the first one it asks whether it can see every tenant.
-func (s *Store) round(ctx context.Context, checked *bool) error {
-	if !*checked {
-		if err := migrations.CheckNotFiltered(ctx, s.db); err != nil {
-			return err
-		}
-		*checked = true
-	}
+// round works once.
+func (s *Store) round(ctx context.Context) error {
 	now, err := s.Clock(ctx)
 	if err != nil {
 		return err
@@ -79,9 +48,6 @@ func (s *Store) partitions(ctx context.Context, now time.Time) error {
 	}
 	return errors.Join(ensured, err)
 }
-
-// prunedAtOnce bounds one delete, so that it holds its locks for a moment only.
-const prunedAtOnce = 5000
 
 const pruneKeysSQL = `
 delete from tenon.usage_keys
@@ -139,23 +105,10 @@ func (s *Store) prune(ctx context.Context, now time.Time) error {
 	}
 	maps.Copy(due, pruneBilling(before, now))
 	for sql, until := range due {
-		if err := s.pruneUntil(ctx, sql, until); err != nil {
-			return err
+		if err := pgrun.Prune(ctx, s.db, &s.stats.pruned, sql, until); err != nil {
+			return translate(err)
 		}
 	}
 	s.stats.lastPrune.Store(&now)
 	return nil
-}
-
-func (s *Store) pruneUntil(ctx context.Context, sql string, until time.Time) error {
-	for {
-		tag, err := s.db.Exec(ctx, sql, until, prunedAtOnce)
-		if err != nil {
-			return translate(err)
-		}
-		s.stats.pruned.Add(tag.RowsAffected())
-		if tag.RowsAffected() < prunedAtOnce {
-			return nil
-		}
-	}
 }

@@ -39,10 +39,10 @@ func runOnce(t *testing.T, s *entitlementspg.Store) {
 	stop := running(t, s)
 	require.Eventually(t, func() bool {
 		v := s.Stats()
-		return !v.LastRun.IsZero() || v.LastFail != ""
+		return !v.LastRun.IsZero() || v.LastError != ""
 	}, time.Minute, time.Millisecond)
 	require.NoError(t, stop())
-	require.Empty(t, s.Stats().LastFail)
+	require.Empty(t, s.Stats().LastError)
 }
 
 // planned puts tenants on the plan top two hours ago, with a downgrade an hour ago.
@@ -180,11 +180,11 @@ func TestRun(t *testing.T) {
 		execute(t, pool, "create table tenon."+name+" (in_the_way int)")
 		s := entitlementspg.New(pool, &entitlementspg.Options{Every: time.Millisecond})
 		stop := running(t, s)
-		require.Eventually(t, func() bool { return s.Stats().Missing == 1 && s.Stats().LastFail != "" }, time.Minute, time.Millisecond)
-		require.Contains(t, s.Stats().LastFail, name)
+		require.Eventually(t, func() bool { return s.Stats().Missing == 1 && s.Stats().LastError != "" }, time.Minute, time.Millisecond)
+		require.Contains(t, s.Stats().LastError, name)
 		require.True(t, s.Stats().LastRun.IsZero())
 		execute(t, pool, "drop table tenon."+name)
-		require.Eventually(t, func() bool { return s.Stats().Missing == 0 && s.Stats().LastFail == "" && !s.Stats().LastRun.IsZero() }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return s.Stats().Missing == 0 && s.Stats().LastError == "" && !s.Stats().LastRun.IsZero() }, time.Minute, time.Millisecond)
 		require.NoError(t, stop())
 		require.Equal(t, last, list[string](t, pool, partitionsSQL))
 	})
@@ -351,7 +351,7 @@ func TestATenantWhoseChangeFailsHoldsUpNoOtherInRun(t *testing.T) {
 	planned(t, s, tenants...)
 	execute(t, pool, "alter table public.told add check (tenant <> 'tenant 0')")
 	stop := running(t, s)
-	require.Eventually(t, func() bool { return s.Stats().LastFail != "" }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Stats().LastError != "" }, time.Minute, time.Millisecond)
 	require.NoError(t, stop())
 	require.Equal(t, []string{"tenant 0"}, list[string](t, pool, "select tenant_id from tenon.org_entitlements where next_at is not null"))
 }

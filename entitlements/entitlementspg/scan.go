@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon"
 )
 
 // instant scans a timestamptz that may be null or infinite: both read as the zero time.
@@ -21,7 +21,7 @@ func (i *instant) Scan(src any) error {
 	case nil:
 		*i.to = time.Time{}
 	case time.Time:
-		*i.to = entitlements.Instant(v)
+		*i.to = tenon.Instant(v)
 	case string: // infinity and -infinity have no time.Time
 		*i.to = time.Time{}
 	default:

@@ -93,7 +93,7 @@ func connectPool(t *testing.T, url string) *pgxpool.Pool {
 }
 
 // now is an instant as stores keep them.
-func now() time.Time { return entitlements.Instant(time.Now()) }
+func now() time.Time { return tenon.Instant(time.Now()) }
 
 func newGate(db entitlementspg.DB, opts *entitlementspg.Options) *entitlements.Gate {
 	o := entitlementspg.Options{Timeout: time.Minute} // the machine may be busy

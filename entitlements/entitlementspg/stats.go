@@ -7,27 +7,25 @@ import (
 
 // Stats is what a Store did since it was made.
 type Stats struct {
-	Batches  int64         // group commits
-	Settled  int64         // operations in them
-	Largest  int64         // operations in one
-	Slowest  time.Duration // of them
-	Apart    int64         // operations settled apart: at a limit, a threshold, a grant, a new period, a locked counter
-	Exact    int64         // accounts settled by the exact path
-	Retries  int64         // transactions that lost a race and ran again
-	Rolled   int64         // accounts whose next period's counter Run made ahead
-	Pruned   int64         // keys and closed holds removed by Run
-	LastRun  time.Time     // when Run last finished a round without an error
-	LastFail string        // of Run's last round; empty when it went well
-	Missing  int64         // months ahead without a partition, when Run last looked
+	Batches   int64         // group commits
+	Settled   int64         // operations in them
+	Largest   int64         // operations in one
+	Slowest   time.Duration // of them
+	Apart     int64         // operations settled apart: at a limit, a threshold, a grant, a new period, a locked counter
+	Exact     int64         // accounts settled by the exact path
+	Retries   int64         // transactions that lost a race and ran again
+	Rolled    int64         // accounts whose next period's counter Run made ahead
+	Pruned    int64         // keys and closed holds removed by Run
+	LastRun   time.Time     // when Run last finished a round without an error
+	LastError string        // of Run's last round; empty when it went well
+	Missing   int64         // months ahead without a partition, when Run last looked
 }
 
 type counts struct {
 	batches, settled, largest, slowest, aparts, exacts, retries, rolled, pruned, missing atomic.Int64
 
-	lastRun   atomic.Pointer[time.Time]
 	lastPrune atomic.Pointer[time.Time]
 	lastAhead atomic.Pointer[time.Time]
-	lastFail  atomic.Pointer[string]
 }
 
 func (c *counts) batch(n int, took time.Duration) {
@@ -56,11 +54,6 @@ func (s *Store) Stats() Stats {
 		Apart: c.aparts.Load(), Exact: c.exacts.Load(), Retries: c.retries.Load(), Rolled: c.rolled.Load(),
 		Pruned: c.pruned.Load(), Missing: c.missing.Load(),
 	}
-	if t := c.lastRun.Load(); t != nil {
-		v.LastRun = *t
-	}
-	if f := c.lastFail.Load(); f != nil {
-		v.LastFail = *f
-	}
+	v.LastRun, v.LastError = s.loop.LastRun(), s.loop.LastError()
 	return v
 }

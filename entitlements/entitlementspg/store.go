@@ -2,7 +2,6 @@ package entitlementspg
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/internal/pgtx"
 )
 
@@ -98,12 +98,13 @@ type Store struct {
 	conclusions *convoy[entitlements.Conclusion, concluded]
 	versions    atomic.Pointer[entitlements.Versions]
 	stats       counts
+	loop        pgrun.Loop
 }
 
 var (
 	_ entitlements.Store    = (*Store)(nil)
 	_ entitlements.Reporter = (*Store)(nil)
-	_ entitlements.Clock    = (*Store)(nil)
+	_ tenon.Clock           = (*Store)(nil)
 	_ entitlements.Watcher  = (*Store)(nil)
 	_ tenon.Exporter        = (*Store)(nil)
 	_ tenon.Eraser          = (*Store)(nil)
@@ -142,7 +143,7 @@ func (s *Store) Watch(changed func(tenant string)) (cancel func()) {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [entitlements.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
 	return t, translate(err)
@@ -157,16 +158,16 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	if s.bound {
 		return translate(f(s.db.(pgx.Tx)))
 	}
-	for {
-		err := s.patiently(ctx, f)
-		if !retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
+	return translate(pgtx.Again(ctx, s.lost, func() error { return s.patiently(ctx, f) }))
+}
+
+// lost says whether a transaction lost a race and may run again, and counts it.
+func (s *Store) lost(err error) bool {
+	lost := retryable(err)
+	if lost {
 		s.stats.retries.Add(1)
 	}
+	return lost
 }
 
 // patiently runs f once in a transaction of its own, which gives way to others.

@@ -2,66 +2,36 @@ package entitlementspg
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgsubject"
 )
 
 // tenantTables are all tables with rows of a tenant, in the order in which locks are taken. Those of billing_customers
 // take the customer's billing_events and billing_leases with them, which name no tenant.
-var tenantTables = []string{
-	"org_entitlements", "usage_counters", "grants", "holds", "grant_draws", "overrides", "org_addons", "plan_history",
-	"usage_alerts", "usage_keys", "usage_events", "trial_reminders", "billing_usage", "billing_customers",
+var tenantTables = []pgsubject.Table{
+	{Name: "org_entitlements"},
+	{Name: "usage_counters"},
+	{Name: "grants"},
+	{Name: "holds"},
+	{Name: "grant_draws"},
+	{Name: "overrides", Person: "created_by = $2"},
+	{Name: "org_addons"},
+	{Name: "plan_history"},
+	{Name: "usage_alerts"},
+	{Name: "usage_keys"},
+	{Name: "usage_events"},
+	{Name: "trial_reminders"},
+	{Name: "billing_usage"},
+	{Name: "billing_customers"},
 }
 
 // Export implements [tenon.Exporter]. A person has no rows here but the overrides that the person made.
 func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
-	return func(yield func(tenon.Row, error) bool) {
-		if subject.Tenant == "" {
-			yield(tenon.Row{}, tenon.Invalid("tenant", "is empty"))
-			return
-		}
-		for _, table := range tenantTables {
-			if subject.User != "" && table != "overrides" {
-				continue
-			}
-			if !s.exportTable(ctx, subject, table, yield) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Store) exportTable(ctx context.Context, subject tenon.Subject, table string, yield func(tenon.Row, error) bool) bool {
-	sql := "select to_jsonb(t) from tenon." + pgx.Identifier{table}.Sanitize() + " t where tenant_id = $1"
-	args := []any{subject.Tenant}
-	if subject.User != "" {
-		sql, args = sql+" and created_by = $2", append(args, subject.User)
-	}
-	rows, err := s.db.Query(ctx, sql, args...)
-	if err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var data json.RawMessage
-		if err := rows.Scan(&data); err != nil {
-			yield(tenon.Row{}, translate(err))
-			return false
-		}
-		if !yield(tenon.Row{Table: "tenon." + table, Data: data}, nil) {
-			return false
-		}
-	}
-	if err := rows.Err(); err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	return true
+	return pgsubject.Export(ctx, s.db, subject, tenantTables, translate)
 }
 
 const forgetAuthorSQL = `
@@ -77,10 +47,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		return nil, tenon.Invalid("tenant", "is empty")
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		erased = map[string]int64{}
-		for _, table := range tenantTables {
-			erased["tenon."+table] = 0
-		}
+		erased = pgsubject.Nothing(tenantTables)
 		if subject.User != "" {
 			tag, err := tx.Exec(ctx, forgetAuthorSQL, subject.Tenant, subject.User)
 			erased["tenon.overrides"] = tag.RowsAffected()
@@ -100,12 +67,8 @@ func eraseTenant(ctx context.Context, tx pgx.Tx, tenant string, erased map[strin
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	for _, table := range tenantTables {
-		tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", tenant)
-		if err != nil {
-			return err
-		}
-		erased["tenon."+table] = tag.RowsAffected()
+	if err := pgsubject.Delete(ctx, tx, tenant, tenantTables, erased); err != nil {
+		return err
 	}
 	_, err := tx.Exec(ctx, tellChangeSQL, tenant)
 	return err

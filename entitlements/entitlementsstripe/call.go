@@ -86,11 +86,11 @@ func (b *Biller) once(ctx context.Context, method, path, key string, params stri
 		p.Context, p.StripeAccount = ctx, account
 		body := &form.Values{}
 		form.AppendTo(body, list)
-		return b.options.Backend.CallRaw(method, path, b.account.Key.text(), body, p.GetParams(), v) // Call takes no lists
+		return b.options.Backend.CallRaw(method, path, b.account.Key.Reveal(), body, p.GetParams(), v) // Call takes no lists
 	}
 	p := params.GetParams()
 	p.Context, p.StripeAccount, p.IdempotencyKey = ctx, account, idempotency
-	return b.options.Backend.Call(method, path, b.account.Key.text(), params, v)
+	return b.options.Backend.Call(method, path, b.account.Key.Reveal(), params, v)
 }
 
 // passing says whether the same call may do better: the network, a conflict of keys or locks, too many calls, and what

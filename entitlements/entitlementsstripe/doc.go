@@ -4,8 +4,8 @@
 //	store := entitlementspg.New(pool, nil)
 //	gate := entitlements.NewGate(store, nil)
 //	biller, err := entitlementsstripe.New(gate, store, entitlementsstripe.Account{
-//		Key:            entitlementsstripe.NewSecret(os.Getenv("STRIPE_SECRET_KEY")),
-//		WebhookSecrets: []entitlementsstripe.Secret{entitlementsstripe.NewSecret(os.Getenv("STRIPE_WEBHOOK_SECRET"))},
+//		Key:            tenon.NewSecret(os.Getenv("STRIPE_SECRET_KEY")),
+//		WebhookSecrets: []tenon.Secret{tenon.NewSecret(os.Getenv("STRIPE_WEBHOOK_SECRET"))},
 //	}, []entitlementsstripe.Price{{ID: "price_1Pro", Plan: "pro"}}, nil)
 //	if err != nil {
 //		return err
@@ -101,6 +101,6 @@
 //
 // # Secrets
 //
-// A [Secret] is shown by no format, encoder or logger. Texts that Stripe or a network answers are searched for secrets
+// A [tenon.Secret] is shown by no format, encoder or logger. Texts that Stripe or a network answers are searched for secrets
 // before they become an [Error], a log line or a row.
 package entitlementsstripe

@@ -42,13 +42,16 @@ func (e *Error) Error() string {
 // Unwrap returns the error's class.
 func (e *Error) Unwrap() error { return e.class }
 
+// hidden stands where a secret was.
+const hidden = "[hidden]"
+
 // secretLike finds what looks like a key or a webhook's secret.
 var secretLike = regexp.MustCompile(`(sk|rk|whsec)_[A-Za-z0-9_*]+`)
 
 // scrub takes secrets out of a text that somebody else wrote.
 func (b *Biller) scrub(text string) string {
-	for _, s := range append([]Secret{b.account.Key}, b.account.WebhookSecrets...) {
-		text = strings.ReplaceAll(text, s.text(), hidden)
+	for _, s := range append([]tenon.Secret{b.account.Key}, b.account.WebhookSecrets...) {
+		text = strings.ReplaceAll(text, s.Reveal(), hidden)
 	}
 	return secretLike.ReplaceAllString(text, hidden)
 }

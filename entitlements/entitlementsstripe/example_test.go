@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementsstripe"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
@@ -43,8 +44,8 @@ func openMarket() market {
 	}
 	newAtStripe(api.URL, "/v1/billing/meters", "display_name=Calls&event_name=calls&default_aggregation[formula]=sum")
 	biller, err := entitlementsstripe.New(gate, store, entitlementsstripe.Account{
-		Key:            entitlementsstripe.NewSecret(entitlementstest.TestKey),
-		WebhookSecrets: []entitlementsstripe.Secret{entitlementsstripe.NewSecret(entitlementstest.TestSecret)},
+		Key:            tenon.NewSecret(entitlementstest.TestKey),
+		WebhookSecrets: []tenon.Secret{tenon.NewSecret(entitlementstest.TestSecret)},
 	}, prices, &entitlementsstripe.Options{
 		Address: api.URL, Rate: rate.Inf, Every: time.Hour, Meters: []entitlementsstripe.Meter{{Name: "calls", Event: "calls"}},
 	})
@@ -235,9 +236,9 @@ func ExampleBiller_Replay() {
 }
 
 func ExampleSecret() {
-	key := entitlementsstripe.NewSecret("sk_live_abc")
+	key := tenon.NewSecret("sk_live_abc")
 	fmt.Printf("%v %+v %#v %q\n", key, key, key, key)
-	// Output: [secret] [secret] [secret] "[secret]"
+	// Output: [hidden] [hidden] [hidden] "[hidden]"
 }
 
 // newAtStripe makes something at Stripe, as its dashboard does, and returns its id.

@@ -45,17 +45,17 @@ func newSubscribed(t *testing.T) *subscribed {
 func TestAnAccountThatCannotBeRightIsRefused(t *testing.T) {
 	t.Parallel()
 	gate, store := entitlements.NewGate(entitlements.NewMemoryStore(nil), nil), entitlements.NewMemoryStore(nil)
-	secret := entitlementsstripe.NewSecret
-	secrets := []entitlementsstripe.Secret{secret("whsec_1")}
+	secret := tenon.NewSecret
+	secrets := []tenon.Secret{secret("whsec_1")}
 	for name, a := range map[string]entitlementsstripe.Account{
 		"no key":                {WebhookSecrets: secrets},
 		"an empty key":          {Key: secret(""), WebhookSecrets: secrets},
 		"a live key for tests":  {Key: secret("sk_live_1"), WebhookSecrets: secrets},
 		"a test key for live":   {Key: secret("rk_test_1"), WebhookSecrets: secrets, Live: true},
 		"no secret":             {Key: secret("sk_test_1")},
-		"an empty secret":       {Key: secret("sk_test_1"), WebhookSecrets: []entitlementsstripe.Secret{secrets[0], secret("")}},
-		"a zero secret":         {Key: secret("sk_test_1"), WebhookSecrets: []entitlementsstripe.Secret{{}}},
-		"a secret of one blank": {Key: secret("sk_test_1"), WebhookSecrets: []entitlementsstripe.Secret{secret(" ")}},
+		"an empty secret":       {Key: secret("sk_test_1"), WebhookSecrets: []tenon.Secret{secrets[0], secret("")}},
+		"a zero secret":         {Key: secret("sk_test_1"), WebhookSecrets: []tenon.Secret{{}}},
+		"a secret of one blank": {Key: secret("sk_test_1"), WebhookSecrets: []tenon.Secret{secret(" ")}},
 	} {
 		_, err := entitlementsstripe.New(gate, store, a, nil, nil)
 		require.ErrorIs(t, err, tenon.ErrInvalid, name)

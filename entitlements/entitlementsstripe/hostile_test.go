@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements/entitlementsstripe"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
 )
@@ -105,7 +106,7 @@ func TestOneSecretReplacesAnother(t *testing.T) {
 	o := s.owners(1)[0]
 	body := s.events(0, entitlementstest.StripeVersion)[0].body
 	both := account()
-	both.WebhookSecrets = append(both.WebhookSecrets, entitlementsstripe.NewSecret("whsec_next"))
+	both.WebhookSecrets = append(both.WebhookSecrets, tenon.NewSecret("whsec_next"))
 	x := s.open(s.memory())
 	b, err := entitlementsstripe.New(x.gate, s.memory(), both, s.prices, &s.opts)
 	require.NoError(t, err)

@@ -16,9 +16,9 @@ import (
 // Account is the account at Stripe that sells.
 type Account struct {
 	// Key is the secret or restricted key; required.
-	Key Secret
+	Key tenon.Secret
 	// WebhookSecrets are those of the webhook's endpoint: at least one, and both while one replaces another.
-	WebhookSecrets []Secret
+	WebhookSecrets []tenon.Secret
 	// Live is the mode. An event of the other mode is refused, and so is a key of it.
 	Live bool
 	// ID is a connected account's, "acct_…": calls are made for it and only its events are taken. Empty: the account that
@@ -27,7 +27,7 @@ type Account struct {
 }
 
 func (a Account) validate() error {
-	key := a.Key.text()
+	key := a.Key.Reveal()
 	if key == "" {
 		return tenon.Invalid("key", "is empty")
 	}
@@ -38,7 +38,7 @@ func (a Account) validate() error {
 		return tenon.Invalid("webhook_secrets", "there is none")
 	}
 	for _, s := range a.WebhookSecrets {
-		if strings.TrimSpace(s.text()) == "" {
+		if strings.TrimSpace(s.Reveal()) == "" {
 			return tenon.Invalid("webhook_secrets", "one is empty")
 		}
 	}

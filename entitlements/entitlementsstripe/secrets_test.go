@@ -18,6 +18,7 @@ import (
 	"github.com/stripe/stripe-go/v76/form"
 	"golang.org/x/time/rate"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementsstripe"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
@@ -31,7 +32,7 @@ const (
 
 func secretAccount() entitlementsstripe.Account {
 	return entitlementsstripe.Account{
-		Key: entitlementsstripe.NewSecret(theKey), WebhookSecrets: []entitlementsstripe.Secret{entitlementsstripe.NewSecret(theSecret)},
+		Key: tenon.NewSecret(theKey), WebhookSecrets: []tenon.Secret{tenon.NewSecret(theSecret)},
 	}
 }
 
@@ -59,17 +60,17 @@ func shown(v any) string {
 
 // holder has a secret where package fmt asks no methods.
 type holder struct {
-	secret  entitlementsstripe.Secret
-	pointer *entitlementsstripe.Secret
+	secret  tenon.Secret
+	pointer *tenon.Secret
 	account entitlementsstripe.Account
-	list    []entitlementsstripe.Secret
-	Options map[string]entitlementsstripe.Secret
+	list    []tenon.Secret
+	Options map[string]tenon.Secret
 }
 
 func TestASecretIsNeverShown(t *testing.T) {
 	t.Parallel()
-	secret := entitlementsstripe.NewSecret(theKey)
-	h := holder{secret, &secret, secretAccount(), []entitlementsstripe.Secret{secret}, map[string]entitlementsstripe.Secret{"a": secret}}
+	secret := tenon.NewSecret(theKey)
+	h := holder{secret, &secret, secretAccount(), []tenon.Secret{secret}, map[string]tenon.Secret{"a": secret}}
 	b, err := entitlementsstripe.New(entitlements.NewGate(entitlements.NewMemoryStore(nil), nil), entitlements.NewMemoryStore(nil), h.account, nil, nil)
 	require.NoError(t, err)
 	for _, v := range []any{secret, &secret, h, &h, h.account, &h.account, b, []any{h}, map[string]any{"a": h}} {
@@ -77,8 +78,8 @@ func TestASecretIsNeverShown(t *testing.T) {
 		require.NotContains(t, text, tell)
 		require.NotContains(t, text, fmt.Sprintf("%x", tell))
 	}
-	require.Equal(t, "[secret]", secret.String())
-	require.Equal(t, "[secret]", fmt.Sprintf("%#v", secret))
+	require.Equal(t, "[hidden]", secret.String())
+	require.Equal(t, "[hidden]", fmt.Sprintf("%#v", secret))
 	panicked := func() (said any) {
 		defer func() { said = recover() }()
 		panic(h)

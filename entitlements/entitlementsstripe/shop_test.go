@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementsstripe"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
@@ -45,7 +46,7 @@ type clocked struct {
 	fake *entitlementstest.Biller
 }
 
-// Clock implements [entitlements.Clock].
+// Clock implements [tenon.Clock].
 func (c clocked) Clock(context.Context) (time.Time, error) { return c.fake.Now(), nil }
 
 func testCatalog() entitlements.Catalog {
@@ -97,8 +98,8 @@ func newShop(t *testing.T, opts *entitlementstest.BillerOptions) *shop {
 // account is the account that the fake takes calls for.
 func account() entitlementsstripe.Account {
 	return entitlementsstripe.Account{
-		Key:            entitlementsstripe.NewSecret(entitlementstest.TestKey),
-		WebhookSecrets: []entitlementsstripe.Secret{entitlementsstripe.NewSecret(entitlementstest.TestSecret)},
+		Key:            tenon.NewSecret(entitlementstest.TestKey),
+		WebhookSecrets: []tenon.Secret{tenon.NewSecret(entitlementstest.TestSecret)},
 	}
 }
 

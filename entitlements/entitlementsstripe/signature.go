@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/transbotai/tenon"
 )
 
 // The checks of stripe-go v76 are not used: they accept an empty secret and a timestamp of next year.
@@ -61,9 +63,9 @@ func (b *Biller) verify(header string, body []byte, now time.Time) error {
 }
 
 // by says whether one of the secrets signed the body. Every pair is compared, so that the time tells nothing.
-func (s signature) by(secrets []Secret, body []byte) (ok bool) {
+func (s signature) by(secrets []tenon.Secret, body []byte) (ok bool) {
 	for _, secret := range secrets {
-		mac := hmac.New(sha256.New, []byte(secret.text()))
+		mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 		_, _ = io.WriteString(mac, s.stamp+".") // a hash does not fail
 		_, _ = mac.Write(body)
 		want := mac.Sum(nil)

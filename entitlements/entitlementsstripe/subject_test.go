@@ -94,7 +94,7 @@ func TestStripesOwnMockTakesTheCallsOfAnErasure(t *testing.T) {
 	require.NoError(t, err)
 	s.opts.Address = mockURL(t)
 	b, err := entitlementsstripe.New(entitlements.NewGate(store, nil), store, entitlementsstripe.Account{
-		Key: entitlementsstripe.NewSecret("sk_test_123"), WebhookSecrets: account().WebhookSecrets,
+		Key: tenon.NewSecret("sk_test_123"), WebhookSecrets: account().WebhookSecrets,
 	}, s.prices, &s.opts)
 	require.NoError(t, err)
 	erased, err := b.Erase(t.Context(), tenon.Subject{Tenant: "acme"})

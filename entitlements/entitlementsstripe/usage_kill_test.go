@@ -33,7 +33,7 @@ type childStore struct {
 	began, now time.Time
 }
 
-// Clock implements [entitlements.Clock].
+// Clock implements [tenon.Clock].
 func (c childStore) Clock(context.Context) (time.Time, error) {
 	return c.now.Add(time.Since(c.began)), nil
 }

@@ -19,7 +19,7 @@ func TestChanges(t *testing.T, newStore func(t *testing.T, rec tenon.Recorder) e
 		t.Run(one.name, func(t *testing.T) {
 			rec := &Recorder{}
 			r := newRig(t, newStore(t, rec))
-			rule{one.name, one.says, func(r *rig) { one.run(r, rec) }}.try(r)
+			r.try(rule{one.name, one.says, func(r *rig) { one.run(r, rec) }})
 		})
 	}
 }

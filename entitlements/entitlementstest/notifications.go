@@ -20,7 +20,7 @@ func TestNotifications(t *testing.T, newStore func(t *testing.T, n tenon.Notifie
 			n := &Notifier{}
 			r := &told{rig: newRig(t, newStore(t, n)), notifier: n}
 			r.on(basic)
-			rule{one.name, one.says, func(*rig) { one.run(r) }}.try(r.rig)
+			r.try(rule{one.name, one.says, func(*rig) { one.run(r) }})
 		})
 	}
 }

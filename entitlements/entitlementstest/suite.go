@@ -7,14 +7,11 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // rule is one promise and how it is tried.
-type rule struct {
-	name string
-	says string // the promise, printed when it is broken
-	run  func(r *rig)
-}
+type rule conform.Rule[*rig]
 
 // group is rules about one thing.
 type group struct {
@@ -37,23 +34,18 @@ func TestStore(t *testing.T, newStore func(t *testing.T) entitlements.Store) {
 				return // the rules are about what the store does not promise
 			}
 			for _, one := range g.rules {
-				t.Run(one.name, func(t *testing.T) {
+				t.Run(one.Name, func(t *testing.T) {
 					t.Parallel()
-					one.try(newRig(t, newStore(t)))
+					newRig(t, newStore(t)).try(one)
 				})
 			}
 		})
 	}
 }
 
-// try runs the rule, and then asks whether the counters still say what the events say.
-func (one rule) try(r *rig) {
-	r.t.Cleanup(func() {
-		if r.t.Failed() {
-			r.t.Log("the rule: " + one.says)
-		}
-	})
-	one.run(r)
+// try tries a rule, and then asks whether the counters still say what the events say.
+func (r *rig) try(one rule) {
+	conform.Rule[*rig](one).Try(r.t, r)
 	r.reconciled()
 }
 
@@ -65,10 +57,10 @@ func testCatalogue(t *testing.T, newStore func(t *testing.T) entitlements.Store)
 	catalogue.Lock()
 	defer catalogue.Unlock()
 	for _, one := range catalogueRules {
-		t.Run(one.name, func(t *testing.T) {
+		t.Run(one.Name, func(t *testing.T) {
 			r := &rig{t: t, store: newStore(t), tenant: newTenant(), now: noon}
 			r.declare(Catalog())
-			one.try(r)
+			r.try(one)
 			r.declare(Catalog())
 		})
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
-	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directorypg"
 	"github.com/transbotai/tenon/examples/transbot/internal/demo"
 	"github.com/transbotai/tenon/examples/transbot/internal/insight"
@@ -60,10 +59,10 @@ func (d deeds) RecordChange(ctx context.Context, c tenon.Change) error {
 // newPartners returns the partner directory. Of papers that run out, whoever is on call is told. With a secret, cursors
 // and invitations are good at every instance and after a restart; without one, for as long as the program runs.
 func newPartners(p *platform, c config, recorder func(pgx.Tx) tenon.Recorder) *partners.Desk {
-	var key directory.Key
+	var key tenon.Secret
 	if c.secret != "" {
 		sum := sha256.Sum256([]byte("directory\x00" + c.secret))
-		key = sum[:]
+		key = tenon.NewSecret(string(sum[:]))
 	}
 	auto := func(company string) bool { return autoApprove.OnFor(p.flags, &flags.Who{Tenant: company}) }
 	return partners.New(p.pool, p.gate, key, auto, directorypg.Options{

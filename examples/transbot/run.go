@@ -181,7 +181,7 @@ func onCall(c config, logger *slog.Logger) (tenon.Notifier, error) {
 	if c.webhook == "" {
 		return notify.Slog(logger), nil
 	}
-	return notifyhttp.New(c.webhook, notifyhttp.NewSecret(c.webhookSecret), nil)
+	return notifyhttp.New(c.webhook, tenon.NewSecret(c.webhookSecret), nil)
 }
 
 func newPlatform(pools evidence.Pools, fake *billing.Fake, oncall tenon.Notifier, book *book, logger *slog.Logger) *platform {

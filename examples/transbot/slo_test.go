@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/notify/notifyhttp"
 	"github.com/transbotai/tenon/notify/notifytest"
@@ -157,7 +158,7 @@ func TestTheTrafficOfTheDemoIsMadeUpOnce(t *testing.T) {
 
 func TestThresholdsReachTheWebhook(t *testing.T) {
 	t.Parallel()
-	verifier := notifyhttp.Verifier{Secrets: []notifyhttp.Secret{notifyhttp.NewSecret("shared")}}
+	verifier := notifyhttp.Verifier{Secrets: []tenon.Secret{tenon.NewSecret("shared")}}
 	arrived := make(chan string, 10)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, err := verifier.Read(w, r)

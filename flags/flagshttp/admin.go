@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/httpjson"
 )
@@ -84,7 +83,7 @@ func (a *admin) serve(route route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key := r.PathValue("key")
 		if err := a.authorize(r, route.action, key); err != nil {
-			a.refuse(w, r, err)
+			a.fail(w, r, httpjson.Authorized(err))
 			return
 		}
 		a.vary(w.Header())
@@ -101,17 +100,6 @@ func (a *admin) serve(route route) http.HandlerFunc {
 			a.failWith(w, r, err)
 		}
 	}
-}
-
-// refuse answers somebody who may not, or of whom nothing is known.
-func (a *admin) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	for _, class := range []error{tenon.ErrDenied, tenon.ErrUnavailable, tenon.ErrNotFound, tenon.ErrInvalid, tenon.ErrConflict} {
-		if errors.Is(err, class) {
-			a.fail(w, r, err)
-			return
-		}
-	}
-	a.unauthenticated(w, r)
 }
 
 func (a *admin) failWith(w http.ResponseWriter, r *http.Request, err error) {

@@ -1,13 +1,11 @@
 package flagshttp
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/httpjson"
 )
@@ -93,19 +91,11 @@ func newService(set *flags.Set, opts *Options) service {
 // identify returns for whom r asks, or answers it.
 func (s service) identify(w http.ResponseWriter, r *http.Request, who WhoFunc) (flags.Who, bool) {
 	one, err := who(r)
-	switch {
-	case errors.Is(err, tenon.ErrUnavailable):
+	if err := httpjson.Identified(one.Tenant != "" || len(one.Attrs) > 0, err); err != nil {
 		s.fail(w, r, err)
-	case err != nil, one.Tenant == "" && len(one.Attrs) == 0:
-		s.unauthenticated(w, r)
-	default:
-		return one, true
+		return flags.Who{}, false
 	}
-	return flags.Who{}, false
-}
-
-func (s service) unauthenticated(w http.ResponseWriter, r *http.Request) {
-	s.fail(w, r, httpjson.Unauthenticated)
+	return one, true
 }
 
 func (s service) vary(h http.Header) { h.Add("Vary", strings.Join(s.options.Vary, ", ")) }

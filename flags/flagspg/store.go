@@ -2,7 +2,6 @@ package flagspg
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -54,7 +53,7 @@ type Store struct {
 
 var (
 	_ flags.Store    = (*Store)(nil)
-	_ flags.Clock    = (*Store)(nil)
+	_ tenon.Clock    = (*Store)(nil)
 	_ flags.Watcher  = (*Store)(nil)
 	_ tenon.Exporter = (*Store)(nil)
 	_ tenon.Eraser   = (*Store)(nil)
@@ -88,7 +87,7 @@ func (s *Store) Watch(changed func(revision int64)) (cancel func()) {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [flags.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
 	return instant(t), translate(err)
@@ -100,16 +99,5 @@ func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) 
 // inTx runs f in a transaction of its own, and again while it loses races for locks, until ctx is done. In a caller's
 // transaction f runs as it is, once.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for {
-		err := pgtx.Once(ctx, s.db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, s.db, pgerr.Retryable, f))
 }

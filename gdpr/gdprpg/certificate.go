@@ -21,7 +21,7 @@ var errNoSecret = fmt.Errorf("gdpr: %w", tenon.Invalid("secret", "is required fo
 // rows, in a column that is not kept by law, is a [gdpr.ErrLeft], and there is no certificate. What is found in rows of
 // others is listed; [Host.Findings] returns which rows.
 func (h *Host) Certify(ctx context.Context, d gdpr.Deletion, satellites map[string]map[string]int64) (gdpr.Certificate, error) {
-	if h.options.Secret.Zero() {
+	if h.options.Secret.IsZero() {
 		return gdpr.Certificate{}, errNoSecret
 	}
 	if c, over, err := certified(ctx, h.db, d.ID); over || err != nil {

@@ -2,12 +2,10 @@ package gdprpg
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/internal/pgtx"
 )
@@ -25,18 +23,7 @@ type DB interface {
 // inTx runs f in a transaction of its own, and again while it loses races for locks, until ctx is done. In a caller's
 // transaction f runs as it is, once.
 func inTx(ctx context.Context, db DB, f func(tx pgx.Tx) error) error {
-	if tx, bound := db.(pgx.Tx); bound {
-		return translate(f(tx))
-	}
-	for {
-		err := pgtx.Once(ctx, db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, db, pgerr.Retryable, f))
 }
 
 // forEach scans every row of a query into the same places and calls f after each.

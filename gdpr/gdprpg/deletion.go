@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 )
 
@@ -44,7 +45,7 @@ func lockDeletion(ctx context.Context, db DB, d gdpr.Deletion) (s deletion, err 
 	if err == nil {
 		err = json.Unmarshal(plan, &s.plan)
 	}
-	s.startedAt = gdpr.Instant(s.startedAt)
+	s.startedAt = tenon.Instant(s.startedAt)
 	return s, err
 }
 

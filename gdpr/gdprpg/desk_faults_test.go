@@ -65,7 +65,7 @@ type later struct {
 	at time.Time
 }
 
-// Clock implements [gdpr.Clock].
+// Clock implements [tenon.Clock].
 func (l later) Clock(context.Context) (time.Time, error) { return l.at, nil }
 
 // office returns a desk over db at a time. What it erases it does in small batches.

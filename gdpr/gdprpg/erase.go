@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/internal/pgerr"
 )
@@ -84,7 +85,7 @@ set state = 'erasing',
 // plan's.
 func (e *eraser) begin(ctx context.Context, tx pgx.Tx) (err error) {
 	// The row is there before it is locked, so that two who begin at once see each other.
-	_, err = tx.Exec(ctx, beginMarkingSQL, e.d.Subject.Tenant, e.d.ID, e.d.Subject.User, gdpr.Instant(e.d.At))
+	_, err = tx.Exec(ctx, beginMarkingSQL, e.d.Subject.Tenant, e.d.ID, e.d.Subject.User, tenon.Instant(e.d.At))
 	if err != nil {
 		return err
 	}

@@ -103,5 +103,5 @@ func (a *atlas) find(ctx context.Context, db DB) error {
 // now returns the database's time.
 func now(ctx context.Context, tx pgx.Tx) (t time.Time, err error) {
 	err = tx.QueryRow(ctx, "select clock_timestamp()").Scan(&t)
-	return gdpr.Instant(t), err
+	return tenon.Instant(t), err
 }

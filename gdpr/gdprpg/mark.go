@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 )
 
@@ -22,7 +23,7 @@ func (h *Host) Mark(ctx context.Context, d gdpr.Deletion) (rows map[string]int64
 		if err := h.announce(ctx, tx, d); err != nil {
 			return err
 		}
-		begun, err := tx.Exec(ctx, beginMarkingSQL, d.Subject.Tenant, d.ID, d.Subject.User, gdpr.Instant(d.At))
+		begun, err := tx.Exec(ctx, beginMarkingSQL, d.Subject.Tenant, d.ID, d.Subject.User, tenon.Instant(d.At))
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func (a *atlas) mark(ctx context.Context, tx pgx.Tx, d gdpr.Deletion) error {
 		return err
 	}
 	for _, t := range a.marking() {
-		if _, err := tx.Exec(ctx, a.markSQL(t), append(a.args(), d.Subject.Tenant, d.ID, t.Name, gdpr.Instant(d.At))...); err != nil {
+		if _, err := tx.Exec(ctx, a.markSQL(t), append(a.args(), d.Subject.Tenant, d.ID, t.Name, tenon.Instant(d.At))...); err != nil {
 			return fmt.Errorf("%s: %w", t.Name, err)
 		}
 	}
@@ -131,7 +132,7 @@ func (h *Host) Restore(ctx context.Context, d gdpr.Deletion) (rows map[string]in
 			return err
 		}
 		// A mark that comes after this one, from a process that was slow, finds it restored.
-		if _, err := tx.Exec(ctx, beginMarkingSQL, d.Subject.Tenant, d.ID, d.Subject.User, gdpr.Instant(d.At)); err != nil {
+		if _, err := tx.Exec(ctx, beginMarkingSQL, d.Subject.Tenant, d.ID, d.Subject.User, tenon.Instant(d.At)); err != nil {
 			return err
 		}
 		row, err := lockDeletion(ctx, tx, d)
@@ -158,7 +159,7 @@ func (h *Host) Restore(ctx context.Context, d gdpr.Deletion) (rows map[string]in
 
 func (a *atlas) restore(ctx context.Context, tx pgx.Tx, d gdpr.Deletion) error {
 	for _, t := range a.marking() {
-		_, err := tx.Exec(ctx, a.restoreSQL(t), d.Subject.Tenant, d.ID, t.Name, gdpr.Instant(d.At))
+		_, err := tx.Exec(ctx, a.restoreSQL(t), d.Subject.Tenant, d.ID, t.Name, tenon.Instant(d.At))
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.Name, err)
 		}

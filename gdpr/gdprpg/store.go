@@ -33,8 +33,8 @@ type Store struct {
 
 var (
 	_ gdpr.Store     = (*Store)(nil)
-	_ gdpr.Clock     = (*Store)(nil)
-	_ gdpr.Starter   = (*Store)(nil)
+	_ tenon.Clock    = (*Store)(nil)
+	_ tenon.Starter  = (*Store)(nil)
 	_ tenon.Exporter = (*Store)(nil)
 	_ tenon.Eraser   = (*Store)(nil)
 )
@@ -52,13 +52,13 @@ func New(db DB, opts *Options) *Store {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [gdpr.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
-	return gdpr.Instant(t), translate(err)
+	return tenon.Instant(t), translate(err)
 }
 
-// Start implements [gdpr.Starter]: row level security must not hide tenants.
+// Start implements [tenon.Starter]: row level security must not hide tenants.
 func (s *Store) Start(ctx context.Context) error {
 	return translate(migrations.CheckNotFiltered(ctx, s.db))
 }
@@ -284,5 +284,5 @@ func instant(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
-	return gdpr.Instant(*t)
+	return tenon.Instant(*t)
 }

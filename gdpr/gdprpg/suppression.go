@@ -26,7 +26,7 @@ func (h *Host) Suppressions(ctx context.Context) ([]gdpr.Suppression, error) {
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s gdpr.Suppression, err error) {
 		err = row.Scan(&s.Subject, &s.Person, &s.Deletion, &s.At)
-		s.At = gdpr.Instant(s.At)
+		s.At = tenon.Instant(s.At)
 		return s, err
 	})
 	return list, translate(err)
@@ -49,7 +49,7 @@ func (h *Host) Suppress(ctx context.Context, list []gdpr.Suppression) error {
 // Suppressed returns the subjects that were erased and are there again, since a backup was restored. It computes the
 // pseudonym of every subject. One whose row stays after an erasure is always among them; erasing it again does no harm.
 func (h *Host) Suppressed(ctx context.Context) ([]tenon.Subject, error) {
-	if h.options.Secret.Zero() {
+	if h.options.Secret.IsZero() {
 		return nil, errNoSecret
 	}
 	list, err := h.Suppressions(ctx)

@@ -3,13 +3,12 @@ package gdprtest
 import (
 	"context"
 	"errors"
-	"reflect"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // noon is when rules begin.
@@ -48,7 +47,7 @@ type clocked struct {
 	now time.Time
 }
 
-// Clock implements [gdpr.Clock].
+// Clock implements [tenon.Clock].
 func (c clocked) Clock(context.Context) (time.Time, error) { return c.now, nil }
 
 // errForbidden is the host's own, without a class.
@@ -124,71 +123,23 @@ func (r *rig) fails(what string, err, class error) {
 	}
 }
 
-func equal[T any](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("%s: %+v, want %+v", what, got, want)
-	}
-}
-
-var errEars = errors.New("the ears are shut")
-
 // ears hear what a store tells.
-type ears struct {
-	mu      sync.Mutex
-	shut    bool
-	told    []tenon.Notification
-	changes []tenon.Change
-}
-
-// Notify implements [tenon.Notifier].
-func (e *ears) Notify(_ context.Context, n tenon.Notification) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shut {
-		return errEars
-	}
-	e.told = append(e.told, n)
-	return nil
-}
-
-// RecordChange implements [tenon.Recorder].
-func (e *ears) RecordChange(_ context.Context, c tenon.Change) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shut {
-		return errEars
-	}
-	e.changes = append(e.changes, c)
-	return nil
-}
-
-func (e *ears) shutUp(shut bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.shut = shut
-}
+type ears struct{ conform.Ears }
 
 // kinds returns what was told since it was asked last.
 func (e *ears) kinds() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	kinds := []string{}
-	for _, n := range e.told {
+	for _, n := range e.Told() {
 		kinds = append(kinds, n.Kind)
 	}
-	e.told = nil
 	return kinds
 }
 
 // actions returns what was recorded since it was asked last.
 func (e *ears) actions() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	actions := []string{}
-	for _, c := range e.changes {
+	for _, c := range e.Changes() {
 		actions = append(actions, c.Action)
 	}
-	e.changes = nil
 	return actions
 }

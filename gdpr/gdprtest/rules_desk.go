@@ -11,6 +11,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 var (
@@ -21,17 +22,17 @@ var (
 
 var effectRules = group{"effects", []rule{
 	{"a_change_that_cannot_be_told_is_not_made", "an error of the recorder or notifier undoes the change", func(r *rig) {
-		r.heard.shutUp(true)
+		r.heard.Shut(true)
 		_, err := r.desk().Ask(r.as("acme", "owner"), gdpr.Order{Kind: gdpr.KindExport, Subject: acme})
-		r.fails("ask", err, errEars)
-		equal(r.t, "requests", len(r.load("acme").Requests), 0)
+		r.fails("ask", err, conform.ErrShut)
+		conform.Equal(r.t, "requests", len(r.load("acme").Requests), 0)
 	}},
 	{"each_step_is_recorded", "what is done is recorded, in its order, and marking as the customer asked", func(r *rig) {
 		q := r.verified(gdpr.KindErasure, acme)
-		equal(r.t, "actions", r.heard.actions(), []string{"gdpr.received", "gdpr.verified", "gdpr.marked", "DELETE"})
+		conform.Equal(r.t, "actions", r.heard.actions(), []string{"gdpr.received", "gdpr.verified", "gdpr.marked", "DELETE"})
 		r.later(11 * day)
 		r.must(r.round())
-		equal(r.t, "actions", r.heard.actions(), []string{"gdpr.erasing", "gdpr.certified", "gdpr.erased"})
+		conform.Equal(r.t, "actions", r.heard.actions(), []string{"gdpr.erasing", "gdpr.certified", "gdpr.erased"})
 		_, err := r.desk().Request(r.staff(), q.Key)
 		r.fails("under its old name", err, gdpr.ErrUnknownRequest)
 	}},
@@ -39,7 +40,7 @@ var effectRules = group{"effects", []rule{
 		q := r.verified(gdpr.KindExport, ann)
 		r.must(r.round())
 		r.stands(q.Key, gdpr.StateCompleted)
-		for _, c := range r.heard.changes {
+		for _, c := range r.heard.Changes() {
 			if strings.Contains(string(c.After)+c.Reason+c.Target, "we leave") || strings.Contains(c.Target+string(c.After), "ann") {
 				r.t.Fatalf("recorded: %+v", c)
 			}
@@ -54,7 +55,7 @@ var askRules = group{"ask", []rule{
 			r.fails("ask", err, gdpr.ErrNotYours)
 		}
 		r.fails("document", r.desk().Document(r.as("zenith", "owner"), acme, io.Discard), gdpr.ErrNotYours)
-		equal(r.t, "requests", len(r.load("acme").Requests), 0)
+		conform.Equal(r.t, "requests", len(r.load("acme").Requests), 0)
 	}},
 	{"hides_another_companys_requests", "another company's request is as if it were not there", func(r *rig) {
 		q := r.ask(gdpr.KindErasure, acme)
@@ -102,7 +103,7 @@ var askRules = group{"ask", []rule{
 		first := r.ask(gdpr.KindErasure, acme)
 		again, err := r.desk().Ask(r.as("acme", "owner"), gdpr.Order{Kind: gdpr.KindErasure, Subject: acme})
 		r.fails("again", err, gdpr.ErrOpen)
-		equal(r.t, "id", again.ID, first.ID)
+		conform.Equal(r.t, "id", again.ID, first.ID)
 		r.ask(gdpr.KindErasure, zenith)
 		r.ask(gdpr.KindErasure, ann)
 		r.ask(gdpr.KindExport, acme)
@@ -111,35 +112,35 @@ var askRules = group{"ask", []rule{
 		q := r.ask(gdpr.KindErasure, acme)
 		q, err := r.desk().Refuse(r.staff(), q.Key, "the tax office needs it")
 		r.must(err)
-		equal(r.t, "state and answer", string(q.State)+" "+q.Answer, "refused the tax office needs it")
+		conform.Equal(r.t, "state and answer", string(q.State)+" "+q.Answer, "refused the tax office needs it")
 		_, err = r.desk().Refuse(r.staff(), q.Key, "again")
 		r.fails("again", err, gdpr.ErrState)
 		_, err = r.desk().Verify(r.staff(), q.Key, "called back")
 		r.fails("verify", err, gdpr.ErrState)
-		equal(r.t, "rows", r.host.of(q.Key), "")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "")
 	}},
 }}
 
 var dueRules = group{"due", []rule{
 	{"one_month_then_overdue", "a request is warned of before it is due and told as overdue when it is, once each", func(r *rig) {
 		q := r.ask(gdpr.KindErasure, acme)
-		equal(r.t, "due", q.DueAt, time.Date(2026, 2, 28, 12, 0, 0, 0, time.UTC))
+		conform.Equal(r.t, "due", q.DueAt, time.Date(2026, 2, 28, 12, 0, 0, 0, time.UTC))
 		r.must(r.round())
-		equal(r.t, "at once", r.heard.kinds(), []string{})
+		conform.Equal(r.t, "at once", r.heard.kinds(), []string{})
 		r.now = q.DueAt.Add(-7 * day)
 		r.must(r.round())
 		r.must(r.round())
-		equal(r.t, "a week before", r.heard.kinds(), []string{"gdpr.due_soon"})
+		conform.Equal(r.t, "a week before", r.heard.kinds(), []string{"gdpr.due_soon"})
 		r.now = q.DueAt.Add(-time.Microsecond)
 		r.must(r.round())
-		equal(r.t, "just before", r.heard.kinds(), []string{})
+		conform.Equal(r.t, "just before", r.heard.kinds(), []string{})
 		r.now = q.DueAt
 		r.must(r.round())
 		r.must(r.round())
-		equal(r.t, "due", r.heard.kinds(), []string{"gdpr.overdue"})
+		conform.Equal(r.t, "due", r.heard.kinds(), []string{"gdpr.overdue"})
 		d := r.desk()
 		r.must(d.Round(r.t.Context()))
-		equal(r.t, "overdue", d.Stats().Overdue, 1)
+		conform.Equal(r.t, "overdue", d.Stats().Overdue, 1)
 	}},
 	{"can_be_extended_once_by_two_months", "within the first month, by two further months, once", func(r *rig) {
 		q := r.ask(gdpr.KindExport, acme)
@@ -147,7 +148,7 @@ var dueRules = group{"due", []rule{
 		r.now = q.DueAt
 		q, err := r.desk().Extend(r.staff(), q.Key, "many requests")
 		r.must(err)
-		equal(r.t, "due", q.DueAt, time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC))
+		conform.Equal(r.t, "due", q.DueAt, time.Date(2026, 4, 30, 12, 0, 0, 0, time.UTC))
 		_, err = r.desk().Extend(r.staff(), q.Key, "still many")
 		r.fails("twice", err, gdpr.ErrTooLate)
 		r.later(time.Microsecond)
@@ -171,7 +172,7 @@ var holdRules = group{"holds", []rule{
 		r.stands(q.Key, gdpr.StateVerified)
 		blocked, err := r.desk().Blocked(r.staff(), q.Key)
 		r.must(err)
-		equal(r.t, "blocked by", len(blocked), 1)
+		conform.Equal(r.t, "blocked by", len(blocked), 1)
 		other := r.verified(gdpr.KindErasure, zenith)
 		r.stands(other.Key, gdpr.StateMarked)
 		r.must(r.desk().Release(r.staff(), h.Key))
@@ -188,7 +189,7 @@ var holdRules = group{"holds", []rule{
 		r.stands(q.Key, gdpr.StateMarked)
 		r.must(r.desk().Release(r.staff(), h.Key))
 		r.must(r.round())
-		equal(r.t, "rows", r.host.of(q.Key), "erased")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "erased")
 	}},
 	{"a_hold_of_one_company_is_not_anothers", "holds are of their own company alone", func(r *rig) {
 		_, err := r.desk().Hold(r.staff(), acme, "a lawsuit")
@@ -196,7 +197,7 @@ var holdRules = group{"holds", []rule{
 		q := r.verified(gdpr.KindErasure, zenith)
 		r.later(11 * day)
 		r.must(r.round())
-		equal(r.t, "rows", r.host.of(q.Key), "erased")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "erased")
 		_, err = r.desk().Holds(r.as("acme", "owner"), "acme")
 		r.fails("who may see holds", err, tenon.ErrDenied)
 		_, err = r.desk().Hold(r.staff(), acme, "")
@@ -220,16 +221,16 @@ var exportRules = group{"export", []rule{
 		r.must(err)
 		body, err := io.ReadAll(d)
 		r.must(err)
-		equal(r.t, "body", string(body), "all about acme")
-		equal(r.t, "size", d.Size, int64(len(body)))
+		conform.Equal(r.t, "body", string(body), "all about acme")
+		conform.Equal(r.t, "size", d.Size, int64(len(body)))
 		_, err = r.desk().Open(r.as("acme", "owner"), other.Key)
 		r.fails("another's", err, tenon.ErrNotFound)
 		r.now = q.File.Expires
 		_, err = r.desk().Open(r.staff(), q.Key)
 		r.fails("expired", err, gdpr.ErrUnknownFile)
 		r.must(r.round())
-		equal(r.t, "files", r.host.kept(), 0)
-		equal(r.t, "gone", r.get(q.Key).File.Gone, true)
+		conform.Equal(r.t, "files", r.host.kept(), 0)
+		conform.Equal(r.t, "gone", r.get(q.Key).File.Gone, true)
 	}},
 	{"begins_anew_after_a_failure", "what failed while it was made is made again", func(r *rig) {
 		for _, broken := range []string{"pack", "put"} {
@@ -246,12 +247,12 @@ var exportRules = group{"export", []rule{
 	{"a_document_is_recorded_first", "the document is written at once, and recorded before", func(r *rig) {
 		var out bytes.Buffer
 		r.must(r.desk().Document(r.as("acme", "owner"), acme, &out))
-		equal(r.t, "document", out.String(), "{\"company\":\"acme\"}\n")
-		equal(r.t, "actions", r.heard.actions(), []string{"gdpr.document_exported"})
-		r.heard.shutUp(true)
+		conform.Equal(r.t, "document", out.String(), "{\"company\":\"acme\"}\n")
+		conform.Equal(r.t, "actions", r.heard.actions(), []string{"gdpr.document_exported"})
+		r.heard.Shut(true)
 		out.Reset()
-		r.fails("unrecorded", r.desk().Document(r.as("acme", "owner"), acme, &out), errEars)
-		equal(r.t, "document", out.Len(), 0)
+		r.fails("unrecorded", r.desk().Document(r.as("acme", "owner"), acme, &out), conform.ErrShut)
+		conform.Equal(r.t, "document", out.Len(), 0)
 	}},
 	{"a_desk_without_a_packer_refuses", "a desk that cannot export says so when it is asked", func(r *rig) {
 		r.opts.Packer = nil
@@ -275,7 +276,7 @@ var linkRules = group{"links", []rule{
 		r.must(err)
 		body, err := io.ReadAll(d)
 		r.must(err)
-		equal(r.t, "body", string(body), "all about acme")
+		conform.Equal(r.t, "body", string(body), "all about acme")
 		r.later(time.Hour)
 		_, err = r.desk().Follow(context.Background(), token)
 		r.fails("expired", err, gdpr.ErrLink)

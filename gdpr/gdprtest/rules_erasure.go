@@ -5,21 +5,22 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 var erasureRules = group{"erasure", []rule{
 	{"marks_at_once_and_erases_after_the_grace", "the grace is waited for, to the microsecond", func(r *rig) {
 		q, other := r.verified(gdpr.KindErasure, acme), r.verified(gdpr.KindErasure, zenith)
-		equal(r.t, "state", q.State, gdpr.StateMarked)
+		conform.Equal(r.t, "state", q.State, gdpr.StateMarked)
 		_, err := r.desk().Withdraw(r.as("zenith", "owner"), other.Key, "we stay")
 		r.must(err)
 		r.now = q.EraseAt.Add(-time.Microsecond)
 		r.must(r.round())
-		equal(r.t, "rows", r.host.of(q.Key), "marked")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "marked")
 		r.now = q.EraseAt
 		r.must(r.round())
-		equal(r.t, "rows", r.host.of(q.Key), "erased")
-		equal(r.t, "the other's", r.host.of(other.Key), "restored")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "erased")
+		conform.Equal(r.t, "the other's", r.host.of(other.Key), "restored")
 		r.stands(other.Key, gdpr.StateWithdrawn)
 	}},
 	{"forgets_whose_it_was", "of a completed erasure nothing says whose it was, in any request or hold", func(r *rig) {
@@ -34,16 +35,16 @@ var erasureRules = group{"erasure", []rule{
 		r.must(r.round())
 		r.must(r.round())
 		old := r.load("acme")
-		equal(r.t, "under its name", []int{len(old.Requests), len(old.Holds)}, []int{0, 0})
+		conform.Equal(r.t, "under its name", []int{len(old.Requests), len(old.Holds)}, []int{0, 0})
 		kept := r.load("erased/" + q.ID)
-		equal(r.t, "kept", []int{len(kept.Requests), len(kept.Holds)}, []int{2, 1})
+		conform.Equal(r.t, "kept", []int{len(kept.Requests), len(kept.Holds)}, []int{2, 1})
 		for _, k := range kept.Requests {
 			if k.By+k.Reason+k.How+k.VerifiedBy+k.Answer+string(k.Plan) != "" || !k.Forgotten || !k.State.Closed() {
 				r.t.Fatalf("kept: %+v", k)
 			}
 		}
-		equal(r.t, "files", r.host.kept(), 0)
-		equal(r.t, "the other's", len(r.load("zenith").Requests), 1)
+		conform.Equal(r.t, "files", r.host.kept(), 0)
+		conform.Equal(r.t, "the other's", len(r.load("zenith").Requests), 1)
 	}},
 	{"of_a_person_forgets_the_person_alone", "an erasure of a person leaves the company's requests", func(r *rig) {
 		company := r.ask(gdpr.KindExport, acme)
@@ -51,9 +52,9 @@ var erasureRules = group{"erasure", []rule{
 		r.later(11 * day)
 		r.must(r.round())
 		q = r.stands(q.Key, gdpr.StateCompleted)
-		equal(r.t, "user", q.User, "erased/"+q.ID)
-		equal(r.t, "reason", q.Reason+q.By, "")
-		equal(r.t, "the company's", r.get(company.Key).Reason, "we leave")
+		conform.Equal(r.t, "user", q.User, "erased/"+q.ID)
+		conform.Equal(r.t, "reason", q.Reason+q.By, "")
+		conform.Equal(r.t, "the company's", r.get(company.Key).Reason, "we leave")
 	}},
 	{"can_be_withdrawn_until_it_begins", "in the grace the rows are restored; afterwards there is no way back", func(r *rig) {
 		q := r.verified(gdpr.KindErasure, acme)
@@ -65,7 +66,7 @@ var erasureRules = group{"erasure", []rule{
 		r.later(time.Minute)
 		r.must(r.round())
 		r.stands(q.Key, gdpr.StateWithdrawn)
-		equal(r.t, "rows", r.host.of(q.Key), "restored")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "restored")
 
 		q = r.verified(gdpr.KindErasure, acme)
 		r.host.breaks("erase", true)
@@ -80,15 +81,15 @@ var erasureRules = group{"erasure", []rule{
 		_, err := r.desk().Verify(r.staff(), q.Key, "called back")
 		r.fails("verify", err, errHost)
 		r.must(r.round())
-		equal(r.t, "calls before it is due", r.host.called("mark"), 1)
+		conform.Equal(r.t, "calls before it is due", r.host.called("mark"), 1)
 		for range 4 {
 			r.later(time.Hour)
 			r.fails("round", r.round(), errHost)
 		}
 		q = r.stands(q.Key, gdpr.StateVerified)
 		step := q.Step("mark")
-		equal(r.t, "step", []any{step.Attempts, step.Error, step.NextAt}, []any{5, errHost.Error(), r.now.Add(160 * time.Second)})
-		equal(r.t, "told", r.heard.kinds(), []string{"gdpr.step_failing"})
+		conform.Equal(r.t, "step", []any{step.Attempts, step.Error, step.NextAt}, []any{5, errHost.Error(), r.now.Add(160 * time.Second)})
+		conform.Equal(r.t, "told", r.heard.kinds(), []string{"gdpr.step_failing"})
 		r.host.breaks("mark", false)
 		r.later(time.Hour)
 		r.must(r.round())
@@ -107,18 +108,18 @@ var erasureRules = group{"erasure", []rule{
 		r.later(11 * day)
 		r.host.breaks("one", true)
 		r.fails("round", r.round(), errHost)
-		equal(r.t, "two and three", []int{r.host.called("two"), r.host.called("three")}, []int{1, 0})
+		conform.Equal(r.t, "two and three", []int{r.host.called("two"), r.host.called("three")}, []int{1, 0})
 		at := r.stands(q.Key, gdpr.StateErasing)
-		equal(r.t, "shown", at.Step("satellite/one").Error, errHost.Error())
-		equal(r.t, "with its deadline", at.DueAt.IsZero(), false)
+		conform.Equal(r.t, "shown", at.Step("satellite/one").Error, errHost.Error())
+		conform.Equal(r.t, "with its deadline", at.DueAt.IsZero(), false)
 		r.host.breaks("one", false)
 		r.later(time.Minute)
 		r.must(r.round())
-		equal(r.t, "calls", []int{r.host.called("one"), r.host.called("two"), r.host.called("three")}, []int{2, 1, 1})
+		conform.Equal(r.t, "calls", []int{r.host.called("one"), r.host.called("two"), r.host.called("three")}, []int{2, 1, 1})
 		done := r.load("erased/" + q.ID)
-		equal(r.t, "state", done.Requests[0].State, gdpr.StateCompleted)
+		conform.Equal(r.t, "state", done.Requests[0].State, gdpr.StateCompleted)
 		for _, s := range []*satellite{one, two, three} {
-			equal(r.t, "the other's rows", s.gone["zenith"].IsZero(), true)
+			conform.Equal(r.t, "the other's rows", s.gone["zenith"].IsZero(), true)
 		}
 		r.stands(other.Key, gdpr.StateCompleted)
 	}},
@@ -147,41 +148,41 @@ var erasureRules = group{"erasure", []rule{
 			r.must(<-errs)
 		}
 		r.must(r.round())
-		equal(r.t, "calls", []int{r.host.called("erase"), r.host.called("one")}, []int{2, 2})
+		conform.Equal(r.t, "calls", []int{r.host.called("erase"), r.host.called("one")}, []int{2, 2})
 	}},
 	{"what_a_dead_instance_held_is_taken_over", "work whose instance died goes on when its lease is over", func(r *rig) {
 		q := r.verified(gdpr.KindErasure, acme)
 		r.later(11 * day)
-		equal(r.t, "claimed", r.claim("dead", r.now, 1), []string{q.ID})
+		conform.Equal(r.t, "claimed", r.claim("dead", r.now, 1), []string{q.ID})
 		r.must(r.round())
 		r.stands(q.Key, gdpr.StateMarked)
 		r.later(time.Hour)
 		r.must(r.round())
-		equal(r.t, "rows", r.host.of(q.Key), "erased")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "erased")
 	}},
 	{"in_a_callers_transaction_the_work_is_left_to_run", "a desk bound to a transaction marks and restores nothing by itself", func(r *rig) {
 		q := r.ask(gdpr.KindErasure, acme)
 		bound := func() *gdpr.Desk { return r.desk().WithStore(clocked{r.store, r.now}) }
 		q, err := bound().Verify(r.staff(), q.Key, "called back")
 		r.must(err)
-		equal(r.t, "state and rows", string(q.State)+r.host.of(q.Key), "verified")
+		conform.Equal(r.t, "state and rows", string(q.State)+r.host.of(q.Key), "verified")
 		r.must(r.round())
-		equal(r.t, "rows", r.host.of(q.Key), "marked")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "marked")
 		q, err = bound().Withdraw(r.staff(), q.Key, "we stay")
 		r.must(err)
-		equal(r.t, "state and rows", string(q.State)+" "+r.host.of(q.Key), "restoring marked")
+		conform.Equal(r.t, "state and rows", string(q.State)+" "+r.host.of(q.Key), "restoring marked")
 		r.must(r.round())
-		equal(r.t, "rows", r.host.of(q.Key), "restored")
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "restored")
 	}},
 	{"plans_without_doing", "a plan changes nothing, and can be taken anew", func(r *rig) {
 		p, err := r.desk().Plan(r.staff(), acme)
 		r.must(err)
-		equal(r.t, "plan", p.Hash, "plan")
+		conform.Equal(r.t, "plan", p.Hash, "plan")
 		_, err = r.desk().Plan(r.as("acme", "owner"), acme)
 		r.fails("who may", err, tenon.ErrDenied)
 		q := r.verified(gdpr.KindErasure, acme)
 		_, err = r.desk().Replan(r.staff(), q.Key)
 		r.must(err)
-		equal(r.t, "hash", r.get(q.Key).PlanHash, "plan")
+		conform.Equal(r.t, "hash", r.get(q.Key).PlanHash, "plan")
 	}},
 }}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 var leftRules = group{"left", []rule{
@@ -13,7 +14,7 @@ var leftRules = group{"left", []rule{
 		q := r.verified(gdpr.KindErasure, acme)
 		r.later(10*day - 30*time.Second)
 		export := r.verified(gdpr.KindExport, acme)
-		equal(r.t, "claimed", r.claim("dead", r.now, 1), []string{export.ID})
+		conform.Equal(r.t, "claimed", r.claim("dead", r.now, 1), []string{export.ID})
 		other := r.verified(gdpr.KindExport, zenith)
 		r.must(r.host.Put(r.t.Context(), export.Key, strings.NewReader("all about acme")))
 		r.later(30 * time.Second)
@@ -22,9 +23,9 @@ var leftRules = group{"left", []rule{
 		r.later(time.Minute) // the lease is over
 		r.must(r.round())
 		for _, done := range r.load("erased/" + q.ID).Requests {
-			equal(r.t, "closed", done.State.Closed(), true)
+			conform.Equal(r.t, "closed", done.State.Closed(), true)
 		}
 		r.stands(other.Key, gdpr.StateCompleted)
-		equal(r.t, "files", r.host.kept(), 1)
+		conform.Equal(r.t, "files", r.host.kept(), 1)
 	}},
 }}

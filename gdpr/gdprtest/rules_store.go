@@ -9,6 +9,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // whole is a request with something in every field.
@@ -74,13 +75,13 @@ func (r *rig) change(tenant string, edit func(c *gdpr.Case)) *gdpr.Case {
 var caseRules = group{"case", []rule{
 	{"an_empty_case_is_no_error", "Load of a tenant without a case is an empty case", func(r *rig) {
 		c := r.load("acme")
-		equal(r.t, "case", []any{c.Tenant, len(c.Requests), len(c.Holds)}, []any{"acme", 0, 0})
+		conform.Equal(r.t, "case", []any{c.Tenant, len(c.Requests), len(c.Holds)}, []any{"acme", 0, 0})
 	}},
 	{"keeps_every_field", "what Change stores is what Load returns, in every field", func(r *rig) {
 		want := &gdpr.Case{Tenant: "acme", Requests: []gdpr.Request{whole("acme", noon)}, Holds: []gdpr.Hold{hold("acme", noon)}}
 		after := r.change("acme", func(c *gdpr.Case) { *c = *want.Clone() })
-		equal(r.t, "after", after, want)
-		equal(r.t, "loaded", r.load("acme"), want)
+		conform.Equal(r.t, "after", after, want)
+		conform.Equal(r.t, "loaded", r.load("acme"), want)
 	}},
 	{"two_tenants_do_not_meet", "a Change of one tenant's case leaves every other as it is", func(r *rig) {
 		r.put(whole("acme", noon), whole("zenith", noon))
@@ -89,7 +90,7 @@ var caseRules = group{"case", []rule{
 			c.Requests[0].State, c.Requests[0].Steps = gdpr.StateCompleted, nil
 			c.Holds = append(c.Holds, hold("acme", noon))
 		})
-		equal(r.t, "the other's", r.load("zenith"), theirs)
+		conform.Equal(r.t, "the other's", r.load("zenith"), theirs)
 	}},
 	{"an_edit_that_fails_changes_nothing", "when edit returns an error nothing is written and the error is returned", func(r *rig) {
 		r.put(whole("acme", noon))
@@ -99,29 +100,29 @@ var caseRules = group{"case", []rule{
 			return gdpr.Effects{}, failure
 		})
 		r.fails("edit", err, failure)
-		equal(r.t, "case", r.load("acme"), before)
+		conform.Equal(r.t, "case", r.load("acme"), before)
 	}},
 	{"what_is_returned_is_the_callers", "the caller may change what it gets", func(r *rig) {
 		r.put(whole("acme", noon))
 		mine := r.load("acme")
 		mine.Requests[0].Steps[0].Name, mine.Requests[0].File.Name = "mine", "mine"
-		equal(r.t, "request", r.load("acme").Requests[0], named(whole("acme", noon), mine.Requests[0].ID))
+		conform.Equal(r.t, "request", r.load("acme").Requests[0], named(whole("acme", noon), mine.Requests[0].ID))
 	}},
 	{"takes_out_what_an_edit_takes_out", "a request or hold that an edit removes is gone", func(r *rig) {
 		r.put(whole("acme", noon), whole("acme", noon.Add(time.Second)))
 		r.change("acme", func(c *gdpr.Case) { c.Requests = c.Requests[1:] })
-		equal(r.t, "requests", len(r.load("acme").Requests), 1)
+		conform.Equal(r.t, "requests", len(r.load("acme").Requests), 1)
 	}},
 	{"moves_a_case_to_another_tenant", "after an edit that gives the case another Tenant nothing is kept under the old one", func(r *rig) {
 		r.put(whole("acme", noon), whole("zenith", noon))
 		theirs := r.load("zenith")
 		r.change("acme", func(c *gdpr.Case) { c.Tenant, c.Holds = "erased/1", []gdpr.Hold{hold("acme", noon)} })
 		old := r.load("acme")
-		equal(r.t, "the old", []int{len(old.Requests), len(old.Holds)}, []int{0, 0})
+		conform.Equal(r.t, "the old", []int{len(old.Requests), len(old.Holds)}, []int{0, 0})
 		moved := r.load("erased/1")
-		equal(r.t, "the new", []int{len(moved.Requests), len(moved.Holds)}, []int{1, 1})
-		equal(r.t, "their tenant", moved.Requests[0].Tenant+" "+moved.Holds[0].Tenant, "erased/1 erased/1")
-		equal(r.t, "the other's", r.load("zenith"), theirs)
+		conform.Equal(r.t, "the new", []int{len(moved.Requests), len(moved.Holds)}, []int{1, 1})
+		conform.Equal(r.t, "their tenant", moved.Requests[0].Tenant+" "+moved.Holds[0].Tenant, "erased/1 erased/1")
+		conform.Equal(r.t, "the other's", r.load("zenith"), theirs)
 	}},
 	{"edits_take_turns", "edits of one case see each other's results", func(r *rig) {
 		const writers = 8
@@ -144,7 +145,7 @@ var caseRules = group{"case", []rule{
 		for _, q := range r.load("acme").Requests {
 			seen[q.Answer] = true
 		}
-		equal(r.t, "turns", len(seen), writers)
+		conform.Equal(r.t, "turns", len(seen), writers)
 	}},
 }}
 
@@ -164,18 +165,18 @@ var listRules = group{"list", []rule{
 		c.State = gdpr.StateCompleted
 		r.put(c, a, b)
 		name := func(q gdpr.Request) string { return q.Tenant + "/" + q.ID }
-		equal(r.t, "all", r.list(gdpr.Query{}), []string{name(c), name(b), name(a)})
-		equal(r.t, "two", r.list(gdpr.Query{Limit: 2}), []string{name(c), name(b)})
-		equal(r.t, "older", r.list(gdpr.Query{Before: b.ID}), []string{name(a)})
-		equal(r.t, "open", r.list(gdpr.Query{Open: true}), []string{name(b), name(a)})
-		equal(r.t, "of a tenant", r.list(gdpr.Query{Tenant: "acme"}), []string{name(c), name(a)})
-		equal(r.t, "of nobody", r.list(gdpr.Query{Tenant: "nobody"}), nil)
+		conform.Equal(r.t, "all", r.list(gdpr.Query{}), []string{name(c), name(b), name(a)})
+		conform.Equal(r.t, "two", r.list(gdpr.Query{Limit: 2}), []string{name(c), name(b)})
+		conform.Equal(r.t, "older", r.list(gdpr.Query{Before: b.ID}), []string{name(a)})
+		conform.Equal(r.t, "open", r.list(gdpr.Query{Open: true}), []string{name(b), name(a)})
+		conform.Equal(r.t, "of a tenant", r.list(gdpr.Query{Tenant: "acme"}), []string{name(c), name(a)})
+		conform.Equal(r.t, "of nobody", r.list(gdpr.Query{Tenant: "nobody"}), nil)
 	}},
 	{"returns_whole_requests", "what List returns is what Change stored", func(r *rig) {
 		r.put(whole("acme", noon))
 		found, err := r.store.List(r.t.Context(), gdpr.Query{})
 		r.must(err)
-		equal(r.t, "request", found[0], named(whole("acme", noon), found[0].ID))
+		conform.Equal(r.t, "request", found[0], named(whole("acme", noon), found[0].ID))
 	}},
 }}
 
@@ -191,8 +192,8 @@ func (r *rig) claim(lease string, now time.Time, limit int) (ids []string) {
 	found, err := r.store.Claim(r.t.Context(), gdpr.Claim{Now: now, Until: now.Add(time.Minute), Lease: lease, Limit: limit})
 	r.must(err)
 	for _, q := range found {
-		equal(r.t, "lease", q.Lease, lease)
-		equal(r.t, "until", q.LeaseUntil, now.Add(time.Minute))
+		conform.Equal(r.t, "lease", q.Lease, lease)
+		conform.Equal(r.t, "until", q.LeaseUntil, now.Add(time.Minute))
 		ids = append(ids, q.ID)
 	}
 	return ids
@@ -204,19 +205,19 @@ var claimRules = group{"claim", []rule{
 		never, soon := waiting("acme", noon), waiting("acme", noon.Add(time.Minute))
 		never.NextAt = time.Time{}
 		r.put(a, b, never, soon)
-		equal(r.t, "too early", r.claim("one", noon.Add(-time.Microsecond), 9), nil)
-		equal(r.t, "one", r.claim("one", noon.Add(time.Second), 1), []string{b.ID})
-		equal(r.t, "the other", r.claim("two", noon.Add(time.Second), 9), []string{a.ID})
-		equal(r.t, "none", r.claim("three", noon.Add(time.Second), 9), nil)
+		conform.Equal(r.t, "too early", r.claim("one", noon.Add(-time.Microsecond), 9), nil)
+		conform.Equal(r.t, "one", r.claim("one", noon.Add(time.Second), 1), []string{b.ID})
+		conform.Equal(r.t, "the other", r.claim("two", noon.Add(time.Second), 9), []string{a.ID})
+		conform.Equal(r.t, "none", r.claim("three", noon.Add(time.Second), 9), nil)
 	}},
 	{"a_lease_ends", "a request is given to another when its lease is over, or was given back", func(r *rig) {
 		q := waiting("acme", noon)
 		r.put(q)
-		equal(r.t, "first", r.claim("one", noon, 9), []string{q.ID})
-		equal(r.t, "meanwhile", r.claim("two", noon.Add(time.Minute-time.Microsecond), 9), nil)
-		equal(r.t, "afterwards", r.claim("two", noon.Add(time.Minute), 9), []string{q.ID})
+		conform.Equal(r.t, "first", r.claim("one", noon, 9), []string{q.ID})
+		conform.Equal(r.t, "meanwhile", r.claim("two", noon.Add(time.Minute-time.Microsecond), 9), nil)
+		conform.Equal(r.t, "afterwards", r.claim("two", noon.Add(time.Minute), 9), []string{q.ID})
 		r.change("acme", func(c *gdpr.Case) { c.Requests[0].Lease, c.Requests[0].LeaseUntil = "", time.Time{} })
-		equal(r.t, "given back", r.claim("three", noon.Add(time.Minute), 9), []string{q.ID})
+		conform.Equal(r.t, "given back", r.claim("three", noon.Add(time.Minute), 9), []string{q.ID})
 	}},
 	{"no_two_have_the_same", "of many that claim at once, each request has one", func(r *rig) {
 		const requests = 20
@@ -249,9 +250,9 @@ var claimRules = group{"claim", []rule{
 		for _, id := range r.claim("last", noon, requests) {
 			given[id]++
 		}
-		equal(r.t, "given", len(given), requests)
+		conform.Equal(r.t, "given", len(given), requests)
 		for id, n := range given {
-			equal(r.t, id, n, 1)
+			conform.Equal(r.t, id, n, 1)
 		}
 	}},
 }}

@@ -3,9 +3,12 @@ package pgtx
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/transbotai/tenon"
 )
 
 // Beginner is what begins a transaction: a pool, a connection.
@@ -31,6 +34,29 @@ func Once(ctx context.Context, db Beginner, f func(tx pgx.Tx) error) error {
 	}
 	done = true
 	return tx.Commit(ctx)
+}
+
+// Again runs f until it loses no race for locks, or ctx is done: then the error is of the class [tenon.ErrUnavailable].
+// Lost says which errors are lost races, as pgerr.Retryable does.
+func Again(ctx context.Context, lost func(err error) bool, f func() error) error {
+	for {
+		err := f()
+		if !lost(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
+		}
+	}
+}
+
+// Run runs f in a transaction of its own, as Once does, and again while it loses races for locks, as Again does. Where db
+// is a caller's transaction f runs in that, as it is, once.
+func Run(ctx context.Context, db Beginner, lost func(err error) bool, f func(tx pgx.Tx) error) error {
+	if tx, ok := db.(pgx.Tx); ok {
+		return f(tx)
+	}
+	return Again(ctx, lost, func() error { return Once(ctx, db, f) })
 }
 
 func rollback(ctx context.Context, tx pgx.Tx) {

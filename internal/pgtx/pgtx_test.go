@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/internal/pgtx"
 )
@@ -38,4 +39,33 @@ func TestOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{1}, kept)
 	require.Zero(t, pool.Stat().AcquiredConns(), "every connection is back")
+}
+
+func TestALostRaceIsRunAgainUntilTheCallerLeaves(t *testing.T) {
+	t.Parallel()
+	errLost := errors.New("lost")
+	lost := func(err error) bool { return errors.Is(err, errLost) }
+	ctx, cancel := context.WithCancel(t.Context())
+	n := 0
+	require.NoError(t, pgtx.Again(ctx, lost, func() error {
+		if n++; n < 3 {
+			return errLost
+		}
+		return nil
+	}))
+	require.Equal(t, 3, n)
+
+	n = 0
+	err := pgtx.Again(ctx, lost, func() error {
+		if n++; n == 2 {
+			cancel()
+		}
+		return errLost
+	})
+	require.ErrorIs(t, err, errLost)
+	require.ErrorIs(t, err, tenon.ErrUnavailable)
+	require.Equal(t, 2, n)
+
+	other := errors.New("other")
+	require.Equal(t, other, pgtx.Again(t.Context(), lost, func() error { return other }))
 }

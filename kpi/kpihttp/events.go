@@ -131,16 +131,7 @@ func (h *events) serve(w http.ResponseWriter, r *http.Request) error {
 
 func identify(r *http.Request, source SourceFunc) (Source, error) {
 	s, err := source(r)
-	if err != nil {
-		if httpjson.Of(err).Status == http.StatusServiceUnavailable {
-			return s, err
-		}
-		return s, httpjson.Unauthenticated
-	}
-	if s.Tenant == "" {
-		return s, httpjson.Unauthenticated
-	}
-	return s, nil
+	return s, httpjson.Identified(s.Tenant != "", err)
 }
 
 // cors lets pages of other origins send events, and answers their browsers' question whether they may.

@@ -57,13 +57,7 @@ var unknownKPI = httpjson.New(http.StatusNotFound, "unknown-kpi", "There is no s
 
 func (h *figures) who(r *http.Request) (Reader, error) {
 	who, err := h.reader(r)
-	switch {
-	case err != nil && httpjson.Of(err).Status == http.StatusServiceUnavailable:
-		return who, err
-	case err != nil, who.Tenant == "" && !who.All:
-		return who, httpjson.Unauthenticated
-	}
-	return who, nil
+	return who, httpjson.Identified(who.Tenant != "" || who.All, err)
 }
 
 func (h *figures) list(w http.ResponseWriter, r *http.Request) error {

@@ -12,26 +12,11 @@ import (
 	"github.com/transbotai/tenon/kpi"
 )
 
-// Secret is a key that does not show in logs.
-type Secret struct{ key string }
-
-// NewSecret returns a secret of key.
-func NewSecret(key string) Secret { return Secret{key} }
-
-// String hides the key.
-func (Secret) String() string { return "…" }
-
-// GoString hides the key.
-func (Secret) GoString() string { return "kpihttp.Secret" }
-
-// MarshalText hides the key.
-func (Secret) MarshalText() ([]byte, error) { return []byte("…"), nil }
-
 // Forwarder posts events to a server that takes Segment's track calls. It is a [tenon.Notifier] for an outbox, which
 // retries what fails.
 type Forwarder struct {
 	url    string
-	key    Secret
+	key    tenon.Secret
 	client *http.Client
 }
 
@@ -39,7 +24,7 @@ var _ tenon.Notifier = (*Forwarder)(nil)
 
 // NewForwarder returns a forwarder to url, such as "https://api.segment.io/v1/track", with the write key as the user of
 // basic authentication. A nil client means one with a time-out of 10 seconds that follows no redirects.
-func NewForwarder(url string, key Secret, client *http.Client) *Forwarder {
+func NewForwarder(url string, key tenon.Secret, client *http.Client) *Forwarder {
 	if client == nil {
 		client = &http.Client{
 			Timeout:       10 * time.Second,
@@ -60,7 +45,7 @@ func (f *Forwarder) Notify(ctx context.Context, n tenon.Notification) error {
 		return tenon.Invalid("url", "cannot be posted to")
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.SetBasicAuth(f.key.key, "")
+	r.SetBasicAuth(f.key.Reveal(), "")
 	answer, err := f.client.Do(r)
 	if err != nil {
 		return fmt.Errorf("kpi: forward: %w: %w", tenon.ErrUnavailable, err)

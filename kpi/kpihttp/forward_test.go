@@ -27,7 +27,7 @@ func TestAnEventIsForwardedAsSegmentTakesIt(t *testing.T) {
 	defer server.Close()
 	n, err := kpi.Forward(&kpi.Event{Tenant: "acme", Name: "quote_sent", ID: "018f", Properties: map[string]any{"recipients": 1}})
 	require.NoError(t, err)
-	f := kpihttp.NewForwarder(server.URL, kpihttp.NewSecret("wk"), nil)
+	f := kpihttp.NewForwarder(server.URL, tenon.NewSecret("wk"), nil)
 	require.NoError(t, f.Notify(t.Context(), n))
 	require.Equal(t, "wk "+n.Text, <-got)
 	status = http.StatusFound
@@ -36,5 +36,5 @@ func TestAnEventIsForwardedAsSegmentTakesIt(t *testing.T) {
 	require.ErrorIs(t, f.Notify(t.Context(), tenon.Notification{Kind: "other"}), tenon.ErrInvalid)
 	server.Close()
 	require.ErrorIs(t, f.Notify(t.Context(), n), tenon.ErrUnavailable)
-	require.NotContains(t, fmt.Sprintf("%v %+v %#v", kpihttp.NewSecret("wk"), kpihttp.NewSecret("wk"), kpihttp.NewSecret("wk")), "wk")
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v", tenon.NewSecret("wk"), tenon.NewSecret("wk"), tenon.NewSecret("wk")), "wk")
 }

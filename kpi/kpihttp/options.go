@@ -21,6 +21,8 @@ type Options struct {
 	Origins []string
 	// RetryAfter is what a 503 asks for; 0 means 5 seconds.
 	RetryAfter time.Duration
+	// Challenge is the WWW-Authenticate of a 401; empty means Bearer.
+	Challenge string
 	// Logger is told why an answer is 500 or 503. Nil discards.
 	Logger *slog.Logger
 }
@@ -40,5 +42,5 @@ func (o *Options) withDefaults() Options {
 }
 
 func (o *Options) failure() httpjson.Failure {
-	return httpjson.Failure{RetryAfter: o.RetryAfter, Logger: o.Logger}
+	return httpjson.Failure{RetryAfter: o.RetryAfter, Challenge: o.Challenge, Logger: o.Logger}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -71,7 +72,7 @@ func scanAside(row pgx.CollectableRow) (a kpi.Aside, err error) {
 	e := &a.Event
 	var properties []byte
 	err = row.Scan(&e.Tenant, &e.ID, &e.Key, &e.User, &e.Name, &properties, &e.At, &e.ReceivedAt, &a.Reason)
-	e.At, e.ReceivedAt = kpi.Instant(e.At), kpi.Instant(e.ReceivedAt)
+	e.At, e.ReceivedAt = tenon.Instant(e.At), tenon.Instant(e.ReceivedAt)
 	if err == nil {
 		err = e.Read(properties)
 	}

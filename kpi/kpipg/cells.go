@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -118,9 +119,9 @@ func scanCell(row pgx.CollectableRow) (r cellRow, err error) {
 	if err != nil {
 		return r, err
 	}
-	e.At = kpi.Instant(e.At)
+	e.At = tenon.Instant(e.At)
 	if r.received != nil {
-		e.ReceivedAt = kpi.Instant(*r.received)
+		e.ReceivedAt = tenon.Instant(*r.received)
 	}
 	return r, e.Read(r.properties)
 }
@@ -129,10 +130,10 @@ func scanCell(row pgx.CollectableRow) (r cellRow, err error) {
 func (r cellRow) progress() kpi.Progress {
 	var p kpi.Progress
 	if r.startedAt != nil {
-		p.Start, p.StartID, p.Group = kpi.Instant(*r.startedAt), *r.startID, *r.group
+		p.Start, p.StartID, p.Group = tenon.Instant(*r.startedAt), *r.startID, *r.group
 	}
 	if r.convertedAt != nil {
-		p.Convert = kpi.Instant(*r.convertedAt)
+		p.Convert = tenon.Instant(*r.convertedAt)
 	}
 	return p
 }
@@ -190,7 +191,7 @@ func (s *Store) freshness(ctx context.Context, tenant string) (c kpi.Cells, err 
 	var newest *time.Time
 	err = s.reader().QueryRow(ctx, freshnessSQL, tenant).Scan(&newest, &c.Pending)
 	if newest != nil {
-		c.Newest = kpi.Instant(*newest)
+		c.Newest = tenon.Instant(*newest)
 	}
 	return c, translate(err)
 }

@@ -71,7 +71,7 @@ func TestACorrectionThatIsSentAgainChangesNothing(t *testing.T) {
 		define(t, pool)
 		track(t, pool, sent("acme", "1"), accepted("acme", "1"))
 		store := kpipg.New(pool, nil)
-		now := kpi.Instant(time.Now())
+		now := tenon.Instant(time.Now())
 		e := sent("acme", "1")
 		e.ID, e.At, e.ReceivedAt, e.JSON = tenon.NewID(now), now, now, []byte(`{"quote":"1","amount":7}`)
 		entry := kpi.Entry{Kind: kpi.Correct, Event: e}
@@ -130,7 +130,7 @@ func TestTheNewestEventIsTheNewestOfABatch(t *testing.T) {
 	t.Parallel()
 	_, pool := database(t)
 	define(t, pool)
-	now := kpi.Instant(time.Now())
+	now := tenon.Instant(time.Now())
 	var entries []kpi.Entry
 	for i, key := range []string{"a", "c", "b"} {
 		e := kpi.Event{Tenant: "acme", Name: "quote_sent", Key: key, At: now, JSON: []byte(`{}`)}
@@ -191,7 +191,7 @@ func TestADefinitionOfANewerVersionStaysAsItIs(t *testing.T) {
 func longAgo(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
 	execute(t, pool, monthsAgo)
-	at := kpi.Instant(time.Now().AddDate(0, -2, 0))
+	at := tenon.Instant(time.Now().AddDate(0, -2, 0))
 	e := sent("acme", "old")
 	e.ID, e.At, e.ReceivedAt, e.JSON = tenon.NewID(at), at, at, []byte(`{"quote":"old"}`)
 	_, err := kpipg.New(pool, nil).Track(t.Context(), []kpi.Entry{{Event: e}})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/kpi"
 )
@@ -170,7 +171,7 @@ func scanListed(row pgx.CollectableRow) (sign int64, e kpi.Event, err error) {
 	if err != nil {
 		return 0, e, err
 	}
-	e.At, e.ReceivedAt = kpi.Instant(e.At), kpi.Instant(e.ReceivedAt)
+	e.At, e.ReceivedAt = tenon.Instant(e.At), tenon.Instant(e.ReceivedAt)
 	return sign, e, e.Read(properties)
 }
 
@@ -346,10 +347,10 @@ func scanProgress(row pgx.CollectableRow) (k subjectKey, p kpi.Progress, err err
 	var start, convert *time.Time
 	err = row.Scan(&k.tenant, &k.measure, &k.subject, &start, &p.StartID, &p.Group, &convert)
 	if start != nil {
-		p.Start = kpi.Instant(*start)
+		p.Start = tenon.Instant(*start)
 	}
 	if convert != nil {
-		p.Convert = kpi.Instant(*convert)
+		p.Convert = tenon.Instant(*convert)
 	}
 	return k, p, err
 }

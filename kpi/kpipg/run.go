@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/migrations"
 )
 
@@ -23,45 +23,14 @@ const keepEvery = 10 * time.Minute
 // views show what was folded, and an insert into a month without a partition fails, three months after it last ran. A
 // round that fails is logged, shown by Stats and tried again. It holds one connection of the pool at a time.
 func (s *Store) Run(ctx context.Context) error {
-	if s.bound {
-		return tenon.Invalid("db", "a store bound to a transaction does not run")
-	}
-	tick := time.NewTicker(s.options.Every)
-	defer tick.Stop()
-	for checked := false; ; {
-		err := s.round(ctx, &checked)
-		if errors.Is(err, migrations.ErrFiltered) {
-			return err
-		}
-		s.note(ctx, err)
-		select {
-		case <-ctx.Done():
-			return nil // every piece of work is a transaction of its own, and the next Run finds what is left
-		case <-tick.C:
-		}
-	}
+	return s.loop.Run(ctx, pgrun.Work{
+		DB: s.db, Bound: s.bound, Every: s.options.Every, Round: s.round,
+		Name: "kpi rollups", Logger: s.options.Logger,
+	})
 }
 
-func (s *Store) note(ctx context.Context, err error) {
-	now, text := time.Now(), ""
-	switch {
-	case err == nil:
-		s.stats.lastRun.Store(&now)
-	case ctx.Err() == nil:
-		text = err.Error()
-		s.options.Logger.Error("kpi rollups", "err", err)
-	}
-	s.stats.lastFail.Store(&text)
-}
-
-// round works once. Before the first one it asks whether it can see every tenant.
-func (s *Store) round(ctx context.Context, checked *bool) error {
-	if !*checked {
-		if err := migrations.CheckNotFiltered(ctx, s.db); err != nil {
-			return err
-		}
-		*checked = true
-	}
+// round works once.
+func (s *Store) round(ctx context.Context) error {
 	return errors.Join(s.Fold(ctx), s.keep(ctx))
 }
 
@@ -110,9 +79,6 @@ func (s *Store) partitions(ctx context.Context, now time.Time) error {
 	return errors.Join(ensured, err)
 }
 
-// prunedAtOnce bounds one delete, so that it holds its locks for a moment only.
-const prunedAtOnce = 5000
-
 const pruneKeysSQL = `
 delete from tenon.event_keys
 where ctid = any (array(
@@ -126,14 +92,5 @@ func (s *Store) pruneKeys(ctx context.Context, now time.Time) error {
 	if s.options.KeepKeys <= 0 {
 		return nil
 	}
-	for {
-		tag, err := s.db.Exec(ctx, pruneKeysSQL, now.Add(-s.options.KeepKeys), prunedAtOnce)
-		if err != nil {
-			return translate(err)
-		}
-		s.stats.pruned.Add(tag.RowsAffected())
-		if tag.RowsAffected() < prunedAtOnce {
-			return nil
-		}
-	}
+	return translate(pgrun.Prune(ctx, s.db, &s.stats.pruned, pruneKeysSQL, now.Add(-s.options.KeepKeys)))
 }

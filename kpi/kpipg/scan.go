@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -79,7 +80,7 @@ func (src source) read(ctx context.Context, db DB, visit func(*kpi.Event)) error
 		if err := rows.Scan(&e.Tenant, &e.User, &e.Name, &e.At, &id, &properties); err != nil {
 			return err
 		}
-		e.At, e.ID = kpi.Instant(e.At), string(id[:]) // in the order of its text
+		e.At, e.ID = tenon.Instant(e.At), string(id[:]) // in the order of its text
 		if properties != nil {
 			if err := e.Read(properties); err != nil {
 				return err
@@ -122,7 +123,7 @@ func scanEvent(row pgx.CollectableRow) (e kpi.Event, err error) {
 	if err != nil {
 		return e, err
 	}
-	e.At, e.ReceivedAt = kpi.Instant(e.At), kpi.Instant(e.ReceivedAt)
+	e.At, e.ReceivedAt = tenon.Instant(e.At), tenon.Instant(e.ReceivedAt)
 	return e, e.Read(properties)
 }
 

@@ -2,7 +2,6 @@ package kpipg
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/internal/pgtx"
 	"github.com/transbotai/tenon/kpi"
 )
@@ -73,11 +73,12 @@ type Store struct {
 	bound   bool // to a transaction of the caller's
 	options Options
 	stats   counts
+	loop    pgrun.Loop
 }
 
 var (
 	_ kpi.Store      = (*Store)(nil)
-	_ kpi.Clock      = (*Store)(nil)
+	_ tenon.Clock    = (*Store)(nil)
 	_ kpi.Keeper     = (*Store)(nil)
 	_ kpi.Asides     = (*Store)(nil)
 	_ kpi.Explainer  = (*Store)(nil)
@@ -104,10 +105,10 @@ func (s *Store) reader() DB {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [kpi.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
-	return kpi.Instant(t), translate(err)
+	return tenon.Instant(t), translate(err)
 }
 
 func translate(err error) error { return pgerr.Translate(err, "KPI") }
@@ -115,22 +116,19 @@ func translate(err error) error { return pgerr.Translate(err, "KPI") }
 // inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f
 // runs as it is.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	return s.again(ctx, func() error { return pgtx.Once(ctx, s.db, f) })
+	return translate(pgtx.Run(ctx, s.db, s.lost, f))
 }
 
 // again runs f until it loses no race.
 func (s *Store) again(ctx context.Context, f func() error) error {
-	for {
-		err := f()
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
+	return translate(pgtx.Again(ctx, s.lost, f))
+}
+
+// lost says whether a transaction lost a race and may run again, and counts it.
+func (s *Store) lost(err error) bool {
+	lost := pgerr.Retryable(err)
+	if lost {
 		s.stats.retries.Add(1)
 	}
+	return lost
 }

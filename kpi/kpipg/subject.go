@@ -3,65 +3,28 @@ package kpipg
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"iter"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgsubject"
 )
 
 // tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
-var tenantTables = []string{
-	"event_keys", "events", "event_quarantine", "kpi_pending", "kpi_rollups", "kpi_subjects", "kpi_freshness",
+var tenantTables = []pgsubject.Table{
+	{Name: "event_keys"},
+	{Name: "events", Person: "user_id = $2"},
+	{Name: "event_quarantine", Person: "user_id = $2"},
+	{Name: "kpi_pending"},
+	{Name: "kpi_rollups"},
+	{Name: "kpi_subjects"},
+	{Name: "kpi_freshness"},
 }
 
 // Export implements [tenon.Exporter]. Of a person there are the person's events, those set aside too.
 func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
-	return func(yield func(tenon.Row, error) bool) {
-		if subject.Tenant == "" {
-			yield(tenon.Row{}, tenon.Invalid("tenant", "is empty"))
-			return
-		}
-		for _, table := range tenantTables {
-			if subject.User != "" && table != "events" && table != "event_quarantine" {
-				continue
-			}
-			if !s.exportTable(ctx, subject, table, yield) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Store) exportTable(ctx context.Context, subject tenon.Subject, table string, yield func(tenon.Row, error) bool) bool {
-	sql := "select to_jsonb(t) from tenon." + pgx.Identifier{table}.Sanitize() + " t where tenant_id = $1"
-	args := []any{subject.Tenant}
-	if subject.User != "" {
-		sql, args = sql+" and user_id = $2", append(args, subject.User)
-	}
-	rows, err := s.db.Query(ctx, sql, args...)
-	if err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var data json.RawMessage
-		if err := rows.Scan(&data); err != nil {
-			yield(tenon.Row{}, translate(err))
-			return false
-		}
-		if !yield(tenon.Row{Table: "tenon." + table, Data: data}, nil) {
-			return false
-		}
-	}
-	if err := rows.Err(); err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	return true
+	return pgsubject.Export(ctx, s.db, subject, tenantTables, translate)
 }
 
 // Erase implements [tenon.Eraser], in one transaction. Of a company it removes everything. Of a person it removes the
@@ -73,10 +36,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		return nil, tenon.Invalid("tenant", "is empty")
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		erased = map[string]int64{}
-		for _, table := range tenantTables {
-			erased["tenon."+table] = 0
-		}
+		erased = pgsubject.Nothing(tenantTables)
 		if _, err := tx.Exec(ctx, waitFolderSQL); err != nil {
 			return err
 		}
@@ -87,14 +47,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 			return err
 		}
 		// events once more: of what was tracked meanwhile, no event must stay whose place on the list is gone
-		for _, table := range slices.Concat(tenantTables, []string{"events"}) {
-			tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", subject.Tenant)
-			if err != nil {
-				return err
-			}
-			erased["tenon."+table] += tag.RowsAffected()
-		}
-		return nil
+		return pgsubject.Delete(ctx, tx, subject.Tenant, append(tenantTables[:len(tenantTables):len(tenantTables)], pgsubject.Table{Name: "events"}), erased)
 	})
 	return erased, err
 }

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"reflect"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -128,13 +126,6 @@ func (r *rig) fails(what string, err, class error) {
 	}
 }
 
-func equal[T any](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("%s:\n got %+v\nwant %+v", what, got, want)
-	}
-}
-
 // outcomes returns what became of events.
 func outcomes(receipts []kpi.Receipt) []kpi.Outcome {
 	var all []kpi.Outcome
@@ -161,64 +152,23 @@ func (r *rig) random() *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 2))
 }
 
-var errEars = errors.New("the ears are shut")
-
 // ears hear what a store tells.
-type ears struct {
-	mu      sync.Mutex
-	shut    bool
-	told    []tenon.Notification
-	changes []tenon.Change
-}
-
-// Notify implements [tenon.Notifier].
-func (e *ears) Notify(_ context.Context, n tenon.Notification) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shut {
-		return errEars
-	}
-	e.told = append(e.told, n)
-	return nil
-}
-
-// RecordChange implements [tenon.Recorder].
-func (e *ears) RecordChange(_ context.Context, c tenon.Change) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shut {
-		return errEars
-	}
-	e.changes = append(e.changes, c)
-	return nil
-}
-
-func (e *ears) shutUp(shut bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.shut = shut
-}
+type ears struct{ conform.Ears }
 
 // take returns what was told since it was asked last: the KPI, and what became of its goal.
 func (e *ears) take() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	news := []string{}
-	for _, n := range e.told {
+	for _, n := range e.Told() {
 		news = append(news, fmt.Sprint(n.Data["kpi"], " ", n.Data["state"]))
 	}
-	e.told = nil
 	return news
 }
 
 // actions returns what was recorded since it was asked last.
 func (e *ears) actions() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	actions := []string{}
-	for _, c := range e.changes {
+	for _, c := range e.Changes() {
 		actions = append(actions, c.Action+" "+c.Target)
 	}
-	e.changes = nil
 	return actions
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -48,13 +49,13 @@ func (r *rig) compared(f *kpi.Funnel, facts []fact, grain kpi.Grain) {
 	r.must(err)
 	want, took := naiveFunnel(f, facts, wall{zone: zone, grain: grain, split: q.Split})
 	what := fmt.Sprintf("%s %s %d steps, %d excluded, %s, by %s", f.Order, f.Ties, len(f.Steps), len(f.Exclude), f.Window, grain)
-	equal(r.t, what, sheetOf(report), within(want.figures(), report))
+	conform.Equal(r.t, what, sheetOf(report), within(want.figures(), report))
 	for _, p := range report.Points {
 		all := took[p.Date+" | "+p.Group]
 		slices.Sort(all)
 		if len(all) > 0 {
-			equal(r.t, what+", median", p.Median, all[(len(all)+1)/2-1].Truncate(time.Millisecond))
-			equal(r.t, what+", p90", p.P90, all[(len(all)*9+9)/10-1].Truncate(time.Millisecond))
+			conform.Equal(r.t, what+", median", p.Median, all[(len(all)+1)/2-1].Truncate(time.Millisecond))
+			conform.Equal(r.t, what+", p90", p.P90, all[(len(all)*9+9)/10-1].Truncate(time.Millisecond))
 		}
 	}
 }
@@ -123,8 +124,8 @@ var funnelRules = group{"funnels", []rule{
 			report, err := r.board().Preview(r.ctx(), kpi.KPI{Name: "f", Funnel: f}, kpi.Query{Last: 1})
 			r.must(err)
 			p := report.Points[0]
-			equal(r.t, "steps", []int64{p.Sample, p.Steps[0].Count, p.Steps[1].Count}, []int64{2, 2, 1})
-			equal(r.t, "took", p.Median, time.Minute)
+			conform.Equal(r.t, "steps", []int64{p.Sample, p.Steps[0].Count, p.Steps[1].Count}, []int64{2, 2, 1})
+			conform.Equal(r.t, "took", p.Median, time.Minute)
 		},
 	},
 	{
@@ -136,7 +137,7 @@ var funnelRules = group{"funnels", []rule{
 			for want := range int64(2) {
 				report, err := r.board().Preview(r.ctx(), kpi.KPI{Name: "f", Funnel: f}, kpi.Query{Last: 1})
 				r.must(err)
-				equal(r.t, "got to the end", report.Points[0].Count, want)
+				conform.Equal(r.t, "got to the end", report.Points[0].Count, want)
 				r.track(sent("l", nil))
 			}
 		},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -40,13 +41,13 @@ var stateRules = group{"state", []rule{
 		func(r *rig) {
 			s, err := r.store.Load(r.ctx())
 			r.must(err)
-			equal(r.t, "definitions", len(s.KPIs)+len(s.Goals), 0)
+			conform.Equal(r.t, "definitions", len(s.KPIs)+len(s.Goals), 0)
 			_, err = r.board().Read(r.ctx(), kpi.Query{KPI: "none"})
 			r.fails("read", err, kpi.ErrUnknownKPI)
 			report, err := r.board().Preview(r.ctx(), sentCount, kpi.Query{Last: 3})
 			r.must(err)
-			equal(r.t, "points", len(report.Points), 3)
-			equal(r.t, "total", report.Total.Count, int64(0))
+			conform.Equal(r.t, "points", len(report.Points), 3)
+			conform.Equal(r.t, "total", report.Total.Count, int64(0))
 		},
 	},
 	{
@@ -59,14 +60,14 @@ var stateRules = group{"state", []rule{
 			}
 			got, err := r.board().KPIs(r.ctx())
 			r.must(err)
-			equal(r.t, "definitions", got, all)
+			conform.Equal(r.t, "definitions", got, all)
 			all[0].Title = "Changed"
 			r.define(all[0])
 			r.must(r.board().Retire(r.ctx(), "k7", "not needed"))
 			r.fails("retired twice", r.board().Retire(r.ctx(), "k7", ""), kpi.ErrUnknownKPI)
 			got, err = r.board().KPIs(r.ctx())
 			r.must(err)
-			equal(r.t, "after changes", got, all[:6])
+			conform.Equal(r.t, "after changes", got, all[:6])
 		},
 	},
 	{
@@ -82,7 +83,7 @@ var stateRules = group{"state", []rule{
 			r.fails("change", err, broken)
 			got, err := r.board().KPIs(r.ctx())
 			r.must(err)
-			equal(r.t, "definitions", got, []kpi.KPI{sentCount})
+			conform.Equal(r.t, "definitions", got, []kpi.KPI{sentCount})
 		},
 	},
 	{
@@ -100,7 +101,7 @@ var stateRules = group{"state", []rule{
 			r.must(errors.Join(errs...))
 			got, err := r.board().KPIs(r.ctx())
 			r.must(err)
-			equal(r.t, "definitions", len(got), len(errs))
+			conform.Equal(r.t, "definitions", len(got), len(errs))
 		},
 	},
 	{
@@ -137,29 +138,29 @@ var asideRules = group{"quarantine", []rule{
 			future.At = r.now.Add(25 * time.Hour)
 			receipts, err := tracker.Track(r.ctx(), unknown, torn, sent("fine", nil), future)
 			r.must(err)
-			equal(r.t, "outcomes", outcomes(receipts), []kpi.Outcome{kpi.Quarantined, kpi.Quarantined, kpi.Accepted, kpi.Quarantined})
+			conform.Equal(r.t, "outcomes", outcomes(receipts), []kpi.Outcome{kpi.Quarantined, kpi.Quarantined, kpi.Accepted, kpi.Quarantined})
 			r.counts("what is fit", 1)
 			kept, err := asides.Quarantined(r.ctx(), kpi.AsideQuery{Tenant: "acme"})
 			r.must(err)
-			equal(r.t, "how many", len(kept), 3)
+			conform.Equal(r.t, "how many", len(kept), 3)
 			for i, reason := range []string{`name: "other" is not registered`, "key: is not UTF-8", "at: 2026-04-09T13:00:00Z is more than a day ahead"} {
-				equal(r.t, "reason", kept[i].Reason, reason)
+				conform.Equal(r.t, "reason", kept[i].Reason, reason)
 			}
-			equal(r.t, "name", kept[0].Event.Name, "other")
+			conform.Equal(r.t, "name", kept[0].Event.Name, "other")
 			page, err := asides.Quarantined(r.ctx(), kpi.AsideQuery{After: kept[0].Event.ID, Limit: 1})
 			r.must(err)
-			equal(r.t, "a page", page[0].Event.ID, kept[1].Event.ID)
+			conform.Equal(r.t, "a page", page[0].Event.ID, kept[1].Event.ID)
 			none, err := asides.Quarantined(r.ctx(), kpi.AsideQuery{Tenant: "other"})
 			r.must(err)
-			equal(r.t, "of another tenant", len(none), 0)
+			conform.Equal(r.t, "of another tenant", len(none), 0)
 			_, err = asides.Release(r.ctx(), "other", kept[0].Event.ID)
 			r.fails("by another tenant", err, kpi.ErrUnknownEvent)
 			released, err := asides.Release(r.ctx(), "acme", kept[0].Event.ID)
 			r.must(err)
-			equal(r.t, "released", released.Event.Key, "k")
+			conform.Equal(r.t, "released", released.Event.Key, "k")
 			_, err = asides.Release(r.ctx(), "acme", kept[0].Event.ID)
 			r.fails("twice", err, kpi.ErrUnknownEvent)
-			equal(r.t, "and tracked", outcomes(r.track(released.Event)), []kpi.Outcome{kpi.Accepted})
+			conform.Equal(r.t, "and tracked", outcomes(r.track(released.Event)), []kpi.Outcome{kpi.Accepted})
 		},
 	},
 }}
@@ -175,7 +176,7 @@ var effectRules = group{"effects", []rule{
 			changed.Title = "Sent"
 			r.define(changed)
 			r.must(r.board().Retire(r.ctx(), "sent", "why"))
-			equal(r.t, "recorded", r.heard.actions(), []string{"kpi.defined kpi/sent", "kpi.defined kpi/sent", "kpi.retired kpi/sent"})
+			conform.Equal(r.t, "recorded", r.heard.actions(), []string{"kpi.defined kpi/sent", "kpi.defined kpi/sent", "kpi.retired kpi/sent"})
 		},
 	},
 	{
@@ -201,26 +202,26 @@ var effectRules = group{"effects", []rule{
 			next.At = first.At.Add(day)
 			r.track(next)
 			r.evaluate("the next day", "sent missed")
-			equal(r.t, "how often", r.heard.take(), []string{})
+			conform.Equal(r.t, "how often", r.heard.take(), []string{})
 		},
 	},
 	{
 		"what_cannot_be_told_is_not_decided",
 		"When the notifier or the recorder fails, nothing is written, and the next evaluation tells.",
 		func(r *rig) {
-			r.heard.shutUp(true)
-			r.fails("define", r.board().Define(r.ctx(), sentCount), errEars)
-			r.heard.shutUp(false)
+			r.heard.Shut(true)
+			r.fails("define", r.board().Define(r.ctx(), sentCount), conform.ErrShut)
+			r.heard.Shut(false)
 			k := sentCount
 			k.Goal = &kpi.Goal{Target: 2}
 			r.define(k)
 			late := sent("", nil)
 			late.At = noon.Add(-24 * time.Hour)
 			r.track(late)
-			r.heard.shutUp(true)
+			r.heard.Shut(true)
 			_, err := r.board().Evaluate(r.ctx())
-			r.fails("evaluate", err, errEars)
-			r.heard.shutUp(false)
+			r.fails("evaluate", err, conform.ErrShut)
+			r.heard.Shut(false)
 			r.evaluate("afterwards", "sent missed")
 		},
 	},
@@ -241,7 +242,7 @@ var effectRules = group{"effects", []rule{
 			}
 			wg.Wait()
 			r.must(errors.Join(errs...))
-			equal(r.t, "told", r.heard.take(), []string{"sent missed"})
+			conform.Equal(r.t, "told", r.heard.take(), []string{"sent missed"})
 		},
 	},
 }}
@@ -251,7 +252,7 @@ func (r *rig) evaluate(what string, want ...string) {
 	r.t.Helper()
 	_, err := r.board().Evaluate(r.ctx())
 	r.must(err)
-	equal(r.t, what, r.heard.take(), append([]string{}, want...))
+	conform.Equal(r.t, what, r.heard.take(), append([]string{}, want...))
 }
 
 // badInputRules are about what never reaches a store.

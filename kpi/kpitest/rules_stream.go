@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -135,7 +136,7 @@ func (s *stream) ask(q question, w wall, zone string) {
 		From: noon.Add(-40 * 24 * time.Hour), To: noon.Add(24 * time.Hour),
 	})
 	what := fmt.Sprintf("%s by %s in %s of %q, split %t", q.kpi.Name, w.grain, zone, w.tenant, w.split)
-	equal(s.rig.t, what, sheetOf(report), q.naive(s.book, w).figures())
+	conform.Equal(s.rig.t, what, sheetOf(report), q.naive(s.book, w).figures())
 }
 
 // someone asks a random question.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -26,7 +27,7 @@ func (r *rig) counts(what string, want int64) {
 		for _, p := range report.Points {
 			got += p.Count
 		}
-		equal(r.t, what+", "+state+" folding", got, want)
+		conform.Equal(r.t, what+", "+state+" folding", got, want)
 		r.verify()
 		r.fold()
 	}
@@ -39,16 +40,16 @@ var trackRules = group{"track", []rule{
 		func(r *rig) {
 			r.define(sentCount)
 			e := sent("k", nil)
-			equal(r.t, "in one call", outcomes(r.track(e, e)), []kpi.Outcome{kpi.Accepted, kpi.Duplicate})
+			conform.Equal(r.t, "in one call", outcomes(r.track(e, e)), []kpi.Outcome{kpi.Accepted, kpi.Duplicate})
 			r.counts("in one call", 1)
 			first := r.track(sent("l", nil))[0]
 			e = sent("l", map[string]any{"lane": "other"})
 			e.At = noon.Add(-48 * time.Hour)
 			again := r.track(e)[0]
-			equal(r.t, "again", again, kpi.Receipt{Outcome: kpi.Duplicate, ID: first.ID})
+			conform.Equal(r.t, "again", again, kpi.Receipt{Outcome: kpi.Duplicate, ID: first.ID})
 			r.counts("in two calls", 2)
 			e.Tenant = "other"
-			equal(r.t, "of another tenant", outcomes(r.track(e)), []kpi.Outcome{kpi.Accepted})
+			conform.Equal(r.t, "of another tenant", outcomes(r.track(e)), []kpi.Outcome{kpi.Accepted})
 			r.counts("of another tenant", 2)
 		},
 	},
@@ -67,7 +68,7 @@ var trackRules = group{"track", []rule{
 			r.track(events...)
 			r.define(k)
 			for range 2 {
-				equal(r.t, "sum", total(), "7")
+				conform.Equal(r.t, "sum", total(), "7")
 				r.fold()
 			}
 			for i := range 10 {
@@ -85,17 +86,17 @@ var trackRules = group{"track", []rule{
 		"Events without a key are different, unless they have the same id: a batch whose answer was lost is sent again.",
 		func(r *rig) {
 			r.define(sentCount)
-			equal(r.t, "two", outcomes(r.track(sent("", nil), sent("", nil))), []kpi.Outcome{kpi.Accepted, kpi.Accepted})
+			conform.Equal(r.t, "two", outcomes(r.track(sent("", nil), sent("", nil))), []kpi.Outcome{kpi.Accepted, kpi.Accepted})
 			r.counts("two", 2)
 			e := sent("", nil)
-			e.ID, e.ReceivedAt, e.At, e.JSON = tenon.NewID(r.now), r.now, kpi.Instant(r.now), []byte("{}")
+			e.ID, e.ReceivedAt, e.At, e.JSON = tenon.NewID(r.now), r.now, tenon.Instant(r.now), []byte("{}")
 			entry := kpi.Entry{Kind: kpi.Add, Event: e}
 			receipts, err := r.store.Track(r.ctx(), []kpi.Entry{entry, entry})
 			r.must(err)
-			equal(r.t, "in one call", outcomes(receipts), []kpi.Outcome{kpi.Accepted, kpi.Duplicate})
+			conform.Equal(r.t, "in one call", outcomes(receipts), []kpi.Outcome{kpi.Accepted, kpi.Duplicate})
 			receipts, err = r.store.Track(r.ctx(), []kpi.Entry{entry})
 			r.must(err)
-			equal(r.t, "again", receipts, []kpi.Receipt{{Outcome: kpi.Duplicate, ID: e.ID}})
+			conform.Equal(r.t, "again", receipts, []kpi.Receipt{{Outcome: kpi.Duplicate, ID: e.ID}})
 			r.counts("again", 3)
 		},
 	},
@@ -111,14 +112,14 @@ var trackRules = group{"track", []rule{
 			r.later(time.Second)
 			receipt, err := r.tracker().Correct(r.ctx(), e)
 			r.must(err)
-			equal(r.t, "the outcome", receipt.Outcome, kpi.Corrected)
+			conform.Equal(r.t, "the outcome", receipt.Outcome, kpi.Corrected)
 			r.counts("after", 2)
 			report := r.read(kpi.Query{KPI: "sent", Split: true})
 			got := map[string]int64{}
 			for _, p := range report.Points {
 				got[p.Date+" "+p.Group] = p.Count
 			}
-			equal(r.t, "where", got, map[string]int64{"2026-04-05 b": 1, "2026-04-08 ": 1})
+			conform.Equal(r.t, "where", got, map[string]int64{"2026-04-05 b": 1, "2026-04-08 ": 1})
 			e.Name = "something_else"
 			_, err = r.tracker().Correct(r.ctx(), e)
 			r.must(err)
@@ -135,7 +136,7 @@ var trackRules = group{"track", []rule{
 			ref := kpi.Ref{Tenant: "acme", Key: "k"}
 			r.must(r.tracker().Retract(r.ctx(), ref))
 			r.counts("after", 1)
-			equal(r.t, "a late retry", outcomes(r.track(sent("k", nil))), []kpi.Outcome{kpi.Duplicate})
+			conform.Equal(r.t, "a late retry", outcomes(r.track(sent("k", nil))), []kpi.Outcome{kpi.Duplicate})
 			r.counts("after a late retry", 1)
 			r.fails("again", r.tracker().Retract(r.ctx(), ref), kpi.ErrUnknownEvent)
 			_, err := r.tracker().Correct(r.ctx(), sent("k", nil))
@@ -158,11 +159,11 @@ var trackRules = group{"track", []rule{
 			}
 			receipts, err := r.store.Track(r.ctx(), entries[:4])
 			r.must(err)
-			equal(r.t, "added", outcomes(receipts), []kpi.Outcome{kpi.Unknown, kpi.Accepted, kpi.Corrected, kpi.Corrected})
+			conform.Equal(r.t, "added", outcomes(receipts), []kpi.Outcome{kpi.Unknown, kpi.Accepted, kpi.Corrected, kpi.Corrected})
 			r.counts("added", 1)
 			receipts, err = r.store.Track(r.ctx(), entries[4:])
 			r.must(err)
-			equal(r.t, "retracted", outcomes(receipts), []kpi.Outcome{kpi.Retracted, kpi.Duplicate, kpi.Unknown})
+			conform.Equal(r.t, "retracted", outcomes(receipts), []kpi.Outcome{kpi.Retracted, kpi.Duplicate, kpi.Unknown})
 			r.counts("retracted", 0)
 		},
 	},
@@ -181,7 +182,7 @@ var trackRules = group{"track", []rule{
 					got[p.Date] = p.Count
 				}
 			}
-			equal(r.t, "when", got, map[string]int64{"2026-03-19": 1, "2026-04-08": 1})
+			conform.Equal(r.t, "when", got, map[string]int64{"2026-03-19": 1, "2026-04-08": 1})
 		},
 	},
 	{
@@ -189,7 +190,7 @@ var trackRules = group{"track", []rule{
 		"The newest event that the tenant has, and when the report was read.",
 		func(r *rig) {
 			r.define(sentCount)
-			equal(r.t, "empty", r.read(kpi.Query{KPI: "sent"}).Freshness, kpi.Freshness{AsOf: r.now})
+			conform.Equal(r.t, "empty", r.read(kpi.Query{KPI: "sent"}).Freshness, kpi.Freshness{AsOf: r.now})
 			r.track(sent("", nil))
 			newest := r.now
 			other := sent("", nil)
@@ -198,7 +199,7 @@ var trackRules = group{"track", []rule{
 			r.fold()
 			r.later(time.Minute)
 			got := r.read(kpi.Query{KPI: "sent", Tenant: "acme"}).Freshness
-			equal(r.t, "of the tenant", got, kpi.Freshness{AsOf: r.now, Newest: newest})
+			conform.Equal(r.t, "of the tenant", got, kpi.Freshness{AsOf: r.now, Newest: newest})
 		},
 	},
 	{
@@ -221,7 +222,7 @@ var trackRules = group{"track", []rule{
 				for _, p := range r.read(kpi.Query{KPI: "sent", Split: true}).Points {
 					got[p.Group] += p.Count
 				}
-				equal(r.t, "groups", got, want)
+				conform.Equal(r.t, "groups", got, want)
 				r.fold()
 			}
 		},

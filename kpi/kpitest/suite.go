@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/kpi"
 )
 
@@ -15,11 +16,7 @@ type Folder interface {
 }
 
 // rule is one promise and how it is tried.
-type rule struct {
-	name string
-	says string // the promise, printed when it is broken
-	run  func(r *rig)
-}
+type rule conform.Rule[*rig]
 
 // group is rules about one thing.
 type group struct {
@@ -31,32 +28,15 @@ type group struct {
 // [kpi.Asides] promise where they implement them.
 func TestStore(t *testing.T, newStore func(t *testing.T) kpi.Store) {
 	for _, g := range []group{trackRules, asideRules, stateRules, streamRules, funnelRules, badInputRules} {
-		g.test(t, func(t *testing.T) *rig { return newRig(t, newStore(t), nil) })
+		conform.Test(t, g.name, g.rules, func(t *testing.T) *rig { return newRig(t, newStore(t), nil) })
 	}
 }
 
 // TestEffects checks that empty stores, which tell the notifier and the recorder that newStore is handed, keep what
 // [kpi.Store] promises about what is told.
 func TestEffects(t *testing.T, newStore func(t *testing.T, n tenon.Notifier, r tenon.Recorder) kpi.Store) {
-	effectRules.test(t, func(t *testing.T) *rig {
+	conform.Test(t, effectRules.name, effectRules.rules, func(t *testing.T) *rig {
 		heard := &ears{}
 		return newRig(t, newStore(t, heard, heard), heard)
-	})
-}
-
-func (g group) test(t *testing.T, newRig func(t *testing.T) *rig) {
-	t.Run(g.name, func(t *testing.T) {
-		t.Parallel()
-		for _, one := range g.rules {
-			t.Run(one.name, func(t *testing.T) {
-				t.Parallel()
-				t.Cleanup(func() {
-					if t.Failed() {
-						t.Log("the rule: " + one.says)
-					}
-				})
-				one.run(newRig(t))
-			})
-		}
 	})
 }

@@ -1,6 +1,6 @@
 // Package notifyhttp delivers notifications to a webhook, and lets a receiver check that they are genuine.
 //
-//	webhook, err := notifyhttp.New("https://pager.example.com/hook", notifyhttp.NewSecret(os.Getenv("HOOK_SECRET")), nil)
+//	webhook, err := notifyhttp.New("https://pager.example.com/hook", tenon.NewSecret(os.Getenv("HOOK_SECRET")), nil)
 //	if err != nil {
 //		return err
 //	}

@@ -11,8 +11,8 @@ import (
 )
 
 func ExampleNew() {
-	key := notifyhttp.NewSecret("shared by both")
-	verifier := &notifyhttp.Verifier{Secrets: []notifyhttp.Secret{key}}
+	key := tenon.NewSecret("shared by both")
+	verifier := &notifyhttp.Verifier{Secrets: []tenon.Secret{key}}
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, err := verifier.Read(w, r)
 		if err != nil {
@@ -34,7 +34,7 @@ func ExampleNew() {
 	fmt.Println(err, key)
 	// Output:
 	// received: Releases are frozen
-	// <nil> [secret]
+	// <nil> [hidden]
 }
 
 func ExampleSlack() {

@@ -46,7 +46,7 @@ func (d *deaf) RoundTrip(req *http.Request) (*http.Response, error) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return w.Result(), nil
 	}
-	n, err := (&notifyhttp.Verifier{Secrets: []notifyhttp.Secret{secret}}).Read(w, req)
+	n, err := (&notifyhttp.Verifier{Secrets: []tenon.Secret{secret}}).Read(w, req)
 	if err != nil {
 		w.WriteHeader(http.StatusForbidden)
 		return w.Result(), nil

@@ -26,19 +26,19 @@ const (
 var ErrSignature = fmt.Errorf("notifyhttp: signature: %w", tenon.ErrDenied)
 
 // mac returns the signature of body at a time in seconds.
-func (s Secret) mac(at, body string) string {
-	h := hmac.New(sha256.New, []byte(s.reveal()))
+func mac(s tenon.Secret, at, body string) string {
+	h := hmac.New(sha256.New, []byte(s.Reveal()))
 	_, _ = io.WriteString(h, at+"."+body) // a hash takes everything
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // signature returns the value of [SignatureHeader]; empty when there is no secret.
-func signature(secrets []Secret, now time.Time, body string) string {
+func signature(secrets []tenon.Secret, now time.Time, body string) string {
 	at := strconv.FormatInt(now.Unix(), 10)
 	parts := []string{"t=" + at}
 	for _, s := range secrets {
-		if s.reveal() != "" {
-			parts = append(parts, "v1="+s.mac(at, body))
+		if s.Reveal() != "" {
+			parts = append(parts, "v1="+mac(s, at, body))
 		}
 	}
 	if len(parts) == 1 {
@@ -50,7 +50,7 @@ func signature(secrets []Secret, now time.Time, body string) string {
 // Verifier checks requests in a receiver. Its methods may be called concurrently.
 type Verifier struct {
 	// Secrets are all that are good now; two while one replaces the other. Without any, every request is refused.
-	Secrets []Secret
+	Secrets []tenon.Secret
 	// Window is how far the request's time may lie from the receiver's, either way; 0 means 5 minutes. Within it a
 	// request can be played again by who has seen it: its key tells.
 	Window time.Duration
@@ -79,9 +79,9 @@ func (v *Verifier) Verify(header string, body []byte, now time.Time) error {
 		return fmt.Errorf("%w: the time is %s off", ErrSignature, off.Truncate(time.Second))
 	}
 	for _, s := range v.Secrets {
-		want := []byte(s.mac(at, string(body)))
+		want := []byte(mac(s, at, string(body)))
 		for _, got := range macs {
-			if s.reveal() != "" && hmac.Equal([]byte(got), want) {
+			if s.Reveal() != "" && hmac.Equal([]byte(got), want) {
 				return nil
 			}
 		}

@@ -27,8 +27,8 @@ func signed(key string, at time.Time, body string) string {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_772_366_400, 0)
-	old, next := notifyhttp.NewSecret("old"), notifyhttp.NewSecret("next")
-	both := &notifyhttp.Verifier{Secrets: []notifyhttp.Secret{old, next}}
+	old, next := tenon.NewSecret("old"), tenon.NewSecret("next")
+	both := &notifyhttp.Verifier{Secrets: []tenon.Secret{old, next}}
 	good := signed("old", now, "body")
 	for name, header := range map[string]string{
 		"one secret":              good,
@@ -58,25 +58,25 @@ func TestVerify(t *testing.T) {
 		require.ErrorIs(t, both.Verify(header, []byte("body"), now), notifyhttp.ErrSignature, name)
 	}
 	require.ErrorIs(t, both.Verify(good, []byte("body"), now.Add(time.Hour)), tenon.ErrDenied)
-	nobody := &notifyhttp.Verifier{Secrets: []notifyhttp.Secret{{}}}
+	nobody := &notifyhttp.Verifier{Secrets: []tenon.Secret{{}}}
 	require.ErrorIs(t, nobody.Verify(signed("", now, "body"), []byte("body"), now), notifyhttp.ErrSignature)
 }
 
 func TestASecretIsReplacedWithoutAGap(t *testing.T) {
 	t.Parallel()
-	next := notifyhttp.NewSecret("next")
+	next := tenon.NewSecret("next")
 	r := newReceiver(t)
 	require.NoError(t, newWebhook(t, r.URL, &notifyhttp.Options{Next: next}).Notify(t.Context(), news))
 	header := r.headers[0].Get(notifyhttp.SignatureHeader)
-	for _, s := range []notifyhttp.Secret{secret, next} {
-		v := &notifyhttp.Verifier{Secrets: []notifyhttp.Secret{s}}
+	for _, s := range []tenon.Secret{secret, next} {
+		v := &notifyhttp.Verifier{Secrets: []tenon.Secret{s}}
 		require.NoError(t, v.Verify(header, []byte(r.bodies[0]), time.Now()))
 	}
 }
 
 func TestReadRefusesWhatIsNoNotification(t *testing.T) {
 	t.Parallel()
-	v := &notifyhttp.Verifier{Secrets: []notifyhttp.Secret{notifyhttp.NewSecret("s")}, MaxBody: 100}
+	v := &notifyhttp.Verifier{Secrets: []tenon.Secret{tenon.NewSecret("s")}, MaxBody: 100}
 	for body, class := range map[string]error{
 		"{":                      tenon.ErrInvalid,
 		`{"key":"k"}`:            tenon.ErrInvalid,
@@ -95,7 +95,7 @@ func TestReadRefusesWhatIsNoNotification(t *testing.T) {
 func FuzzVerify(f *testing.F) {
 	f.Add("t=1,v1=00", []byte("body"))
 	f.Add(signed("s", time.Unix(1, 0), "body"), []byte("body"))
-	v := &notifyhttp.Verifier{Secrets: []notifyhttp.Secret{notifyhttp.NewSecret("s")}}
+	v := &notifyhttp.Verifier{Secrets: []tenon.Secret{tenon.NewSecret("s")}}
 	f.Fuzz(func(t *testing.T, header string, body []byte) {
 		at := time.Unix(1, 0)
 		if v.Verify(header, body, at) == nil {

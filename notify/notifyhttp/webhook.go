@@ -22,7 +22,7 @@ import (
 // Options of a [Webhook]. The zero value of each field has the documented meaning.
 type Options struct {
 	// Next is a second secret that signs too, while the receiver changes from one to the other.
-	Next Secret
+	Next tenon.Secret
 	// Format makes the body; nil means [JSON].
 	Format Format
 	// Header is added to each request: an Authorization that the receiver wants.
@@ -44,9 +44,9 @@ type Options struct {
 
 // Webhook is a [tenon.Notifier] that posts to an address. Its methods may be called concurrently.
 type Webhook struct {
-	address Secret // as it is with Slack
+	address tenon.Secret // as it is with Slack
 	host    string
-	secrets []Secret
+	secrets []tenon.Secret
 	options Options
 	client  *http.Client
 }
@@ -56,12 +56,12 @@ var _ tenon.Notifier = (*Webhook)(nil)
 // New returns a webhook that posts to address, signed with secret; the zero Secret sends without a signature, which is
 // for receivers such as Slack whose address is the secret. An address that is not absolute, or not https, is a
 // [tenon.FieldError]; http serves for this machine, or with Options.PlainHTTP.
-func New(address string, secret Secret, opts *Options) (*Webhook, error) {
-	w := &Webhook{address: NewSecret(address)}
+func New(address string, secret tenon.Secret, opts *Options) (*Webhook, error) {
+	w := &Webhook{address: tenon.NewSecret(address)}
 	if opts != nil {
 		w.options = *opts
 	}
-	w.secrets = []Secret{secret, w.options.Next}
+	w.secrets = []tenon.Secret{secret, w.options.Next}
 	if w.options.Format == nil {
 		w.options.Format = JSON
 	}
@@ -89,7 +89,7 @@ func setDefault[T int | time.Duration](field *T, value T) {
 
 // checkAddress does not say the address, which may be secret.
 func (w *Webhook) checkAddress() error {
-	u, err := url.Parse(w.address.reveal())
+	u, err := url.Parse(w.address.Reveal())
 	switch {
 	case err != nil, u.Host == "":
 		return tenon.Invalid("address", "is no absolute URL")
@@ -181,7 +181,7 @@ func (a answer) final() error {
 }
 
 func (w *Webhook) send(ctx context.Context, key string, body []byte) answer {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address.reveal(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.address.Reveal(), bytes.NewReader(body))
 	if err != nil {
 		return answer{err: fmt.Errorf("%w: no request can be made", tenon.ErrInvalid)}
 	}

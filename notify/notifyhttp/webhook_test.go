@@ -21,7 +21,7 @@ import (
 	"github.com/transbotai/tenon/notify/notifytest"
 )
 
-var secret = notifyhttp.NewSecret("a secret of the test")
+var secret = tenon.NewSecret("a secret of the test")
 
 // receiver is a server that verifies, and answers as it is told.
 type receiver struct {
@@ -48,7 +48,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
 	r.bodies, r.headers = append(r.bodies, string(body)), append(r.headers, req.Header)
 	req.Body = io.NopCloser(strings.NewReader(string(body)))
-	n, err := (&notifyhttp.Verifier{Secrets: []notifyhttp.Secret{secret}}).Read(w, req)
+	n, err := (&notifyhttp.Verifier{Secrets: []tenon.Secret{secret}}).Read(w, req)
 	r.errs = append(r.errs, err)
 	if len(r.answers) > 0 {
 		answer := r.answers[0]
@@ -226,7 +226,7 @@ func TestNeitherSecretsNorThePathAreShown(t *testing.T) {
 	require.NoError(t, err)
 	var text strings.Builder
 	held := struct {
-		secret  notifyhttp.Secret // of which fmt cannot ask String
+		secret  tenon.Secret // of which fmt cannot ask String
 		webhook *notifyhttp.Webhook
 	}{secret, w}
 	fmt.Fprintf(&text, "%v %+v %#v %v %+v %#v %d", held, held, held, w, w, w, w)
@@ -251,7 +251,7 @@ func TestSlackBody(t *testing.T) {
 	require.Equal(t, ":warning: *Budget of &lt;uptime&gt; &amp; more*\nlook\n• a: &lt;!channel&gt;\n• b: 2", message["text"])
 
 	r := newReceiver(t)
-	w, err := notifyhttp.New(r.URL, notifyhttp.Secret{}, &notifyhttp.Options{Format: notifyhttp.Slack})
+	w, err := notifyhttp.New(r.URL, tenon.Secret{}, &notifyhttp.Options{Format: notifyhttp.Slack})
 	require.NoError(t, err)
 	require.NoError(t, w.Notify(t.Context(), n))
 	require.Empty(t, r.headers[0].Get(notifyhttp.SignatureHeader))

@@ -37,8 +37,8 @@ type Store struct {
 var (
 	_ notify.Store    = (*Store)(nil)
 	_ notify.Reviewer = (*Store)(nil)
-	_ notify.Clock    = (*Store)(nil)
-	_ notify.Starter  = (*Store)(nil)
+	_ tenon.Clock     = (*Store)(nil)
+	_ tenon.Starter   = (*Store)(nil)
 	_ tenon.Notifier  = (*Store)(nil)
 	_ tenon.Exporter  = (*Store)(nil)
 	_ tenon.Eraser    = (*Store)(nil)
@@ -103,13 +103,13 @@ func (s *Store) Add(ctx context.Context, entries []notify.Entry) error {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [notify.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
 	return t, translate(err)
 }
 
-// Start implements [notify.Starter]: row level security must not hide tenants.
+// Start implements [tenon.Starter]: row level security must not hide tenants.
 func (s *Store) Start(ctx context.Context) error {
 	return translate(migrations.CheckNotFiltered(ctx, s.db))
 }
@@ -131,9 +131,9 @@ func scanEntry(row pgx.CollectableRow) (notify.Entry, error) {
 	if e.State != notify.Delivered && e.State != notify.Dead {
 		e.State = notify.Pending // new or queued
 	}
-	n.At, e.Since = notify.Instant(n.At), notify.Instant(e.Since)
+	n.At, e.Since = tenon.Instant(n.At), tenon.Instant(e.Since)
 	if settled != nil {
-		e.SettledAt = notify.Instant(*settled)
+		e.SettledAt = tenon.Instant(*settled)
 	}
 	return e, json.Unmarshal(data, &n.Data)
 }

@@ -2,59 +2,24 @@ package notifypg
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgsubject"
 )
 
 // tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
-var tenantTables = []string{"notification_groups", "notifications"}
+var tenantTables = []pgsubject.Table{
+	{Name: "notification_groups"},
+	{Name: "notifications"},
+}
 
 // Export implements [tenon.Exporter]. A person has no rows here.
 func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
-	return func(yield func(tenon.Row, error) bool) {
-		if subject.Tenant == "" {
-			yield(tenon.Row{}, tenon.Invalid("tenant", "is empty"))
-			return
-		}
-		if subject.User != "" {
-			return
-		}
-		for _, table := range tenantTables {
-			if !s.exportTable(ctx, subject.Tenant, table, yield) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Store) exportTable(ctx context.Context, tenant, table string, yield func(tenon.Row, error) bool) bool {
-	sql := "select to_jsonb(t) from tenon." + pgx.Identifier{table}.Sanitize() + " t where tenant_id = $1"
-	rows, err := s.db.Query(ctx, sql, tenant)
-	if err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var data json.RawMessage
-		if err := rows.Scan(&data); err != nil {
-			yield(tenon.Row{}, translate(err))
-			return false
-		}
-		if !yield(tenon.Row{Table: "tenon." + table, Data: data}, nil) {
-			return false
-		}
-	}
-	if err := rows.Err(); err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	return true
+	return pgsubject.Export(ctx, s.db, subject, tenantTables, translate)
 }
 
 const lockGroupsSQL = `
@@ -70,10 +35,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (map[string]in
 	if subject.Tenant == "" {
 		return nil, tenon.Invalid("tenant", "is empty")
 	}
-	erased := map[string]int64{}
-	for _, table := range tenantTables {
-		erased["tenon."+table] = 0
-	}
+	erased := pgsubject.Nothing(tenantTables)
 	if subject.User != "" {
 		return erased, nil
 	}
@@ -92,13 +54,6 @@ func (s *Store) erase(ctx context.Context, tenant string, erased map[string]int6
 		if _, err := tx.Exec(ctx, lockGroupsSQL, tenant); err != nil {
 			return err
 		}
-		for _, table := range tenantTables {
-			tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", tenant)
-			if err != nil {
-				return err
-			}
-			erased["tenon."+table] = tag.RowsAffected()
-		}
-		return nil
+		return pgsubject.Delete(ctx, tx, tenant, tenantTables, erased)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/notify"
 )
 
@@ -229,7 +230,7 @@ func (s *Store) Tally(ctx context.Context) ([]notify.Tally, error) {
 		var oldest *time.Time
 		err = row.Scan(&t.Destination, &t.Pending, &t.Dead, &oldest, &t.LastError)
 		if oldest != nil {
-			t.Oldest = notify.Instant(*oldest)
+			t.Oldest = tenon.Instant(*oldest)
 		}
 		return t, err
 	})

@@ -8,29 +8,21 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/notify"
 )
 
 // rule is one promise and how it is tried.
-type rule struct {
-	name string
-	says string // the promise, printed when it is broken
-	run  func(r *rig)
-}
+type rule conform.Rule[*rig]
 
 // TestStore checks that the stores that newStore gives keep what [notify.Store] promises, and what [notify.Reviewer]
 // promises where they implement it.
 func TestStore(t *testing.T, newStore func(t *testing.T) notify.Store) {
 	for _, rules := range [][]rule{writeRules, claimRules, settleRules, tallyRules, reviewRules} {
 		for _, one := range rules {
-			t.Run(one.name, func(t *testing.T) {
+			t.Run(one.Name, func(t *testing.T) {
 				t.Parallel()
-				t.Cleanup(func() {
-					if t.Failed() {
-						t.Log("the rule: " + one.says)
-					}
-				})
-				one.run(newRig(t, newStore(t)))
+				conform.Rule[*rig](one).Try(t, newRig(t, newStore(t)))
 			})
 		}
 	}

@@ -33,7 +33,7 @@ select 't', 'many' || n, '/b' from generate_series(1, 12000) n`)
 	eventually(t, func() bool { return !s.Stats().LastRun.IsZero() })
 	require.NoError(t, stop())
 	require.Equal(t, "counts new", one[string](t, pool, "select string_agg(name, ' ' order by name) from tenon.ratelimits"))
-	require.Empty(t, s.Stats().LastFail)
+	require.Empty(t, s.Stats().LastError)
 }
 
 func TestRunSaysWhatFailsAndGoesOn(t *testing.T) {
@@ -42,9 +42,9 @@ func TestRunSaysWhatFailsAndGoesOn(t *testing.T) {
 	s := ratelimitpg.New(pool, &ratelimitpg.Options{Every: time.Millisecond})
 	execute(t, pool, "alter table tenon.ratelimits rename to away")
 	stop := running(t, s)
-	eventually(t, func() bool { return s.Stats().LastFail != "" })
+	eventually(t, func() bool { return s.Stats().LastError != "" })
 	execute(t, pool, "alter table tenon.away rename to ratelimits")
-	eventually(t, func() bool { return s.Stats().LastFail == "" && !s.Stats().LastRun.IsZero() })
+	eventually(t, func() bool { return s.Stats().LastError == "" && !s.Stats().LastRun.IsZero() })
 	require.NoError(t, stop())
 	require.ErrorIs(t, ratelimitpg.New(begin(t, pool), nil).Run(t.Context()), tenon.ErrInvalid)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/ratelimit"
 )
 
@@ -51,6 +52,7 @@ type Store struct {
 	bound   bool // to a transaction of the caller's
 	options Options
 	stats   counts
+	loop    pgrun.Loop
 }
 
 var (

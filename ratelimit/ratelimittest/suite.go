@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/ratelimit"
 )
 
@@ -13,11 +14,7 @@ import (
 type NewStore func(t *testing.T, now func() time.Time) ratelimit.Store
 
 // rule is one promise and how it is tried.
-type rule struct {
-	name string
-	says string // the promise, printed when it is broken
-	run  func(r *rig)
-}
+type rule conform.Rule[*rig]
 
 // group is rules about one thing.
 type group struct {
@@ -30,29 +27,12 @@ func TestStore(t *testing.T, newStore NewStore) {
 	for _, g := range []group{
 		takeRules, strictRules, bucketRules, calendarRules, flightRules, severalRules, backRules, leaseRules, eraseRules,
 	} {
-		t.Run(g.name, func(t *testing.T) {
-			t.Parallel()
-			for _, one := range g.rules {
-				t.Run(one.name, func(t *testing.T) {
-					t.Parallel()
-					one.try(newRig(t, newStore))
-				})
-			}
-		})
+		conform.Test(t, g.name, g.rules, func(t *testing.T) *rig { return newRig(t, newStore) })
 	}
 	t.Run("model", func(t *testing.T) {
 		t.Parallel()
 		testModel(t, newStore)
 	})
-}
-
-func (one rule) try(r *rig) {
-	r.t.Cleanup(func() {
-		if r.t.Failed() {
-			r.t.Log("the rule: " + one.says)
-		}
-	})
-	one.run(r)
 }
 
 // rig is a store, its clock, and a key nobody else uses.

@@ -7,17 +7,20 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/httpjson"
 	"github.com/transbotai/tenon/slo"
 )
 
 // Options of the handlers. The zero value of each field has the documented meaning.
 type Options struct {
-	// Tenant says whose objectives a request is shown, from its authentication. Nil: those of the whole system.
-	// Nobody is shown another tenant's.
+	// Tenant says whose objectives a request is shown, from its authentication; an error gives 401, one of the class
+	// [tenon.ErrUnavailable] 503. Nil: those of the whole system. Nobody is shown another tenant's.
 	Tenant func(r *http.Request) (string, error)
-	// Logger is told of errors that the client is not told. Nil discards.
+	// RetryAfter is what a 503 asks for; 0 means 5 seconds.
+	RetryAfter time.Duration
+	// Challenge is the WWW-Authenticate of a 401; empty means Bearer.
+	Challenge string
+	// Logger is told why an answer is 500 or 503. Nil discards.
 	Logger *slog.Logger
 }
 
@@ -98,7 +101,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) answer(r *http.Request) (any, error) {
 	tenant, err := h.options.Tenant(r)
-	if err != nil {
+	if err := httpjson.Identified(true, err); err != nil {
 		return nil, err
 	}
 	report, err := h.board.Current(r.Context())
@@ -109,13 +112,10 @@ func (h *handler) answer(r *http.Request) (any, error) {
 }
 
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	switch {
-	case errors.Is(err, tenon.ErrNotFound):
+	if errors.Is(err, slo.ErrUnknownObjective) {
 		err = httpjson.New(http.StatusNotFound, "not-found", "There is no such objective.")
-	case errors.Is(err, tenon.ErrDenied):
-		err = httpjson.New(http.StatusForbidden, "denied", "You may not see this.")
 	}
-	httpjson.Failure{Logger: h.options.Logger}.Fail(w, r, err)
+	httpjson.Failure{RetryAfter: h.options.RetryAfter, Challenge: h.options.Challenge, Logger: h.options.Logger}.Fail(w, r, err)
 }
 
 // finite returns a number as JSON can write it: nil for none.

@@ -3,7 +3,7 @@ package slohttp_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -133,11 +133,13 @@ func TestATenantIsShownItsOwn(t *testing.T) {
 	_, _, body = get(t, slohttp.Current(board, as("globex", nil)))
 	require.Empty(t, body["objectives"])
 	code, header, body := get(t, slohttp.Current(board, as("", tenon.ErrDenied)))
-	require.Equal(t, http.StatusForbidden, code)
+	require.Equal(t, http.StatusUnauthorized, code)
 	require.Equal(t, "application/problem+json", header.Get("Content-Type"))
-	require.Equal(t, "urn:tenon:problem:denied", body["type"])
-	code, _, _ = get(t, slohttp.Current(board, as("", errors.New("lost"))))
-	require.Equal(t, http.StatusInternalServerError, code)
+	require.Equal(t, "Bearer", header.Get("WWW-Authenticate"))
+	require.Equal(t, "urn:tenon:problem:unauthenticated", body["type"])
+	code, header, _ = get(t, slohttp.Current(board, as("", fmt.Errorf("lost: %w", tenon.ErrUnavailable))))
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Equal(t, "5", header.Get("Retry-After"))
 	code, _, _ = get(t, slohttp.Named(board, map[string]string{"x": "unheard_of"}, nil))
 	require.Equal(t, http.StatusNotFound, code)
 }

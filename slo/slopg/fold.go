@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -23,7 +24,7 @@ const stretch = 6 * time.Hour
 // nothing. Instances take turns at a table; one that is at work is passed over. A table that was never folded is
 // counted for the length of the objective's window, and so is one whose window has become longer. [Store.Run] calls it with the database's time.
 func (s *Store) Fold(ctx context.Context, now time.Time) error {
-	now = slo.Instant(now)
+	now = tenon.Instant(now)
 	state, err := s.Load(ctx)
 	if err != nil {
 		return err

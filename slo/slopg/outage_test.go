@@ -78,10 +78,10 @@ func TestRunGoesOnWhenTheServerIsBack(t *testing.T) {
 	patience, tick := 30*time.Second, 20*time.Millisecond
 	require.Eventually(t, func() bool { return !store.Stats().LastRun.IsZero() }, patience, tick)
 	require.NoError(t, server.Kill())
-	require.Eventually(t, func() bool { return store.Stats().LastFail != "" }, patience, tick)
+	require.Eventually(t, func() bool { return store.Stats().LastError != "" }, patience, tick)
 	require.NoError(t, server.Restart(t.Context()))
 	pool.Reset()
-	require.Eventually(t, func() bool { return store.Stats().LastFail == "" }, patience, tick)
+	require.Eventually(t, func() bool { return store.Stats().LastError == "" }, patience, tick)
 	now, err := store.Clock(t.Context())
 	require.NoError(t, err)
 	insert(t, pool, event{at: now, status: 200})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/slo"
 )
@@ -47,7 +48,7 @@ func load(ctx context.Context, db querier) (*slo.State, error) {
 		return nil, err
 	}
 	if evaluated != nil {
-		state.Evaluated = slo.Instant(*evaluated)
+		state.Evaluated = tenon.Instant(*evaluated)
 	}
 	state.Tidy()
 	return state, nil

@@ -2,7 +2,6 @@ package slopg
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/internal/pgtx"
 	"github.com/transbotai/tenon/slo"
 )
@@ -71,12 +71,13 @@ type Store struct {
 	bound   bool // to a transaction of the caller's
 	options Options
 	stats   counts
+	loop    pgrun.Loop
 }
 
 var (
 	_ slo.Store      = (*Store)(nil)
 	_ slo.Historian  = (*Store)(nil)
-	_ slo.Clock      = (*Store)(nil)
+	_ tenon.Clock    = (*Store)(nil)
 	_ tenon.Exporter = (*Store)(nil)
 	_ tenon.Eraser   = (*Store)(nil)
 )
@@ -92,26 +93,23 @@ func New(db DB, opts *Options) *Store {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [slo.Clock]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
-	return slo.Instant(t), translate(err)
+	return tenon.Instant(t), translate(err)
 }
 
 // inTx runs f in a transaction of its own, again when it lost a race, until ctx is done. In a caller's transaction f
 // runs as it is.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for {
-		err := pgtx.Once(ctx, s.db, f)
-		if !retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
+	return translate(pgtx.Run(ctx, s.db, s.lost, f))
+}
+
+// lost says whether a transaction lost a race and may run again, and counts it.
+func (s *Store) lost(err error) bool {
+	lost := retryable(err)
+	if lost {
 		s.stats.retries.Add(1)
 	}
+	return lost
 }

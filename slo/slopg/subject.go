@@ -2,64 +2,28 @@ package slopg
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgsubject"
 )
 
 // tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
-var tenantTables = []string{
-	"slo_targets", "slo_target_versions", "slo_exclusions", "slo_episodes", "slo_sources", "slo_rollups", "slo_sketches",
+var tenantTables = []pgsubject.Table{
+	{Name: "slo_targets"},
+	{Name: "slo_target_versions"},
+	{Name: "slo_exclusions", Person: "body ->> 'by' = $2"},
+	{Name: "slo_episodes"},
+	{Name: "slo_sources"},
+	{Name: "slo_rollups"},
+	{Name: "slo_sketches"},
 }
 
 // Export implements [tenon.Exporter]. Of a person there are the exclusions of the tenant that the person made.
 func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
-	return func(yield func(tenon.Row, error) bool) {
-		if subject.Tenant == "" {
-			yield(tenon.Row{}, tenon.Invalid("tenant", "is empty"))
-			return
-		}
-		for _, table := range tenantTables {
-			if subject.User != "" && table != "slo_exclusions" {
-				continue
-			}
-			if !s.exportTable(ctx, subject, table, yield) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Store) exportTable(ctx context.Context, subject tenon.Subject, table string, yield func(tenon.Row, error) bool) bool {
-	sql := "select to_jsonb(t) from tenon." + pgx.Identifier{table}.Sanitize() + " t where tenant_id = $1"
-	args := []any{subject.Tenant}
-	if subject.User != "" {
-		sql, args = sql+" and body ->> 'by' = $2", append(args, subject.User)
-	}
-	rows, err := s.db.Query(ctx, sql, args...)
-	if err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var data json.RawMessage
-		if err := rows.Scan(&data); err != nil {
-			yield(tenon.Row{}, translate(err))
-			return false
-		}
-		if !yield(tenon.Row{Table: "tenon." + table, Data: data}, nil) {
-			return false
-		}
-	}
-	if err := rows.Err(); err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	return true
+	return pgsubject.Export(ctx, s.db, subject, tenantTables, translate)
 }
 
 const forgetAuthorSQL = `
@@ -75,10 +39,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		return nil, tenon.Invalid("tenant", "is empty")
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		erased = map[string]int64{}
-		for _, table := range tenantTables {
-			erased["tenon."+table] = 0
-		}
+		erased = pgsubject.Nothing(tenantTables)
 		if _, err := tx.Exec(ctx, lockSQL); err != nil {
 			return err
 		}
@@ -87,15 +48,7 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 			erased["tenon.slo_exclusions"] = tag.RowsAffected()
 			return err
 		}
-		for _, table := range tenantTables {
-			sql := "delete from tenon." + pgx.Identifier{table}.Sanitize() + " where tenant_id = $1"
-			tag, err := tx.Exec(ctx, sql, subject.Tenant)
-			if err != nil {
-				return err
-			}
-			erased["tenon."+table] = tag.RowsAffected()
-		}
-		return nil
+		return pgsubject.Delete(ctx, tx, subject.Tenant, tenantTables, erased)
 	})
 	return erased, err
 }

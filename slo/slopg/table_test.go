@@ -337,7 +337,7 @@ func TestRunFoldsAndPrunes(t *testing.T) {
 	cancel()
 	require.NoError(t, <-ended)
 	require.NoError(t, <-ended)
-	require.Empty(t, store.Stats().LastFail)
+	require.Empty(t, store.Stats().LastError)
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback(context.Background()) }()

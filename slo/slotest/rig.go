@@ -3,13 +3,11 @@ package slotest
 import (
 	"context"
 	"errors"
-	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -107,7 +105,7 @@ func (r *rig) counts(what string, span slo.Span, want slo.Count) {
 	r.t.Helper()
 	got, err := r.store.Count(r.ctx(), []slo.Span{span})
 	r.must(err)
-	equal(r.t, what, got, []slo.Count{want})
+	conform.Equal(r.t, what, got, []slo.Count{want})
 }
 
 func (r *rig) load() *slo.State {
@@ -132,78 +130,30 @@ func (r *rig) fails(what string, err, class error) {
 	}
 }
 
-func equal[T any](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("%s: %+v, want %+v", what, got, want)
-	}
-}
-
-var errEars = errors.New("the ears are shut")
-
 // ears hear what a store tells.
-type ears struct {
-	mu      sync.Mutex
-	shut    bool
-	told    []tenon.Notification
-	changes []tenon.Change
-}
-
-// Notify implements [tenon.Notifier].
-func (e *ears) Notify(_ context.Context, n tenon.Notification) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shut {
-		return errEars
-	}
-	e.told = append(e.told, n)
-	return nil
-}
-
-// RecordChange implements [tenon.Recorder].
-func (e *ears) RecordChange(_ context.Context, c tenon.Change) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.shut {
-		return errEars
-	}
-	e.changes = append(e.changes, c)
-	return nil
-}
-
-func (e *ears) shutUp(shut bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.shut = shut
-}
+type ears struct{ conform.Ears }
 
 // take returns what was told since it was asked last: kind, objective, alert, signal and state.
 func (e *ears) take() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	news := []string{}
-	for _, n := range e.told {
+	for _, n := range e.Told() {
 		words := []string{n.Kind, n.Data["objective"] + n.Data["objectives"], n.Data["alert"], n.Data["signal"], n.Data["state"]}
 		news = append(news, strings.Join(strings.Fields(strings.Join(words, " ")), " "))
 	}
-	e.told = nil
 	return news
 }
 
 // actions returns what was recorded since it was asked last.
 func (e *ears) actions() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	actions := []string{}
-	for _, c := range e.changes {
+	for _, c := range e.Changes() {
 		actions = append(actions, c.Action)
 	}
-	e.changes = nil
 	return actions
 }
 
 // hears fails unless this is all that was told since it was asked last.
 func (r *rig) hears(want ...string) {
 	r.t.Helper()
-	equal(r.t, "what was told", r.heard.take(), append([]string{}, want...))
+	conform.Equal(r.t, "what was told", r.heard.take(), append([]string{}, want...))
 }

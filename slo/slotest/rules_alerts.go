@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -20,7 +21,7 @@ var effectRules = group{"effects", []rule{
 				}, nil
 			})
 			r.must(err)
-			equal(r.t, "changes", r.heard.actions(), []string{"a", "b"})
+			conform.Equal(r.t, "changes", r.heard.actions(), []string{"a", "b"})
 			r.hears("c")
 		},
 	},
@@ -28,13 +29,13 @@ var effectRules = group{"effects", []rule{
 		"what_cannot_be_told_is_not_done",
 		"An error of the notifier or the recorder is returned, and nothing is written.",
 		func(r *rig) {
-			r.heard.shutUp(true)
+			r.heard.Shut(true)
 			_, err := r.board().Define(r.ctx(), uptime())
-			r.fails("unheard", err, errEars)
-			equal(r.t, "objectives", len(r.load().Objectives), 0)
-			r.heard.shutUp(false)
+			r.fails("unheard", err, conform.ErrShut)
+			conform.Equal(r.t, "objectives", len(r.load().Objectives), 0)
+			r.heard.Shut(false)
 			r.define(uptime())
-			equal(r.t, "changes", r.heard.actions(), []string{"slo.objective_defined"})
+			conform.Equal(r.t, "changes", r.heard.actions(), []string{"slo.objective_defined"})
 		},
 	},
 }}
@@ -77,8 +78,8 @@ var alertRules = group{"alerts", []rule{
 			r.later(10 * time.Minute)
 			r.steady(advisory(), 10*time.Minute, 100)
 			s := r.evaluate().Statuses[0]
-			equal(r.t, "open episodes", len(s.Alerts), 1)
-			equal(r.t, "severity", s.Alerts[0].Severity, tenon.SeverityCritical)
+			conform.Equal(r.t, "open episodes", len(s.Alerts), 1)
+			conform.Equal(r.t, "severity", s.Alerts[0].Severity, tenon.SeverityCritical)
 			r.hears("slo.alert uptime burn " + fastest + " opened")
 			r.evaluate()
 			r.hears()
@@ -88,7 +89,7 @@ var alertRules = group{"alerts", []rule{
 				r.evaluate()
 			}
 			r.hears("slo.alert uptime burn " + fastest + " resolved")
-			equal(r.t, "open episodes", len(r.load().Episodes), 0)
+			conform.Equal(r.t, "open episodes", len(r.load().Episodes), 0)
 		},
 	},
 	{
@@ -117,8 +118,8 @@ var alertRules = group{"alerts", []rule{
 			r.hears("slo.alert quick budget 100% opened", "slo.freeze quick")
 			r.later(2 * time.Hour)
 			s := r.evaluate().Statuses[0]
-			equal(r.t, "health", s.Health, slo.NoData)
-			equal(r.t, "open episodes", len(s.Alerts), 2)
+			conform.Equal(r.t, "health", s.Health, slo.NoData)
+			conform.Equal(r.t, "open episodes", len(s.Alerts), 2)
 			r.hears("slo.alert quick absence no data opened")
 			r.evaluate()
 			r.hears()
@@ -168,8 +169,8 @@ var alertRules = group{"alerts", []rule{
 				})
 			}
 			wg.Wait()
-			equal(r.t, "notifications", len(r.heard.take()), 2) // the alert and the freeze
-			equal(r.t, "episodes", len(r.load().Episodes), 1)
+			conform.Equal(r.t, "notifications", len(r.heard.take()), 2) // the alert and the freeze
+			conform.Equal(r.t, "episodes", len(r.load().Episodes), 1)
 		},
 	},
 	{
@@ -178,11 +179,11 @@ var alertRules = group{"alerts", []rule{
 		func(r *rig) {
 			r.define(month())
 			r.steady(month(), time.Hour, 50)
-			r.heard.shutUp(true)
+			r.heard.Shut(true)
 			_, err := r.board().Evaluate(r.ctx())
-			r.fails("unheard", err, errEars)
-			equal(r.t, "episodes", len(r.load().Episodes), 0)
-			r.heard.shutUp(false)
+			r.fails("unheard", err, conform.ErrShut)
+			conform.Equal(r.t, "episodes", len(r.load().Episodes), 0)
+			r.heard.Shut(false)
 			r.evaluate()
 			r.hears("slo.alert uptime burn "+fastest+" opened", "slo.freeze uptime")
 		},
@@ -196,11 +197,11 @@ var alertRules = group{"alerts", []rule{
 			r.record(r.minute(quick(), 0, 0, 1000))
 			r.later(30 * time.Second)
 			r.evaluate()
-			equal(r.t, "told", len(r.heard.take()), 2) // the budget and the freeze
-			r.later(-31 * time.Second)                 // the bad minute had not begun
+			conform.Equal(r.t, "told", len(r.heard.take()), 2) // the budget and the freeze
+			r.later(-31 * time.Second)                         // the bad minute had not begun
 			r.evaluate()
 			r.hears()
-			equal(r.t, "episodes", len(r.load().Episodes), 1)
+			conform.Equal(r.t, "episodes", len(r.load().Episodes), 1)
 		},
 	},
 	{

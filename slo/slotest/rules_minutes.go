@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -110,7 +111,7 @@ func (r *rig) sketches(what string, span slo.Span, want slo.Sketch) {
 	r.t.Helper()
 	got, err := r.store.Sketch(r.ctx(), []slo.Span{span})
 	r.must(err)
-	equal(r.t, what, got, []slo.Sketch{want})
+	conform.Equal(r.t, what, got, []slo.Sketch{want})
 }
 
 var spanRules = group{"spans", []rule{
@@ -142,10 +143,10 @@ var spanRules = group{"spans", []rule{
 			none.Name = "none"
 			got, err := r.store.Count(r.ctx(), []slo.Span{r.span(quick(), time.Hour), none, sliced, r.span(uptime(), time.Hour)})
 			r.must(err)
-			equal(r.t, "counts", got, []slo.Count{{Good: 3, Valid: 4}, {}, {Good: 1, Valid: 1}, {Good: 1, Valid: 2}})
+			conform.Equal(r.t, "counts", got, []slo.Count{{Good: 3, Valid: 4}, {}, {Good: 1, Valid: 1}, {Good: 1, Valid: 2}})
 			empty, err := r.store.Count(r.ctx(), nil)
 			r.must(err)
-			equal(r.t, "answers to no question", len(empty), 0)
+			conform.Equal(r.t, "answers to no question", len(empty), 0)
 		},
 	},
 	{
@@ -183,7 +184,7 @@ var spanRules = group{"spans", []rule{
 			r.record(m, r.minute(uptime(), time.Minute, 1, 1))
 			got, err := r.store.Sketch(r.ctx(), []slo.Span{r.span(uptime(), time.Hour), r.span(quick(), time.Hour)})
 			r.must(err)
-			equal(r.t, "sketches", []int64{got[0].Count(), got[1].Count()}, []int64{0, 1})
+			conform.Equal(r.t, "sketches", []int64{got[0].Count(), got[1].Count()}, []int64{0, 1})
 		},
 	},
 }}

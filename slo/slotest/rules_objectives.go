@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -15,8 +16,8 @@ var objectiveRules = group{"objectives", []rule{
 			first := r.define(uptime(), quick())
 			again, err := r.board().Define(r.ctx(), uptime(), quick())
 			r.must(err)
-			equal(r.t, "the second time", again, first)
-			equal(r.t, "the version", first[0].Version, 1)
+			conform.Equal(r.t, "the second time", again, first)
+			conform.Equal(r.t, "the version", first[0].Version, 1)
 		},
 	},
 	{
@@ -28,13 +29,13 @@ var objectiveRules = group{"objectives", []rule{
 			o.Target = 900_000
 			second, err := r.board().Define(r.ctx(), o)
 			r.must(err)
-			equal(r.t, "version", second[0].Version, 2)
-			equal(r.t, "since", second[0].Since, first[0].Since)
+			conform.Equal(r.t, "version", second[0].Version, 2)
+			conform.Equal(r.t, "since", second[0].Since, first[0].Since)
 			o.Threshold = time.Second
 			third, err := r.board().Define(r.ctx(), o)
 			r.must(err)
-			equal(r.t, "version", third[0].Version, 3)
-			equal(r.t, "since", third[0].Since, r.now)
+			conform.Equal(r.t, "version", third[0].Version, 3)
+			conform.Equal(r.t, "since", third[0].Since, r.now)
 		},
 	},
 	{
@@ -48,7 +49,7 @@ var objectiveRules = group{"objectives", []rule{
 			_, err := r.board().Define(r.ctx(), o)
 			r.must(err)
 			r.record(r.minute(o, time.Minute, 5, 5))
-			equal(r.t, "the count", r.evaluate().Statuses[0].Count, slo.Count{Good: 5, Valid: 5})
+			conform.Equal(r.t, "the count", r.evaluate().Statuses[0].Count, slo.Count{Good: 5, Valid: 5})
 		},
 	},
 	{
@@ -57,9 +58,9 @@ var objectiveRules = group{"objectives", []rule{
 		func(r *rig) {
 			r.define(uptime())
 			r.must(r.board().Retire(r.ctx(), uptime().Key, "no longer promised"))
-			equal(r.t, "objectives", len(r.load().Objectives), 0)
+			conform.Equal(r.t, "objectives", len(r.load().Objectives), 0)
 			r.fails("again", r.board().Retire(r.ctx(), uptime().Key, ""), slo.ErrUnknownObjective)
-			equal(r.t, "the version of its successor", r.define(uptime())[0].Version, 1)
+			conform.Equal(r.t, "the version of its successor", r.define(uptime())[0].Version, 1)
 		},
 	},
 	{
@@ -78,10 +79,10 @@ var objectiveRules = group{"objectives", []rule{
 			m := r.minute(of("acme"), time.Minute, 1, 2)
 			r.record(m)
 			report := r.evaluate()
-			equal(r.t, "statuses", len(report.Statuses), 3)
+			conform.Equal(r.t, "statuses", len(report.Statuses), 3)
 			s, _ := report.Status(of("acme").Key)
-			equal(r.t, "acme's count", s.Count, slo.Count{Good: 1, Valid: 2})
-			equal(r.t, "the system's count", report.Statuses[0].Count, slo.Count{})
+			conform.Equal(r.t, "acme's count", s.Count, slo.Count{Good: 1, Valid: 2})
+			conform.Equal(r.t, "the system's count", report.Statuses[0].Count, slo.Count{})
 		},
 	},
 	{
@@ -95,10 +96,10 @@ var objectiveRules = group{"objectives", []rule{
 			})
 			r.must(err)
 			s := r.evaluate().Statuses[0]
-			equal(r.t, "the count", s.Count, slo.Count{Good: 3, Valid: 3})
-			equal(r.t, "excluded", s.Excluded, time.Minute)
+			conform.Equal(r.t, "the count", s.Count, slo.Count{Good: 3, Valid: 3})
+			conform.Equal(r.t, "excluded", s.Excluded, time.Minute)
 			r.must(r.board().Include(r.ctx(), x.ID, "it did happen"))
-			equal(r.t, "the count", r.evaluate().Statuses[0].Count, slo.Count{Good: 3, Valid: 10})
+			conform.Equal(r.t, "the count", r.evaluate().Statuses[0].Count, slo.Count{Good: 3, Valid: 10})
 			r.fails("twice", r.board().Include(r.ctx(), x.ID, ""), slo.ErrUnknownExclusion)
 		},
 	},
@@ -111,7 +112,7 @@ var objectiveRules = group{"objectives", []rule{
 			r.now = time.Date(2026, 3, 29, 21, 30, 0, 0, time.UTC) // 23:30, 22.5 hours after midnight
 			r.define(o)
 			r.record(r.minute(o, 22*time.Hour+30*time.Minute, 1, 1), r.minute(o, 22*time.Hour+31*time.Minute, 0, 1))
-			equal(r.t, "the count", r.evaluate().Statuses[0].Count, slo.Count{Good: 1, Valid: 1})
+			conform.Equal(r.t, "the count", r.evaluate().Statuses[0].Count, slo.Count{Good: 1, Valid: 1})
 		},
 	},
 }}
@@ -133,7 +134,7 @@ var badInputRules = group{"bad_input", []rule{
 				_, err := r.board().Define(r.ctx(), quick(), o)
 				r.fails("a bad objective", err, tenon.ErrInvalid)
 			}
-			equal(r.t, "objectives", len(r.load().Objectives), 0)
+			conform.Equal(r.t, "objectives", len(r.load().Objectives), 0)
 		},
 	},
 	{

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -50,7 +51,7 @@ var freezeRules = group{"freeze", []rule{
 			r.spend(hourly(), 20)
 			r.verdict(tenon.Pass)
 			r.hears("slo.thaw")
-			equal(r.t, "recorded", r.heard.actions(), []string{"slo.objective_defined", "slo.releases_frozen", "slo.releases_thawed"})
+			conform.Equal(r.t, "recorded", r.heard.actions(), []string{"slo.objective_defined", "slo.releases_frozen", "slo.releases_thawed"})
 		},
 	},
 	{
@@ -61,7 +62,7 @@ var freezeRules = group{"freeze", []rule{
 			o.Traffic = slo.Traffic{}
 			r.define(o)
 			r.record(r.minute(o, time.Minute, 9, 10))
-			equal(r.t, "health", r.evaluate().Statuses[0].Health, slo.LowTraffic)
+			conform.Equal(r.t, "health", r.evaluate().Statuses[0].Health, slo.LowTraffic)
 			r.verdict(tenon.Pass)
 			r.record(r.minute(o, 2*time.Minute, 0, 8))
 			r.verdict(tenon.Pass)
@@ -78,9 +79,9 @@ var freezeRules = group{"freeze", []rule{
 			o.Target, o.Traffic = slo.Whole, slo.Traffic{}
 			r.define(o)
 			r.record(r.minute(o, 2*time.Minute, 3, 3))
-			equal(r.t, "health", r.evaluate().Statuses[0].Health, slo.Healthy)
+			conform.Equal(r.t, "health", r.evaluate().Statuses[0].Health, slo.Healthy)
 			r.record(r.minute(o, time.Minute, 3, 4))
-			equal(r.t, "health", r.evaluate().Statuses[0].Health, slo.Breached)
+			conform.Equal(r.t, "health", r.evaluate().Statuses[0].Health, slo.Breached)
 			r.verdict(tenon.Hold)
 		},
 	},
@@ -91,12 +92,12 @@ var freezeRules = group{"freeze", []rule{
 			r.verdict(tenon.Hold)
 			r.define(hourly())
 			v := r.verdict(tenon.Hold)
-			equal(r.t, "unknown", v.Unknown, []slo.Key{hourly().Key})
-			equal(r.t, "frozen", v.Frozen, false)
+			conform.Equal(r.t, "unknown", v.Unknown, []slo.Key{hourly().Key})
+			conform.Equal(r.t, "frozen", v.Frozen, false)
 			r.spend(hourly(), 40)
 			r.verdict(tenon.Hold)
 			r.later(2 * time.Hour)
-			equal(r.t, "frozen", r.verdict(tenon.Hold).Frozen, true)
+			conform.Equal(r.t, "frozen", r.verdict(tenon.Hold).Frozen, true)
 		},
 	},
 	{
@@ -106,7 +107,7 @@ var freezeRules = group{"freeze", []rule{
 			o := quick()
 			r.define(o)
 			r.spend(o, 50)
-			equal(r.t, "frozen", r.verdict(tenon.Fail).Frozen, true)
+			conform.Equal(r.t, "frozen", r.verdict(tenon.Fail).Frozen, true)
 		},
 	},
 	{
@@ -135,13 +136,13 @@ var overrideRules = group{"overrides", []rule{
 			ctx := tenon.WithCaller(r.ctx(), tenon.Caller{Actor: "ines"})
 			o, err := r.policy().Override(ctx, r.now.Add(30*time.Minute), "the fix itself")
 			r.must(err)
-			equal(r.t, "by", o.By, "ines")
+			conform.Equal(r.t, "by", o.By, "ines")
 			v := r.verdict(tenon.Pass)
-			equal(r.t, "frozen all the same", v.Frozen, true)
-			equal(r.t, "the override", *v.Override, o)
+			conform.Equal(r.t, "frozen all the same", v.Frozen, true)
+			conform.Equal(r.t, "the override", *v.Override, o)
 			r.later(30 * time.Minute)
 			r.verdict(tenon.Hold)
-			equal(r.t, "recorded", r.heard.actions(), []string{"slo.override_made", "slo.override_expired"})
+			conform.Equal(r.t, "recorded", r.heard.actions(), []string{"slo.override_made", "slo.override_expired"})
 		},
 	},
 	{
@@ -156,7 +157,7 @@ var overrideRules = group{"overrides", []rule{
 			r.heard.actions()
 			r.must(r.policy().Revoke(r.ctx(), o.ID, "it did not help"))
 			r.verdict(tenon.Hold)
-			equal(r.t, "recorded", r.heard.actions(), []string{"slo.override_revoked"})
+			conform.Equal(r.t, "recorded", r.heard.actions(), []string{"slo.override_revoked"})
 			r.fails("again", r.policy().Revoke(r.ctx(), o.ID, ""), slo.ErrUnknownOverride)
 		},
 	},
@@ -170,7 +171,7 @@ var overrideRules = group{"overrides", []rule{
 			}
 			_, err := r.policy().Override(r.ctx(), r.now.Add(time.Hour), "")
 			r.fails("the reason", err, tenon.ErrInvalid)
-			equal(r.t, "overrides", len(r.load().Overrides), 0)
+			conform.Equal(r.t, "overrides", len(r.load().Overrides), 0)
 		},
 	},
 }}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -16,10 +17,10 @@ var stateRules = group{"state", []rule{
 		"Load of a store that nothing was written to is not an error.",
 		func(r *rig) {
 			s := r.load()
-			equal(r.t, "objectives, exclusions, episodes, overrides",
+			conform.Equal(r.t, "objectives, exclusions, episodes, overrides",
 				[]int{len(s.Objectives), len(s.Exclusions), len(s.Episodes), len(s.Overrides)}, []int{0, 0, 0, 0})
-			equal(r.t, "frozen", s.Freeze.Frozen, false)
-			equal(r.t, "evaluated", s.Evaluated.IsZero(), true)
+			conform.Equal(r.t, "frozen", s.Freeze.Frozen, false)
+			conform.Equal(r.t, "evaluated", s.Evaluated.IsZero(), true)
 		},
 	},
 	{
@@ -32,8 +33,8 @@ var stateRules = group{"state", []rule{
 				return slo.Effects{}, nil
 			})
 			r.must(err)
-			equal(r.t, "the state after", got, want)
-			equal(r.t, "the state loaded", r.load(), want)
+			conform.Equal(r.t, "the state after", got, want)
+			conform.Equal(r.t, "the state loaded", r.load(), want)
 		},
 	},
 	{
@@ -46,7 +47,7 @@ var stateRules = group{"state", []rule{
 				return slo.Effects{}, broken
 			})
 			r.fails("the edit", err, broken)
-			equal(r.t, "objectives", len(r.load().Objectives), 0)
+			conform.Equal(r.t, "objectives", len(r.load().Objectives), 0)
 		},
 	},
 	{
@@ -55,7 +56,7 @@ var stateRules = group{"state", []rule{
 		func(r *rig) {
 			r.define(uptime())
 			r.load().Objectives[0].Target = 1
-			equal(r.t, "the target", r.load().Objectives[0].Target, uptime().Target)
+			conform.Equal(r.t, "the target", r.load().Objectives[0].Target, uptime().Target)
 		},
 	},
 	{
@@ -76,7 +77,7 @@ var stateRules = group{"state", []rule{
 			_, err = r.store.Change(r.ctx(), end)
 			r.must(err)
 			s := r.load()
-			equal(r.t, "what is left", len(s.Objectives)+len(s.Exclusions)+len(s.Episodes)+len(s.Overrides), 0)
+			conform.Equal(r.t, "what is left", len(s.Objectives)+len(s.Exclusions)+len(s.Episodes)+len(s.Overrides), 0)
 			if h, ok := r.store.(slo.Historian); ok {
 				r.remembers(h, was.Episodes)
 			}
@@ -106,7 +107,7 @@ var stateRules = group{"state", []rule{
 			for _, o := range r.load().Objectives {
 				versions[o.Version] = true
 			}
-			equal(r.t, "edits that saw each other", len(versions), n)
+			conform.Equal(r.t, "edits that saw each other", len(versions), n)
 		},
 	},
 }}
@@ -116,15 +117,15 @@ func (r *rig) remembers(h slo.Historian, want []slo.Episode) {
 	past, err := h.Episodes(r.ctx(), r.now.Add(-time.Second), 10)
 	r.must(err)
 	want[0].ResolvedAt = r.now
-	equal(r.t, "the history", past, want)
+	conform.Equal(r.t, "the history", past, want)
 	past, err = h.Episodes(r.ctx(), r.now, 10)
 	r.must(err)
-	equal(r.t, "episodes that were over", len(past), 0)
+	conform.Equal(r.t, "episodes that were over", len(past), 0)
 }
 
 // full is a state with something in every field.
 func full(now time.Time) *slo.State {
-	now = slo.Instant(now.Add(123_456_789 * time.Nanosecond))
+	now = tenon.Instant(now.Add(123_456_789 * time.Nanosecond))
 	o := slo.Objective{
 		Key: slo.Key{Tenant: "acme", Name: "slices"}, Description: "described", Kind: slo.TimeSlice, Target: 990_000,
 		Window: slo.Window{Calendar: slo.Monthly, Zone: "Europe/Berlin"}, Threshold: 1500 * time.Microsecond, Slice: 950_000,

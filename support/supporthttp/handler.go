@@ -2,10 +2,8 @@ package supporthttp
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/httpjson"
 	"github.com/transbotai/tenon/support"
 )
@@ -61,11 +59,8 @@ type page func(w http.ResponseWriter, r *http.Request, v support.Viewer) error
 func (h *handler) serve(next page) http.HandlerFunc {
 	return h.options.failure().Handle(func(w http.ResponseWriter, r *http.Request) error {
 		v, err := h.who(r)
-		if errors.Is(err, tenon.ErrUnavailable) {
+		if err := httpjson.Identified(v.Tenant != "", err); err != nil {
 			return err
-		}
-		if err != nil || v.Tenant == "" {
-			return httpjson.Unauthenticated
 		}
 		return told(next(w, r, v))
 	})

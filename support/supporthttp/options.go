@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/httpjson"
 	"github.com/transbotai/tenon/support"
 )
@@ -81,14 +80,4 @@ func told(err error) error {
 		return httpjson.New(http.StatusConflict, "stale", "The rules were changed meanwhile. Read them again.")
 	}
 	return err
-}
-
-// classed says whether err has a class of package tenon.
-func classed(err error) bool {
-	for _, class := range []error{tenon.ErrDenied, tenon.ErrUnavailable, tenon.ErrNotFound, tenon.ErrInvalid, tenon.ErrConflict} {
-		if errors.Is(err, class) {
-			return true
-		}
-	}
-	return false
 }

@@ -60,10 +60,7 @@ type staff struct {
 func (s *staff) serve(action Action, next func(w http.ResponseWriter, r *http.Request, tenant string) error) http.HandlerFunc {
 	return s.options.failure().Handle(func(w http.ResponseWriter, r *http.Request) error {
 		tenant := r.URL.Query().Get("tenant")
-		if err := s.authorize(r, action, tenant); err != nil {
-			if !classed(err) {
-				return httpjson.Unauthenticated
-			}
+		if err := httpjson.Authorized(s.authorize(r, action, tenant)); err != nil {
 			return err
 		}
 		return told(next(w, r, tenant))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/support"
 )
@@ -48,9 +49,9 @@ func scanFinding(row pgx.Row) (f support.Finding, err error) {
 		return f, err
 	}
 	f.Severity, f.State = support.Severity(severity), support.FindingState(state)
-	f.FoundAt, f.Since, f.Due, f.FixedAt = support.Instant(found), support.Instant(since), support.Instant(due), instants(fixed)
+	f.FoundAt, f.Since, f.Due, f.FixedAt = tenon.Instant(found), tenon.Instant(since), tenon.Instant(due), instants(fixed)
 	if approver != nil && until != nil && reason != nil {
-		f.Accepted = &support.Acceptance{Approver: *approver, Until: support.Instant(*until), Reason: *reason}
+		f.Accepted = &support.Acceptance{Approver: *approver, Until: tenon.Instant(*until), Reason: *reason}
 	}
 	return f, json.Unmarshal(history, &f.History)
 }

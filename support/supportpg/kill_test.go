@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
 	"github.com/transbotai/tenon/support"
@@ -132,7 +133,7 @@ func left(t *testing.T, pool *pgxpool.Pool) int {
 // scheduleMany schedules timers that are due, half of each kind.
 func scheduleMany(t *testing.T, db supportpg.DB, count int) {
 	t.Helper()
-	store, at := supportpg.New(db, nil), support.Instant(time.Now().Add(-time.Minute))
+	store, at := supportpg.New(db, nil), tenon.Instant(time.Now().Add(-time.Minute))
 	for n := 0; n < count; {
 		var timers []support.Timer
 		for ; n < count && len(timers) < 5_000; n++ {

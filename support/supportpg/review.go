@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/support"
 )
 
@@ -67,7 +68,7 @@ func (s *Store) DeadTimers(ctx context.Context, limit int) ([]support.DeadTimer,
 		var payload []byte
 		var at, deadAt time.Time
 		err = row.Scan(&d.Tenant, &d.Key, &d.Kind, &payload, &at, &d.Attempts, &d.Reason, &deadAt)
-		d.Payload, d.At, d.DeadAt = payload, support.Instant(at), support.Instant(deadAt)
+		d.Payload, d.At, d.DeadAt = payload, tenon.Instant(at), tenon.Instant(deadAt)
 		return d, err
 	})
 	return dead, translate(err)

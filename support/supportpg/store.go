@@ -2,7 +2,6 @@ package supportpg
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,8 +44,8 @@ type Store struct {
 var (
 	_ support.Store         = (*Store)(nil)
 	_ support.TimerReviewer = (*Store)(nil)
-	_ support.Timekeeper    = (*Store)(nil)
-	_ support.Starter       = (*Store)(nil)
+	_ tenon.Clock           = (*Store)(nil)
+	_ tenon.Starter         = (*Store)(nil)
 	_ tenon.Exporter        = (*Store)(nil)
 	_ tenon.Eraser          = (*Store)(nil)
 )
@@ -65,37 +64,23 @@ func New(db DB, opts *Options) *Store {
 const clockSQL = `
 select clock_timestamp()`
 
-// Clock implements [support.Timekeeper]: the database's time.
+// Clock implements [tenon.Clock]: the database's time.
 func (s *Store) Clock(ctx context.Context) (t time.Time, err error) {
 	err = s.db.QueryRow(ctx, clockSQL).Scan(&t)
-	return support.Instant(t), translate(err)
+	return tenon.Instant(t), translate(err)
 }
 
-// Start implements [support.Starter]: row level security must not hide tenants.
+// Start implements [tenon.Starter]: row level security must not hide tenants.
 func (s *Store) Start(ctx context.Context) error {
 	return translate(migrations.CheckNotFiltered(ctx, s.db))
 }
 
 func translate(err error) error { return pgerr.Translate(err, "Support") }
 
-// attempts bounds how often a transaction that lost a race is run.
-const attempts = 10
-
-// inTx runs f in a transaction of its own, and again when it lost a race for locks. In a caller's transaction f runs as
-// it is, once.
+// inTx runs f in a transaction of its own, and again while it loses races for locks, until ctx is done. In a caller's
+// transaction f runs as it is, once.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
-	if s.bound {
-		return translate(f(s.db.(pgx.Tx)))
-	}
-	for n := 1; ; n++ {
-		err := pgtx.Once(ctx, s.db, f)
-		if !pgerr.Retryable(err) {
-			return translate(err)
-		}
-		if ctx.Err() != nil || n == attempts {
-			return fmt.Errorf("%w: %w", tenon.ErrUnavailable, err)
-		}
-	}
+	return translate(pgtx.Run(ctx, s.db, pgerr.Retryable, f))
 }
 
 // on returns the store in a transaction.
@@ -137,7 +122,7 @@ func instants(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
-	return support.Instant(*t)
+	return tenon.Instant(*t)
 }
 
 // orNull writes a time that may be zero.

@@ -2,74 +2,33 @@ package supportpg
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgsubject"
 )
 
-// tenantTables are all tables with rows of a tenant, in the order in which locks are taken.
-var tenantTables = []string{"tickets", "ticket_events", "findings", "timers", "tour_progress"}
+// tenantTables are all tables with rows of a tenant, those that depend on others first.
+var tenantTables = []pgsubject.Table{
+	{Name: "ticket_events", Person: "(by = $2 or data ->> 'to' = $2)"},
+	{Name: "tickets"},
+	{Name: "findings", Person: namesApprover},
+	{Name: "timers"},
+	{Name: "tour_progress", Person: "user_id = $2"},
+}
 
-// ofUser says which rows of a table name a person; a table that is not here has none.
-var ofUser = map[string]string{
-	"ticket_events": "(by = $2 or data ->> 'to' = $2)",
-	"findings": `(approver = $2 or exists (
+const namesApprover = `(approver = $2 or exists (
     select
     from jsonb_array_elements(history) e
     where e ->> 'by' = $2
-      or e ->> 'approver' = $2))`,
-	"tour_progress": "user_id = $2",
-}
+      or e ->> 'approver' = $2))`
 
 // Export implements [tenon.Exporter]. Of a person there are the tours, what the person did to tickets, and the findings
 // that name the person.
 func (s *Store) Export(ctx context.Context, subject tenon.Subject) iter.Seq2[tenon.Row, error] {
-	return func(yield func(tenon.Row, error) bool) {
-		if subject.Tenant == "" {
-			yield(tenon.Row{}, tenon.Invalid("tenant", "is empty"))
-			return
-		}
-		for _, table := range tenantTables {
-			if subject.User != "" && ofUser[table] == "" {
-				continue
-			}
-			if !s.exportTable(ctx, subject, table, yield) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Store) exportTable(ctx context.Context, subject tenon.Subject, table string, yield func(tenon.Row, error) bool) bool {
-	sql := "select to_jsonb(t) from tenon." + pgx.Identifier{table}.Sanitize() + " t where tenant_id = $1"
-	args := []any{subject.Tenant}
-	if subject.User != "" {
-		sql, args = sql+" and "+ofUser[table], append(args, subject.User)
-	}
-	rows, err := s.db.Query(ctx, sql, args...)
-	if err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var data json.RawMessage
-		if err := rows.Scan(&data); err != nil {
-			yield(tenon.Row{}, translate(err))
-			return false
-		}
-		if !yield(tenon.Row{Table: "tenon." + table, Data: data}, nil) {
-			return false
-		}
-	}
-	if err := rows.Err(); err != nil {
-		yield(tenon.Row{}, translate(err))
-		return false
-	}
-	return true
+	return pgsubject.Export(ctx, s.db, subject, tenantTables, translate)
 }
 
 const (
@@ -117,24 +76,14 @@ func (s *Store) Erase(ctx context.Context, subject tenon.Subject) (erased map[st
 		return nil, tenon.Invalid("tenant", "is empty")
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
-		erased = map[string]int64{}
-		for _, table := range tenantTables {
-			erased["tenon."+table] = 0
-		}
+		erased = pgsubject.Nothing(tenantTables)
 		if _, err := tx.Exec(ctx, lockTicketsSQL, subject.Tenant); err != nil {
 			return err
 		}
 		if subject.User != "" {
 			return eraseUser(ctx, tx, subject, erased)
 		}
-		for _, table := range []string{"ticket_events", "tickets", "findings", "timers", "tour_progress"} {
-			tag, err := tx.Exec(ctx, "delete from tenon."+pgx.Identifier{table}.Sanitize()+" where tenant_id = $1", subject.Tenant)
-			if err != nil {
-				return err
-			}
-			erased["tenon."+table] = tag.RowsAffected()
-		}
-		return nil
+		return pgsubject.Delete(ctx, tx, subject.Tenant, tenantTables, erased)
 	})
 	return erased, err
 }

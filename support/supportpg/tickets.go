@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/support"
 )
@@ -74,7 +75,7 @@ func scanEvent(row pgx.Row, e *support.Event, before ...any) error {
 	if err := json.Unmarshal(data, e); err != nil {
 		return err
 	}
-	e.At, e.Kind, e.By = support.Instant(at), support.Kind(kind), by
+	e.At, e.Kind, e.By = tenon.Instant(at), support.Kind(kind), by
 	return nil
 }
 

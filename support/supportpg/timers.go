@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/support"
 )
@@ -178,7 +179,7 @@ func (s *Store) Claim(ctx context.Context, c support.Claim) (support.Claimed, er
 		if err := rows.Scan(&h.Tenant, &h.Key, &h.Kind, &payload, &h.At, &h.Attempts, &h.Place, &got.Now); err != nil {
 			return got, translate(err)
 		}
-		h.At, h.Payload = support.Instant(h.At), payload
+		h.At, h.Payload = tenon.Instant(h.At), payload
 		got.Timers = append(got.Timers, h)
 	}
 	if err := rows.Err(); err != nil {
@@ -187,7 +188,7 @@ func (s *Store) Claim(ctx context.Context, c support.Claim) (support.Claimed, er
 	if len(got.Timers) == 0 {
 		return s.next(ctx, c.Kinds)
 	}
-	got.Now = support.Instant(got.Now)
+	got.Now = tenon.Instant(got.Now)
 	slices.SortStableFunc(got.Timers, func(a, b support.Held) int { return a.At.Compare(b.At) })
 	return got, nil
 }
@@ -200,7 +201,7 @@ func (s *Store) next(ctx context.Context, kinds []string) (support.Claimed, erro
 	if at != nil {
 		got.Next = max(at.Sub(got.Now), 0)
 	}
-	got.Now = support.Instant(got.Now)
+	got.Now = tenon.Instant(got.Now)
 	return got, translate(err)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/support"
 )
 
@@ -31,7 +32,7 @@ func scanProgress(row pgx.Row) (p support.Progress, err error) {
 	var at time.Time
 	var end string
 	err = row.Scan(&p.Tenant, &p.User, &p.Tour, &p.Version, &p.Step, &end, &at)
-	p.End, p.At = support.End(end), support.Instant(at)
+	p.End, p.At = support.End(end), tenon.Instant(at)
 	return p, err
 }
 

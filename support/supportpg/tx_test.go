@@ -145,7 +145,7 @@ func worksOnceThrough(t *testing.T, pool *pgxpool.Pool, faulty *pgtest.Faulty, n
 		_, err := desk.Acknowledge(t.Context(), support.Ref{Tenant: "acme", ID: id})
 		return err
 	})
-	timer := support.Timer{TimerRef: support.TimerRef{Tenant: "acme", Key: "7"}, At: support.Instant(time.Now().Add(-time.Hour)), Kind: "one"}
+	timer := support.Timer{TimerRef: support.TimerRef{Tenant: "acme", Key: "7"}, At: tenon.Instant(time.Now().Add(-time.Hour)), Kind: "one"}
 	again(func() error { return store.Schedule(t.Context(), []support.Timer{timer}) })
 	again(func() error {
 		lease := tenon.NewID(time.Now())

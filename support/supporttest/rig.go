@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/support"
 )
 
@@ -97,7 +97,7 @@ func (r *rig) tick(ref support.Ref) {
 func (r *rig) told(want ...string) {
 	r.t.Helper()
 	var kinds []string
-	for _, n := range r.heard.take() {
+	for _, n := range r.heard.Told() {
 		kinds = append(kinds, n.Kind)
 	}
 	if len(kinds) != 0 || len(want) != 0 {
@@ -132,46 +132,11 @@ func text(v any) string {
 }
 
 // ears hear what is told, and refuse it when they are told to.
-type ears struct {
-	mu            sync.Mutex
-	notifications []tenon.Notification
-	changes       []tenon.Change
-	refuse        error
-}
-
-// Notify implements [tenon.Notifier].
-func (e *ears) Notify(_ context.Context, n tenon.Notification) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.refuse == nil {
-		e.notifications = append(e.notifications, n)
-	}
-	return e.refuse
-}
-
-// RecordChange implements [tenon.Recorder].
-func (e *ears) RecordChange(_ context.Context, c tenon.Change) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.refuse == nil {
-		e.changes = append(e.changes, c)
-	}
-	return e.refuse
-}
-
-func (e *ears) take() []tenon.Notification {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	taken := e.notifications
-	e.notifications = nil
-	return taken
-}
+type ears struct{ conform.Ears }
 
 func (e *ears) actions() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	var actions []string
-	for _, c := range e.changes {
+	for _, c := range e.Changes() {
 		actions = append(actions, c.Action)
 	}
 	return actions

@@ -181,7 +181,7 @@ var ladderRules = group{"ladders", []rule{
 				r.does(act(ref))
 				r.later(3 * time.Hour)
 				r.tick(ref)
-				for _, n := range r.heard.take() {
+				for _, n := range r.heard.Told() {
 					if n.Kind == "support.escalated" {
 						r.t.Fatalf("it escalated: %s", text(n))
 					}
@@ -227,9 +227,9 @@ var ladderRules = group{"ladders", []rule{
 		func(r *rig) {
 			ref := r.open(support.P1)
 			r.later(2 * time.Hour)
-			r.heard.refuse = support.ErrUnsupported
+			r.heard.Refuse(support.ErrUnsupported)
 			r.fails("tick", r.desk().Tick(r.ctx(), ref), support.ErrUnsupported)
-			r.heard.refuse = nil
+			r.heard.Refuse(nil)
 			equal(r.t, "events", len(r.get(ref).History), 1)
 			r.tick(ref)
 			r.told("support.escalated", "support.breached")

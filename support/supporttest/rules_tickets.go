@@ -173,14 +173,14 @@ var ticketRules = group{"tickets", []rule{
 		func(r *rig) {
 			ref := r.open(support.P1)
 			deaf := errors.New("deaf")
-			r.heard.refuse = deaf
+			r.heard.Refuse(deaf)
 			_, err := r.desk().Acknowledge(r.ctx(), ref)
 			r.fails("acknowledge", err, deaf)
-			r.heard.refuse = nil
+			r.heard.Refuse(nil)
 			equal(r.t, "events", len(r.get(ref).History), 1)
 			r.later(2 * time.Hour)
 			r.tick(ref)
-			equal(r.t, "escalations", r.heard.take()[0].Kind, "support.escalated")
+			equal(r.t, "escalations", r.heard.Told()[0].Kind, "support.escalated")
 		},
 	},
 	{

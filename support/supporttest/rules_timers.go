@@ -14,9 +14,9 @@ import (
 
 // timer is one that is due, or not for a long time.
 func timer(key string, due bool) support.Timer {
-	at := support.Instant(time.Now().Add(24 * time.Hour))
+	at := tenon.Instant(time.Now().Add(24 * time.Hour))
 	if due {
-		at = support.Instant(time.Now().Add(-24 * time.Hour))
+		at = tenon.Instant(time.Now().Add(-24 * time.Hour))
 	}
 	return support.Timer{
 		TimerRef: support.TimerRef{Tenant: "acme", Key: key}, At: at, Kind: "test", Payload: json.RawMessage(`{"key":"` + key + `"}`),

@@ -12,6 +12,7 @@ import (
 	"github.com/stripe/stripe-go/v76"
 	"github.com/stripe/stripe-go/v76/price"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementsstripe"
 )
@@ -26,8 +27,8 @@ type Account struct {
 // sells says what entitlementsstripe is told of the account.
 func (a Account) sells() entitlementsstripe.Account {
 	return entitlementsstripe.Account{
-		Key: entitlementsstripe.NewSecret(a.Key), Live: strings.Contains(a.Key, "_live_"),
-		WebhookSecrets: []entitlementsstripe.Secret{entitlementsstripe.NewSecret(a.WebhookSecret)},
+		Key: tenon.NewSecret(a.Key), Live: strings.Contains(a.Key, "_live_"),
+		WebhookSecrets: []tenon.Secret{tenon.NewSecret(a.WebhookSecret)},
 	}
 }
 

@@ -17,7 +17,7 @@ type Store struct {
 // NewStore returns a store that keeps the time of a fake Stripe; nil leaves it the database's.
 func NewStore(store *entitlementspg.Store, fake *Fake) Store { return Store{Store: store, fake: fake} }
 
-// Clock implements [entitlements.Clock].
+// Clock implements [tenon.Clock].
 func (s Store) Clock(ctx context.Context) (time.Time, error) {
 	t, err := s.Store.Clock(ctx)
 	return t.Add(s.ahead()), err

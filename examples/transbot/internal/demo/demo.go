@@ -76,7 +76,7 @@ type past struct {
 	at time.Time
 }
 
-// Clock implements [entitlements.Clock].
+// Clock implements [tenon.Clock].
 func (p past) Clock(context.Context) (time.Time, error) { return p.at, nil }
 
 // patient lets a busy machine take its time: nobody waits for the demo's past.

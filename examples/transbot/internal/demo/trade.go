@@ -155,7 +155,7 @@ func (p profile) moment(r *rand.Rand, m month) time.Time {
 		at = m.start.Add(time.Duration(r.IntN(days)) * day)
 	}
 	at = at.Add(time.Duration(r.IntN(10*3600)) * time.Second)
-	return entitlements.Instant(at)
+	return tenon.Instant(at)
 }
 
 // lanes returns those that the company asks for, out of its home and back.

@@ -63,7 +63,7 @@ func (d *Desk) Fill(ctx context.Context, now time.Time) error {
 
 // tell writes a ticket's history as if it had happened, and sets its timers.
 func (d *Desk) tell(ctx context.Context, t tale, now time.Time) error {
-	opened := support.Instant(now.Add(-hours(t.ago)))
+	opened := tenon.Instant(now.Add(-hours(t.ago)))
 	ref := support.Ref{Tenant: t.company, ID: tenon.NewID(opened)}
 	history := []support.Event{{
 		At: opened, Kind: support.Opened, By: "key:demo", Text: t.issue, Priority: t.priority, Plan: t.plan,

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directorypg"
 	"github.com/transbotai/tenon/entitlements"
@@ -48,7 +49,7 @@ type Desk struct {
 // New returns a desk that keeps everything in pool. Key signs cursors and invitations. Auto says whether the partners
 // that a company invites are listed without anybody looking at them first.
 func New(
-	pool *pgxpool.Pool, gate *entitlements.Gate, key directory.Key, auto func(company string) bool, opts directorypg.Options, logger *slog.Logger,
+	pool *pgxpool.Pool, gate *entitlements.Gate, key tenon.Secret, auto func(company string) bool, opts directorypg.Options, logger *slog.Logger,
 ) *Desk {
 	d := &Desk{pool: pool, opts: opts, gate: gate, auto: auto}
 	d.rules = directory.Options{Policy: policy, Limits: limits{gate}, Key: key, Every: 10 * time.Second, Logger: logger}

@@ -100,7 +100,7 @@ type clock struct {
 	ahead atomic.Int64
 }
 
-// Clock implements [gdpr.Clock].
+// Clock implements [tenon.Clock].
 func (c *clock) Clock(ctx context.Context) (time.Time, error) {
 	t, err := c.Store.Clock(ctx)
 	return t.Add(time.Duration(c.ahead.Load())), err

@@ -82,7 +82,7 @@ func (r JobRequest) check() ([]byte, error) {
 
 // work rates what it can and keeps it.
 func (d *Desk) work(ctx context.Context, r JobRequest, job freight.Job, h holds) (JobAnswer, error) {
-	now := entitlements.Instant(time.Now())
+	now := tenon.Instant(time.Now())
 	var quotes []freight.Quote
 	for i, l := range r.Lanes {
 		rate, err := freight.RateLane(l, now)

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
-	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/insight"
 	"github.com/transbotai/tenon/kpi"
@@ -26,7 +25,7 @@ func (d *Desk) Move(ctx context.Context, s Step) (freight.Quote, error) {
 	if s.Recipients < 0 || s.Recipients > 100 {
 		return freight.Quote{}, tenon.Invalid("recipients", "%d is not within 1 and 100", s.Recipients)
 	}
-	now := entitlements.Instant(time.Now())
+	now := tenon.Instant(time.Now())
 	var moved freight.Moved
 	err := freight.InTx(ctx, d.pool, func(tx pgx.Tx) (keep bool, err error) {
 		if moved, err = freight.NewStore(tx).MoveQuote(ctx, s.Company, s.Quote, s.To, now); err != nil || moved.Before {

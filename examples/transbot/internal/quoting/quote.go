@@ -63,7 +63,7 @@ func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.R
 		a.Quote, err = quotes.QuoteByKey(ctx, r.Company, r.Key)
 		return a, err
 	}
-	a.Quote = freight.NewQuote(rate, entitlements.Instant(time.Now()))
+	a.Quote = freight.NewQuote(rate, tenon.Instant(time.Now()))
 	a.Quote.Key = r.Key
 	added, err := quotes.AddQuotes(ctx, r.Company, a.Quote)
 	if err == nil && !added[a.Quote.ID] {

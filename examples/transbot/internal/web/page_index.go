@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
@@ -52,7 +53,7 @@ func (s *Server) companyLines(ctx context.Context, companies []freight.Company) 
 		ids[i] = c.ID
 	}
 	now := time.Now()
-	standings, err := s.Store.Load(ctx, ids, entitlements.Instant(now))
+	standings, err := s.Store.Load(ctx, ids, tenon.Instant(now))
 	if err != nil {
 		return nil, err
 	}

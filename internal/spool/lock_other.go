@@ -1,6 +1,6 @@
 //go:build !unix
 
-package entitlements
+package spool
 
 import "os"
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package kpi
+package spool
 
 import (
 	"errors"
