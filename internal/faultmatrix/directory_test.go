@@ -27,7 +27,7 @@ func (d directoryAt) Clock(context.Context) (time.Time, error) { return d.now, n
 func onBook(days int, f func(s *stage, b *directory.Book) error) work {
 	return func(s *stage, db pgtest.Handle) error {
 		return f(s, directory.NewBook(directoryAt{openDirectory(db), s.now.AddDate(0, 0, days)}, &directory.Options{
-			Timeout: time.Minute, Key: directory.Key("a key of the tests'"),
+			Timeout: time.Minute, Key: tenon.NewSecret("a key of the tests'"),
 		}))
 	}
 }
