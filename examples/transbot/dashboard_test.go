@@ -75,7 +75,7 @@ func TestTheDashboardSaysWhatTheFiguresSay(t *testing.T) {
 	require.Equal(t, int64(40), report.Total.Sample)
 	require.Len(t, svgTitles.FindAllString(card, -1), len(report.Points), "a bar for each")
 	for _, p := range report.Points {
-		require.Contains(t, card, fmt.Sprintf(">%s: %d of %d", p.Date, p.Count, p.Sample))
+		require.Contains(t, card, fmt.Sprintf(">%s: %d of %d", p.Start.Format("2 Jan 2006"), p.Count, p.Sample))
 		require.Contains(t, card, fmt.Sprintf("<th scope=\"row\">%s</th><td class=\"number\">%d</td><td class=\"number\">%d</td>", p.Date, p.Sample, p.Count))
 		if p.Known { // 0 % stands at 164, 100 % at 12
 			require.Contains(t, card, fmt.Sprintf(`cy="%v"`, 164-p.Value*152))
