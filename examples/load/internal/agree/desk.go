@@ -1,0 +1,92 @@
+package agree
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/transbotai/tenon/examples/load/internal/traffic"
+)
+
+const selectTickets = `
+select tenant_id, count(*)
+from tenon.tickets
+where tenant_id = any ($1)
+group by tenant_id`
+
+const selectTimers = `
+select tenant_id, count(distinct payload ->> 'ticket')
+from tenon.timers
+where tenant_id = any ($1)
+  and kind like 'support.%'
+  and dead_at is null
+group by tenant_id`
+
+// tickets are those that were opened, and each has its clock running.
+func (b *Book) tickets(ctx context.Context) ([]Line, error) {
+	opened := func(t *traffic.Tenant) told { return exactly(len(t.Told().Tickets)) }
+	found, err := b.count(ctx, selectTickets)
+	if err != nil {
+		return nil, err
+	}
+	timed, err := b.count(ctx, selectTimers)
+	return []Line{b.compare("tickets", found, opened), b.compare("tickets with timers", timed, opened)}, err
+}
+
+const selectTold = `
+select tenant_id, count(*)
+from tenon.notifications
+where tenant_id = any ($1)
+  and kind = 'entitlements.threshold'
+  and destination = 'oncall'
+group by tenant_id`
+
+const selectUndelivered = `
+select tenant_id, count(*)
+from tenon.notifications
+where tenant_id = any ($1)
+  and state <> 'delivered'
+group by tenant_id`
+
+// outbox has told of each soft limit that was reached, once, and nothing waits.
+func (b *Book) outbox(ctx context.Context) ([]Line, error) {
+	used := map[string]map[string]int64{}
+	for _, feature := range []string{traffic.Rates, traffic.Bulk, traffic.Access} {
+		found, err := b.count(ctx, selectUsed, feature)
+		if err != nil {
+			return nil, err
+		}
+		used[feature] = found
+	}
+	found, err := b.count(ctx, selectTold)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := b.count(ctx, selectUndelivered)
+	return []Line{
+		b.compare("soft limits that on-call heard of", found, func(t *traffic.Tenant) told { return exactly(crossed(t, used)) }),
+		b.compare("notifications that were not delivered", waiting, none),
+	}, err
+}
+
+// crossed is how many soft limits the company reached by the traffic.
+func crossed(t *traffic.Tenant, used map[string]map[string]int64) int {
+	n := 0
+	for feature, limit := range traffic.Limits[t.Plan] {
+		if limit.Soft > 0 && t.Used[feature] < limit.Soft && used[feature][t.ID] >= limit.Soft {
+			n++
+		}
+	}
+	return n
+}
+
+// rate is the most requests of a company that were let through in a minute.
+func (b *Book) rate(context.Context) ([]Line, error) {
+	l := Line{What: "companies that were let through too often in a minute"}
+	for _, t := range b.Tenants {
+		if n, most := t.Told().Fastest(b.Open), traffic.PerMinute(t.Plan); n > most {
+			l.Found++
+			l.Faults = append(l.Faults, fmt.Sprintf("%s: %d, not %d", t.ID, n, most))
+		}
+	}
+	return []Line{l}, nil
+}

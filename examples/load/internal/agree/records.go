@@ -1,0 +1,158 @@
+package agree
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/transbotai/tenon/examples/load/internal/traffic"
+)
+
+const selectRecords = `
+select tenant_id, count(*)
+from tenon.audit_log
+where tenant_id = any ($1)
+  and action = any ($2)
+group by tenant_id`
+
+const selectRequestRecords = `
+select tenant_id, count(*)
+from tenon.audit_log
+where tenant_id = any ($1)
+  and payload ? 'route'
+group by tenant_id`
+
+const selectSealed = `
+select (select count(*) from tenon.audit_log), (select count(*) from tenon.audit_leaves)`
+
+// records of the audit log: one for each change, in its transaction, and one for each request that may change something.
+func (b *Book) records(ctx context.Context) ([]Line, error) {
+	var lines []Line
+	for _, r := range []struct {
+		what    string
+		actions []string
+		of      func(*traffic.Tenant) told
+	}{
+		{"records of quotes made", []string{"public.quotes.insert"}, func(t *traffic.Tenant) told { return exactly(len(t.Told().Quotes)) }},
+		{"records of quotes moved", []string{"public.quotes.update"}, func(t *traffic.Tenant) told { return exactly(t.Told().Moved()) }},
+		{"records of companies", []string{"public.companies.insert"}, func(*traffic.Tenant) told { return exactly(1) }},
+		{"records of tickets", []string{"support.ticket_opened"}, func(t *traffic.Tenant) told { return exactly(len(t.Told().Tickets)) }},
+	} {
+		found, err := b.count(ctx, selectRecords, r.actions)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, b.compare(r.what, found, r.of))
+	}
+	found, err := b.count(ctx, selectRequestRecords)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(lines, b.compare("records of requests", found, b.posted))
+	all, sealed, err := b.pair(ctx, selectSealed)
+	return append(lines, equal("records that are sealed, of all", sealed, all)), err
+}
+
+// posted are the requests that may change something. The record of one is a transaction of its own, and waits in memory
+// while Postgres is away.
+func (b *Book) posted(t *traffic.Tenant) told {
+	return b.written(t, func(c traffic.Call) bool { return c.Post }, t.Told().UnknownPosts)
+}
+
+// written are answers of which something was to be written down. What an instance had not written when it was killed is
+// not there; of a request without an answer it may be.
+func (b *Book) written(t *traffic.Tenant, which func(traffic.Call) bool, unknown int) told {
+	all := t.Told().Count(which)
+	lost := t.Told().Count(func(c traffic.Call) bool { return which(c) && b.mayBeLost(c) })
+	return told{all - lost, all + int64(unknown)}
+}
+
+func (b *Book) mayBeLost(c traffic.Call) bool {
+	return slices.ContainsFunc(b.Losses, func(l Loss) bool { return l.House == c.House && l.Touches(c.Sent, c.Read) })
+}
+
+const selectRequests = `
+select company_id, count(*)
+from public.api_requests
+where company_id = any ($1)
+  and (status < 500) = $2
+group by company_id`
+
+const selectQuoteRequests = `
+select company_id, count(*)
+from public.quote_requests
+where company_id = any ($1)
+  and response_ms <= $2
+group by company_id`
+
+// ever is longer than any request takes, in milliseconds.
+const ever = 1e9
+
+// requests are logged by how they were answered. The service's own time is shorter than what a caller measures.
+func (b *Book) requests(ctx context.Context) ([]Line, error) {
+	var lines []Line
+	for _, r := range []struct {
+		what, sql string
+		arg       any
+		of        func(traffic.Call) bool
+	}{
+		{"requests answered without an error of ours", selectRequests, true, func(c traffic.Call) bool { return logged(c) && c.Status < 500 }},
+		{"requests answered with one", selectRequests, false, func(c traffic.Call) bool { return logged(c) && c.Status >= 500 }},
+		{"requests for quotes", selectQuoteRequests, ever, func(c traffic.Call) bool { return logged(c) && quoting(c) }},
+	} {
+		found, err := b.count(ctx, r.sql, r.arg)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, b.compare(r.what, found, func(t *traffic.Tenant) told { return b.written(t, r.of, t.Told().Unknown) }))
+	}
+	found, err := b.count(ctx, selectQuoteRequests, 500)
+	return append(lines, b.compare("of these within 500 ms, at least as callers saw", found, b.quick)), err
+}
+
+// quick are the quotes that took at most 500 ms.
+func (b *Book) quick(t *traffic.Tenant) told {
+	seen := b.written(t, func(c traffic.Call) bool {
+		return logged(c) && quoting(c) && c.Read.Sub(c.Sent) <= 500*time.Millisecond
+	}, 0)
+	return told{seen.least, b.written(t, func(c traffic.Call) bool { return logged(c) && quoting(c) }, t.Told().Unknown).most}
+}
+
+// logged says whether the request is in the log: those that the rate limit refused are not.
+func logged(c traffic.Call) bool { return !c.TooFast && c.Status != http.StatusUnauthorized }
+
+func quoting(c traffic.Call) bool {
+	switch c.Kind {
+	case traffic.NewQuote, traffic.Again, traffic.Reused, traffic.WrongLane:
+		return true
+	}
+	return false
+}
+
+const selectObjective = `
+select coalesce(sum(good), 0)::bigint, coalesce(sum(valid), 0)::bigint
+from tenon.slo_rollups
+where objective = $1
+  and instance = 'table'`
+
+// objectives count what the log holds, of all companies, to the digit.
+func (b *Book) objectives(ctx context.Context) ([]Line, error) {
+	var lines []Line
+	for _, o := range []struct{ name, raw string }{
+		{"uptime", "select count(*) filter (where status < 500), count(*) from public.api_requests"},
+		{"quote_p95_latency_ms", "select count(*) filter (where response_ms <= 500), count(*) from public.quote_requests"},
+		{"agent_success_rate", "select count(*) filter (where status = 'succeeded'), count(ended_at) from public.agent_tasks"},
+	} {
+		good, valid, err := b.pair(ctx, selectObjective, o.name)
+		if err != nil {
+			return nil, err
+		}
+		rawGood, rawValid, err := b.pair(ctx, o.raw)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, equal("objective "+o.name+", good", good, rawGood), equal("objective "+o.name+", all", valid, rawValid))
+	}
+	return lines, nil
+}

@@ -1,0 +1,142 @@
+package traffic
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Tenant is a company that asks. What it was told is read when nobody asks any more.
+type Tenant struct {
+	ID, Plan string
+	Used     map[string]int64 // before the traffic
+
+	key    string // of the API
+	weight int
+	bulk   bool
+	shut   bool
+
+	mu   sync.Mutex
+	told Told
+}
+
+// Told is what a company was told.
+type Told struct {
+	Quotes  map[string]*Quote // by id
+	Jobs    map[string]bool   // ids of bulk jobs
+	Events  map[string]bool   // names of events that were taken in
+	Tickets map[string]string // ids by what they say
+	Calls   []Call            // every one that was answered
+	Unknown int               // calls without an answer, or with one of the kind "something is broken"
+	Wrong   []string          // answers that contradict others
+
+	// The same of those that may count, or leave a trace, without anybody being able to ask.
+	UnknownMetered, UnknownPosts int
+
+	byKey map[string]*asked   // by idempotency key
+	keys  map[string][]string // those whose answer is known, by how they begin
+	made  []string            // ids of quotes, in order
+	open  []request           // to be asked again
+}
+
+// Quote is one that a company has.
+type Quote struct {
+	Step int // 0 created, 1 sent, 2 accepted, 3 booked: as far as the company knows
+	Bulk bool
+}
+
+// Call is an answer as it is counted.
+type Call struct {
+	Kind       Kind
+	Status     int
+	Post       bool
+	Metered    bool // counts against the API access of a plan that has it
+	TooFast    bool // refused by the rate limit
+	Sent, Read time.Time
+	House      int // who answered
+}
+
+// asked is what was asked for under a key.
+type asked struct {
+	body string
+	id   string // of the quote or the job; empty while nobody knows
+}
+
+func newTenant(id, key string, p profile) *Tenant {
+	return &Tenant{
+		ID: id, Plan: p.plan, Used: p.used, key: key, weight: p.weight, bulk: p.bulk, shut: p.shut,
+		told: Told{
+			Quotes: map[string]*Quote{}, Jobs: map[string]bool{}, Events: map[string]bool{}, Tickets: map[string]string{},
+			byKey: map[string]*asked{}, keys: map[string][]string{},
+		},
+	}
+}
+
+// Told returns what the company was told. It is not to be called while anybody asks.
+func (t *Tenant) Told() *Told { return &t.told }
+
+// has says whether the plan includes a feature.
+func (t *Tenant) has(feature string) bool {
+	_, ok := Limits[t.Plan][feature]
+	return ok
+}
+
+// Steps returns how many quotes have come at least as far as a step.
+func (t *Told) Steps(step int) int {
+	n := 0
+	for _, q := range t.Quotes {
+		if q.Step >= step {
+			n++
+		}
+	}
+	return n
+}
+
+// Moved returns how often a quote came a step further.
+func (t *Told) Moved() int {
+	n := 0
+	for _, q := range t.Quotes {
+		n += q.Step
+	}
+	return n
+}
+
+// Count returns how many answers are such as f says.
+func (t *Told) Count(f func(Call) bool) int64 {
+	n := int64(0)
+	for _, c := range t.Calls {
+		if f(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// Fastest returns the most answers that were let through by the rate limit within a minute: those that were both sent
+// and read in it. Calls that began or ended within one of the gaps are left out.
+func (t *Told) Fastest(gaps []Gap) int {
+	var let []Call
+	for _, c := range t.Calls {
+		if !c.TooFast && !slices.ContainsFunc(gaps, func(g Gap) bool { return g.Touches(c.Sent, c.Read) }) {
+			let = append(let, c)
+		}
+	}
+	slices.SortFunc(let, func(a, b Call) int { return a.Read.Compare(b.Read) })
+	most := 0
+	for i := range let {
+		within := 0
+		for _, c := range let[:i+1] {
+			if let[i].Read.Sub(c.Sent) < time.Minute {
+				within++
+			}
+		}
+		most = max(most, within)
+	}
+	return most
+}
+
+// Gap is a time in which something was broken.
+type Gap struct{ From, To time.Time }
+
+// Touches says whether the gap has a moment in common with the time between two instants.
+func (g Gap) Touches(from, to time.Time) bool { return !from.After(g.To) && !to.Before(g.From) }
