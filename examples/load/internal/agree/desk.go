@@ -14,11 +14,12 @@ where tenant_id = any ($1)
 group by tenant_id`
 
 const selectTimers = `
-select tenant_id, count(distinct payload ->> 'ticket')
+select tenant_id, count(*)
 from tenon.timers
 where tenant_id = any ($1)
-  and kind like 'support.%'
+  and kind = 'support.ticket'
   and dead_at is null
+  and not cancelled
 group by tenant_id`
 
 // tickets are those that were opened, and each has its clock running.
