@@ -83,11 +83,10 @@ func (s *session) ask(ctx context.Context, t *traffic.Traffic, book *agree.Book)
 	}
 	faults := s.breakThings(ctx)
 	took := t.Run(ctx)
-	losses, open, err := faults.end()
-	if err != nil {
+	if err := faults.end(ctx); err != nil {
 		return err
 	}
-	book.Losses, book.Open = losses, open
+	faults.fill(book)
 	asked(s.out, book.Tenants, took)
 	ctx, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()

@@ -38,8 +38,8 @@ func (l Line) String() string {
 	return fmt.Sprintf("! %-52s %10d ≠ %s: %s", l.What, l.Found, told, strings.Join(l.Faults[:min(len(l.Faults), 3)], "; "))
 }
 
-// Loss is a time in which an instance was killed before it may have written down what it answered: requests are logged
-// many at a time. What it promised is not lost.
+// Loss is a time in which an instance did not do all that it should: it was killed before it may have written down what
+// it answered, since requests are logged many at a time, or its rate limit was open. What it promised is not lost.
 type Loss struct {
 	House int
 	traffic.Gap
@@ -49,8 +49,11 @@ type Loss struct {
 type Book struct {
 	Pool    *pgxpool.Pool // of a role that sees every company
 	Tenants []*traffic.Tenant
-	Losses  []Loss        // none, when nobody was killed
-	Open    []traffic.Gap // when the rate limit let everything through: it shares its counts by a Redis that was away
+	Losses  []Loss // none, when nobody was killed
+
+	Shared    bool        // instances share the counts of rate limits by a Redis
+	Away      []Loss      // when an instance let everything through, since it could not reach that
+	Forgotten []time.Time // when that forgot everything
 }
 
 // checks are all comparisons, in the order in which they are shown.

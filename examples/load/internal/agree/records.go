@@ -3,7 +3,6 @@ package agree
 import (
 	"context"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/transbotai/tenon/examples/load/internal/traffic"
@@ -64,12 +63,8 @@ func (b *Book) posted(t *traffic.Tenant) told {
 // not there; of a request without an answer it may be.
 func (b *Book) written(t *traffic.Tenant, which func(traffic.Call) bool, unknown int) told {
 	all := t.Told().Count(which)
-	lost := t.Told().Count(func(c traffic.Call) bool { return which(c) && b.mayBeLost(c) })
+	lost := t.Told().Count(func(c traffic.Call) bool { return which(c) && touches(b.Losses, c) })
 	return told{all - lost, all + int64(unknown)}
-}
-
-func (b *Book) mayBeLost(c traffic.Call) bool {
-	return slices.ContainsFunc(b.Losses, func(l Loss) bool { return l.House == c.House && l.Touches(c.Sent, c.Read) })
 }
 
 const selectRequests = `

@@ -8,9 +8,11 @@ import (
 	"io"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Instance is one process. Its methods are for one goroutine, Kill alone may be called beside them.
@@ -25,7 +27,11 @@ type Instance struct {
 	cmd  *exec.Cmd // nil while it is down
 	done chan struct{}
 	err  error // how it ended
+	away []Span
 }
+
+// Span is a time; while it goes on, To is zero.
+type Span struct{ From, To time.Time }
 
 // Start starts the process and returns when it takes requests.
 func (i *Instance) Start(ctx context.Context) error {
@@ -34,16 +40,21 @@ func (i *Instance) Start(ctx context.Context) error {
 		at = "127.0.0.1:0"
 	}
 	cmd := exec.Command(i.program, "-addr", at, "-data", "/nonexistent")
-	cmd.Env, cmd.Stderr = i.env, i.log
+	cmd.Env = i.env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a ^C is for us, who then end it
 	onDeath(cmd.SysProcAttr)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
 	if err := i.launch(cmd); err != nil {
 		return err
 	}
+	go i.hear(said)
 	address, err := listening(ctx, out)
 	if err != nil {
 		i.Kill()
@@ -72,6 +83,30 @@ func (i *Instance) launch(cmd *exec.Cmd) error {
 	i.cmd, i.done = cmd, done
 	i.mu.Unlock()
 	return nil
+}
+
+// hear passes on what the program says, and takes note of when it could not reach what its rate limits are shared by.
+func (i *Instance) hear(said io.Reader) {
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		if i.log != nil {
+			fmt.Fprintln(i.log, lines.Text())
+		}
+		i.mu.Lock()
+		switch {
+		case strings.Contains(lines.Text(), "rate limits: store is away"):
+			i.away = append(i.away, Span{From: time.Now()})
+		case strings.Contains(lines.Text(), "rate limits: store is back") && len(i.away) > 0:
+			i.away[len(i.away)-1].To = time.Now()
+		}
+		i.mu.Unlock()
+	}
+}
+
+// Away returns when the rate limits let everything through.
+func (i *Instance) Away() []Span {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.away)
 }
 
 // listening reads the line that says where the program listens.

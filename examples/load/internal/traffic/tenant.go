@@ -113,26 +113,45 @@ func (t *Told) Count(f func(Call) bool) int64 {
 }
 
 // Fastest returns the most answers that were let through by the rate limit within a minute: those that were both sent
-// and read in it. Calls that began or ended within one of the gaps are left out.
-func (t *Told) Fastest(gaps []Gap) int {
-	var let []Call
+// and read in it. Calls that are free were let through uncounted, and at a cut all counts were forgotten.
+func (t *Told) Fastest(free func(Call) bool, cuts []time.Time) int {
+	parts := make([][]Call, len(cuts)+1)
 	for _, c := range t.Calls {
-		if !c.TooFast && !slices.ContainsFunc(gaps, func(g Gap) bool { return g.Touches(c.Sent, c.Read) }) {
-			let = append(let, c)
+		before := part(cuts, c.Sent)
+		if !c.TooFast && !free(c) && before == part(cuts, c.Read) {
+			parts[before] = append(parts[before], c)
 		}
 	}
-	slices.SortFunc(let, func(a, b Call) int { return a.Read.Compare(b.Read) })
 	most := 0
-	for i := range let {
-		within := 0
-		for _, c := range let[:i+1] {
-			if let[i].Read.Sub(c.Sent) < time.Minute {
-				within++
-			}
+	for _, let := range parts {
+		slices.SortFunc(let, func(a, b Call) int { return a.Read.Compare(b.Read) })
+		for i := range let {
+			most = max(most, within(let[:i+1], let[i].Read.Add(-time.Minute)))
 		}
-		most = max(most, within)
 	}
 	return most
+}
+
+// part returns how many of the cuts lie before an instant.
+func part(cuts []time.Time, at time.Time) int {
+	n := 0
+	for _, cut := range cuts {
+		if cut.Before(at) {
+			n++
+		}
+	}
+	return n
+}
+
+// within counts the calls that were sent since.
+func within(calls []Call, since time.Time) int {
+	n := 0
+	for _, c := range calls {
+		if c.Sent.After(since) {
+			n++
+		}
+	}
+	return n
 }
 
 // Gap is a time in which something was broken.
