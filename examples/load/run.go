@@ -48,32 +48,32 @@ type session struct {
 	pool     *pgxpool.Pool
 	platform *house.House // nil: somebody else's
 	out      io.Writer
-	meddle   func(context.Context) error // a test does something to the database before it is looked at
 }
 
 func (s *session) run(ctx context.Context) error {
+	book, err := s.fill(ctx)
+	if err != nil {
+		return err
+	}
+	return s.compare(ctx, book)
+}
+
+// fill lets companies ask, and returns what is to be compared.
+func (s *session) fill(ctx context.Context) (*agree.Book, error) {
 	name := fmt.Sprintf("load-%d", time.Now().UnixMilli())
 	fmt.Fprintf(s.out, "%d companies, %s-000 and so on; seed %d\n", s.tenants, name, s.seed)
 	tenants, err := traffic.Prepare(ctx, s.pool, name, s.tenants)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t, err := traffic.New(tenants, traffic.Options{
 		Houses: s.urls, Seed: s.seed, Requests: s.requests, For: s.length, Rate: s.rate, Callers: s.callers, Patience: s.patience,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	book := &agree.Book{Pool: s.pool, Tenants: tenants}
-	if err := s.ask(ctx, t, book); err != nil {
-		return err
-	}
-	if s.meddle != nil {
-		if err := s.meddle(ctx); err != nil {
-			return err
-		}
-	}
-	return s.compare(ctx, book)
+	book := &agree.Book{Pool: s.pool, Tenants: tenants, Began: time.Now()}
+	return book, s.ask(ctx, t, book)
 }
 
 // ask lets the companies ask, and prints what they were answered.

@@ -49,6 +49,7 @@ type Loss struct {
 type Book struct {
 	Pool    *pgxpool.Pool // of a role that sees every company
 	Tenants []*traffic.Tenant
+	Began   time.Time
 	Losses  []Loss // none, when nobody was killed
 
 	Shared    bool        // instances share the counts of rate limits by a Redis

@@ -54,9 +54,9 @@ func (b *Book) records(ctx context.Context) ([]Line, error) {
 }
 
 // posted are the requests that may change something. The record of one is a transaction of its own, and waits in memory
-// while Postgres is away.
+// while Postgres is away; of one that fails since nobody can tell whose key it is there is none.
 func (b *Book) posted(t *traffic.Tenant) told {
-	return b.written(t, func(c traffic.Call) bool { return c.Post }, t.Told().UnknownPosts)
+	return b.written(t, func(c traffic.Call) bool { return c.Post && c.Status < 500 }, t.Told().UnknownPosts)
 }
 
 // written are answers of which something was to be written down. What an instance had not written when it was killed is
@@ -93,8 +93,7 @@ func (b *Book) requests(ctx context.Context) ([]Line, error) {
 		of        func(traffic.Call) bool
 	}{
 		{"requests answered without an error of ours", selectRequests, true, func(c traffic.Call) bool { return logged(c) && c.Status < 500 }},
-		{"requests answered with one", selectRequests, false, func(c traffic.Call) bool { return logged(c) && c.Status >= 500 }},
-		{"requests for quotes", selectQuoteRequests, ever, func(c traffic.Call) bool { return logged(c) && quoting(c) }},
+		{"requests for quotes", selectQuoteRequests, ever, func(c traffic.Call) bool { return logged(c) && quoting(c) && c.Status < 500 }},
 	} {
 		found, err := b.count(ctx, r.sql, r.arg)
 		if err != nil {
@@ -103,13 +102,38 @@ func (b *Book) requests(ctx context.Context) ([]Line, error) {
 		lines = append(lines, b.compare(r.what, found, func(t *traffic.Tenant) told { return b.written(t, r.of, t.Told().Unknown) }))
 	}
 	found, err := b.count(ctx, selectQuoteRequests, 500)
-	return append(lines, b.compare("of these within 500 ms, at least as callers saw", found, b.quick)), err
+	if err != nil {
+		return nil, err
+	}
+	failed, err := b.failures(ctx)
+	return append(lines, b.compare("of these within 500 ms, at least as callers saw", found, b.quick), failed), err
+}
+
+const selectFailures = `
+select count(*), 0
+from public.api_requests
+where (company_id = any ($1) or company_id = '')
+  and status >= 500
+  and at >= $2`
+
+// failures are logged without a company where Postgres was away when it was to say whose key it was.
+func (b *Book) failures(ctx context.Context) (Line, error) {
+	l := Line{What: "requests answered with one"}
+	for _, t := range b.Tenants {
+		of := b.written(t, func(c traffic.Call) bool { return c.Status >= 500 }, t.Told().Unknown)
+		l.Least, l.Most = l.Least+of.least, l.Most+of.most
+	}
+	var err error
+	if l.Found, _, err = b.pair(ctx, selectFailures, b.ids(), b.Began); l.Found < l.Least || l.Found > l.Most {
+		l.Faults = []string{"they differ"}
+	}
+	return l, err
 }
 
 // quick are the quotes that took at most 500 ms.
 func (b *Book) quick(t *traffic.Tenant) told {
 	seen := b.written(t, func(c traffic.Call) bool {
-		return logged(c) && quoting(c) && c.Read.Sub(c.Sent) <= 500*time.Millisecond
+		return logged(c) && quoting(c) && c.Status < 500 && c.Read.Sub(c.Sent) <= 500*time.Millisecond
 	}, 0)
 	return told{seen.least, b.written(t, func(c traffic.Call) bool { return logged(c) && quoting(c) }, t.Told().Unknown).most}
 }

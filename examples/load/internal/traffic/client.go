@@ -72,7 +72,7 @@ func (c *client) do(ctx context.Context, q request, house int) (a answer) {
 		r.GetBody = nil // what is sent again is counted again, so nobody but us does
 		r.Header.Set("Content-Type", "application/json")
 	}
-	r.Header.Set("Authorization", "Bearer "+q.tenant.key)
+	r.Header.Set("Authorization", "Bearer "+q.tenant.secret(q.spare))
 	if q.key != "" {
 		r.Header.Set("Idempotency-Key", q.key)
 	}

@@ -42,7 +42,7 @@ func (t *Told) count(q request, a answer) {
 		return
 	}
 	t.Calls = append(t.Calls, Call{
-		Kind: q.kind, Status: a.status, Post: q.body != "", Metered: q.metered(), TooFast: a.tooFast(),
+		Kind: q.kind, Status: a.status, Post: q.body != "", Metered: q.metered(), TooFast: a.tooFast(), Spare: q.spare,
 		Sent: a.sent, Read: a.read, House: a.house,
 	})
 }

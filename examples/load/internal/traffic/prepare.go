@@ -38,9 +38,7 @@ func Prepare(ctx context.Context, pool *pgxpool.Pool, name string, n int) ([]*Te
 	gate := entitlements.NewGate(entitlementspg.New(pool, nil), nil)
 	all := make([]*Tenant, n)
 	for i := range all {
-		p := profiles[i%len(profiles)]
-		key := "tb_" + strings.ToLower(rand.Text())
-		all[i] = newTenant(fmt.Sprintf("%s-%03d", name, i), key, p)
+		all[i] = newTenant(fmt.Sprintf("%s-%03d", name, i), profiles[i%len(profiles)])
 		if err := all[i].found(ctx, pool, gate); err != nil {
 			return nil, fmt.Errorf("%s: %w", all[i].ID, err)
 		}
@@ -48,13 +46,17 @@ func Prepare(ctx context.Context, pool *pgxpool.Pool, name string, n int) ([]*Te
 	return all, switchFlags(ctx, pool, all)
 }
 
+func newKey() string { return "tb_" + strings.ToLower(rand.Text()) }
+
 // found makes the company a customer.
 func (t *Tenant) found(ctx context.Context, pool *pgxpool.Pool, gate *entitlements.Gate) error {
 	now := time.Now()
-	hash := sha256.Sum256([]byte(t.key))
 	var b pgx.Batch
 	b.Queue(insertCompany, t.ID, "The "+t.ID+" company", now)
-	b.Queue(insertKey, t.ID, tenon.NewID(now), hash[:], now, now.Add(keyFor))
+	for _, key := range []string{t.key, t.spare} {
+		hash := sha256.Sum256([]byte(key))
+		b.Queue(insertKey, t.ID, tenon.NewID(now), hash[:], now, now.Add(keyFor))
+	}
 	if err := pool.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ type request struct {
 	key    string // for Idempotency-Key
 	about  string // the id of a quote, the name of an event, the words of a ticket
 	step   int    // of a quote that moves
+	spare  bool   // ask with the other key
 }
 
 func (r request) method() string {

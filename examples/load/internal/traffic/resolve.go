@@ -33,9 +33,10 @@ func (t *Traffic) Resolve(ctx context.Context) (int, error) {
 func (t *Traffic) settle(ctx context.Context, tenant *Tenant) error {
 	for len(tenant.told.open) > 0 {
 		q := tenant.told.open[0]
+		q.spare = true
 		tenant.told.open = tenant.told.open[1:]
 		if q.kind == Ticket { // has no key; but its words are nobody else's
-			q = request{kind: Ticket, tenant: tenant, path: "/api/support/tickets?limit=1000", about: q.about}
+			q = request{kind: Ticket, tenant: tenant, path: "/api/support/tickets?limit=1000", about: q.about, spare: true}
 		}
 		if err := t.insist(ctx, q); err != nil {
 			return err

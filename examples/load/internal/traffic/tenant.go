@@ -12,6 +12,7 @@ type Tenant struct {
 	Used     map[string]int64 // before the traffic
 
 	key    string // of the API
+	spare  string // another one, with a rate limit of its own, to ask again with
 	weight int
 	bulk   bool
 	shut   bool
@@ -52,6 +53,7 @@ type Call struct {
 	Post       bool
 	Metered    bool // counts against the API access of a plan that has it
 	TooFast    bool // refused by the rate limit
+	Spare      bool // asked with the other key
 	Sent, Read time.Time
 	House      int // who answered
 }
@@ -62,9 +64,9 @@ type asked struct {
 	id   string // of the quote or the job; empty while nobody knows
 }
 
-func newTenant(id, key string, p profile) *Tenant {
+func newTenant(id string, p profile) *Tenant {
 	return &Tenant{
-		ID: id, Plan: p.plan, Used: p.used, key: key, weight: p.weight, bulk: p.bulk, shut: p.shut,
+		ID: id, Plan: p.plan, Used: p.used, key: newKey(), spare: newKey(), weight: p.weight, bulk: p.bulk, shut: p.shut,
 		told: Told{
 			Quotes: map[string]*Quote{}, Jobs: map[string]bool{}, Events: map[string]bool{}, Tickets: map[string]string{},
 			byKey: map[string]*asked{}, keys: map[string][]string{},
@@ -74,6 +76,14 @@ func newTenant(id, key string, p profile) *Tenant {
 
 // Told returns what the company was told. It is not to be called while anybody asks.
 func (t *Tenant) Told() *Told { return &t.told }
+
+// secret returns the key to ask with.
+func (t *Tenant) secret(spare bool) string {
+	if spare {
+		return t.spare
+	}
+	return t.key
+}
 
 // has says whether the plan includes a feature.
 func (t *Tenant) has(feature string) bool {
@@ -118,7 +128,7 @@ func (t *Told) Fastest(free func(Call) bool, cuts []time.Time) int {
 	parts := make([][]Call, len(cuts)+1)
 	for _, c := range t.Calls {
 		before := part(cuts, c.Sent)
-		if !c.TooFast && !free(c) && before == part(cuts, c.Read) {
+		if !c.TooFast && !c.Spare && c.Status < 500 && !free(c) && before == part(cuts, c.Read) {
 			parts[before] = append(parts[before], c)
 		}
 	}

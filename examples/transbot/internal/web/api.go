@@ -44,7 +44,15 @@ func (s *Server) api() http.Handler {
 	mux.Handle("POST /api/quotes/{id}/{step}", rates(s.metered(s.moveQuote)))
 	mux.Handle("POST /api/quotes/bulk", rates(bulk(s.metered(s.createQuotes))))
 	mux.Handle("GET /api/slo/current", slohttp.Named(s.Ops.Board, ops.Named, &slohttp.Options{Logger: s.Logger}))
-	return s.bearer(s.limited(slohttp.Record(s.ailing(mux), s.Ops.Observe)))
+	return s.bearer(slohttp.Record(s.limited(s.ailing(mux)), s.observe))
+}
+
+// observe counts a request for the objectives, unless the rate limit refused it before it came to a route: nobody
+// promised to answer those.
+func (s *Server) observe(o slohttp.Observation) {
+	if o.Status != http.StatusTooManyRequests || o.Route != "/api/" {
+		s.Ops.Observe(o)
+	}
 }
 
 // bearer lets the holder of an API key through, as the caller, and nobody else.
@@ -59,8 +67,8 @@ func (s *Server) bearer(next http.Handler) http.Handler {
 		switch {
 		case errors.Is(err, tenon.ErrDenied):
 			unauthenticated(w)
-		case err != nil:
-			s.fail(w, r, err)
+		case err != nil: // counts as what it is, though nobody knows whose it was
+			slohttp.Record(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, err) }), s.observe).ServeHTTP(w, r)
 		default:
 			s.recorded(next).ServeHTTP(w, as(r, holder.CompanyID, "key:"+holder.KeyID))
 		}
