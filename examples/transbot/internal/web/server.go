@@ -78,7 +78,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", healthy)
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /assets/", assets())
-	mux.Handle("/api/", s.api())
+	mux.Handle("/api/", s.apiRoutes())
 	mux.Handle("/api/stripe/webhook", s.recorded(s.webhook()))
 	mux.HandleFunc("GET /api/isolation", s.isolationAPI)
 	mux.Handle("/", s.pages())

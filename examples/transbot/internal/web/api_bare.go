@@ -1,0 +1,49 @@
+//go:build bare
+
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+)
+
+// apiRoutes are those for quotes with tenon's calls taken out: nobody is limited, nothing is switched, counted, recorded
+// or told. Bench/service compares the platform with this; a program that is built so is good for nothing else.
+func (s *Server) apiRoutes() http.Handler {
+	s.recorded = func(next http.Handler) http.Handler { return next }
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/quotes", s.listQuotes)
+	mux.HandleFunc("GET /api/quotes/{id}", s.getQuote)
+	mux.HandleFunc("POST /api/quotes", s.bareQuote)
+	return s.bearer(mux)
+}
+
+// bareQuote prices a lane and keeps the quote, in a transaction.
+func (s *Server) bareQuote(w http.ResponseWriter, r *http.Request) {
+	var lane freight.Lane
+	if !receive(w, r, maxBody, &lane) {
+		return
+	}
+	rate, err := freight.RateLane(lane, time.Now())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	quote := freight.NewQuote(rate, entitlements.Instant(time.Now()))
+	quote.Key = r.Header.Get("Idempotency-Key")
+	err = pgx.BeginFunc(r.Context(), s.Pool, func(tx pgx.Tx) error {
+		_, err := freight.NewStore(tx).AddQuotes(r.Context(), company(r), quote)
+		return err
+	})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Location", "/api/quotes/"+quote.ID)
+	send(w, http.StatusCreated, quotedJSON{Quote: showQuote(quote)})
+}
