@@ -24,7 +24,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	site := p.web(c)
 	server := newServer(site.Handler(), p.logger)
 
-	background := newGroup(context.WithoutCancel(ctx))
+	background := newGroup(context.WithoutCancel(ctx), p.logger)
 	background.run("listener", p.listener.Run)
 	background.run("entitlements store", p.store.Run)
 	background.run("entitlements gate", p.gate.Run)

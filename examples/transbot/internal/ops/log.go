@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -64,11 +65,28 @@ func (l *Log) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return l.write(context.WithoutCancel(ctx))
+			return l.drain(context.WithoutCancel(ctx))
 		case <-tick.C:
 			if err := l.write(ctx); err != nil && ctx.Err() == nil {
 				l.logger.Warn("requests not logged yet", "waiting", len(l.kept.requests), "err", err)
 			}
+		}
+	}
+}
+
+// drain writes what is left, as long as writeWithin.
+func (l *Log) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
+	for {
+		err := l.write(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d requests not logged: %w", len(l.kept.requests), err)
+		case <-time.After(logEvery):
 		}
 	}
 }

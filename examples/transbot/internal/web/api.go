@@ -13,11 +13,9 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementshttp"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/slo/slohttp"
 )
-
-// apiAccess is counted for each call that works with quotes.
-const apiAccess = "api_access"
 
 // The sizes of bodies, in bytes.
 const (
@@ -38,9 +36,9 @@ func (s *Server) api() http.Handler {
 	s.supportAPI(mux)
 	s.kpiAPI(mux)
 	rates, bulk := s.switchedOn(ratesFlag), s.switchedOn(bulkFlag)
-	mux.Handle("GET /api/quotes", rates(s.metered(s.listQuotes)))
-	mux.Handle("GET /api/quotes/{id}", rates(s.metered(s.getQuote)))
-	mux.Handle("POST /api/quotes", rates(s.metered(s.createQuote)))
+	mux.Handle("GET /api/quotes", rates(http.HandlerFunc(s.listQuotes)))
+	mux.Handle("GET /api/quotes/{id}", rates(http.HandlerFunc(s.getQuote)))
+	mux.Handle("POST /api/quotes", rates(http.HandlerFunc(s.createQuote)))
 	mux.Handle("POST /api/quotes/{id}/{step}", rates(s.metered(s.moveQuote)))
 	mux.Handle("POST /api/quotes/bulk", rates(bulk(s.metered(s.createQuotes))))
 	mux.Handle("GET /api/slo/current", slohttp.Named(s.Ops.Board, ops.Named, &slohttp.Options{Logger: s.Logger}))
@@ -92,17 +90,31 @@ func company(r *http.Request) string {
 
 // metered counts a call that succeeds against the plan's API access. A company whose plan has none is not shut out: its
 // people work with quotes through the same routes, and are bounded by their rates. Asking what one may do is never
-// counted.
+// counted. What is one transaction by itself, and what only reads, counts the call in fewer steps: see [quoting.Desk.Call].
 func (s *Server) metered(next http.HandlerFunc) http.Handler {
-	counted := entitlementshttp.Meter(s.Gate, apiAccess, entitlementshttp.Units(1), tenantOf, &entitlementshttp.Options{Logger: s.Logger})(next)
+	counted := entitlementshttp.Meter(s.Gate, quoting.Access, entitlementshttp.Units(1), tenantOf, &entitlementshttp.Options{Logger: s.Logger})(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d, err := s.Gate.Check(r.Context(), company(r), apiAccess)
+		d, err := s.Gate.Check(r.Context(), company(r), quoting.Access)
 		if err == nil && d.Reason == entitlements.ReasonNotInPlan {
 			next(w, r)
 			return
 		}
 		counted.ServeHTTP(w, r)
 	})
+}
+
+// counted counts a call that has what it came for, or answers it: it gets nothing that is not counted.
+func (s *Server) counted(w http.ResponseWriter, r *http.Request) bool {
+	d, err := s.desk.Call(r.Context(), company(r))
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case !d.Allowed:
+		entitlementshttp.Problem(w, r, d)
+	default:
+		return true
+	}
+	return false
 }
 
 func unauthenticated(w http.ResponseWriter) {

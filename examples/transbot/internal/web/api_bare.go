@@ -17,10 +17,28 @@ import (
 func (s *Server) apiRoutes() http.Handler {
 	s.recorded = func(next http.Handler) http.Handler { return next }
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/quotes", s.listQuotes)
-	mux.HandleFunc("GET /api/quotes/{id}", s.getQuote)
+	mux.HandleFunc("GET /api/quotes", s.bareList)
+	mux.HandleFunc("GET /api/quotes/{id}", s.bareOne)
 	mux.HandleFunc("POST /api/quotes", s.bareQuote)
 	return s.bearer(mux)
+}
+
+func (s *Server) bareList(w http.ResponseWriter, r *http.Request) {
+	quotes, err := s.quotes(r.Context(), company(r), maxListed)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	sendQuotes(w, quotes)
+}
+
+func (s *Server) bareOne(w http.ResponseWriter, r *http.Request) {
+	q, err := s.oneQuote(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	send(w, http.StatusOK, showQuote(q))
 }
 
 // bareQuote prices a lane and keeps the quote, in a transaction.
