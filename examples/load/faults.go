@@ -39,7 +39,7 @@ type trouble struct {
 // The spans between faults.
 const (
 	calmLeast = 300 * time.Millisecond
-	calmMost  = 2500 * time.Millisecond
+	calmMost  = 5 * time.Second
 )
 
 // mendWithin bounds how long something may take to be there again.

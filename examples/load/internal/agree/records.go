@@ -48,15 +48,16 @@ func (b *Book) records(ctx context.Context) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines = append(lines, b.compare("records of requests", found, b.posted))
+	lines = append(lines, b.compare("records of other requests", found, b.posted))
 	all, sealed, err := b.pair(ctx, selectSealed)
 	return append(lines, equal("records that are sealed, of all", sealed, all)), err
 }
 
 // posted are the requests that may change something. The record of one is a transaction of its own, and waits in memory
-// while Postgres is away; of one that fails since nobody can tell whose key it is there is none.
+// while Postgres is away; of one that fails since nobody can tell whose key it is there is none, and one that made a quote
+// is recorded with that.
 func (b *Book) posted(t *traffic.Tenant) told {
-	return b.written(t, func(c traffic.Call) bool { return c.Post && c.Status < 500 }, t.Told().UnknownPosts)
+	return b.written(t, func(c traffic.Call) bool { return c.Post && c.Status < 500 && !c.Fresh }, t.Told().UnknownPosts)
 }
 
 // written are answers of which something was to be written down. What an instance had not written when it was killed is

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -19,7 +18,6 @@ type answer struct {
 	status     int
 	body       []byte
 	problem    string // the type of a problem document
-	after      time.Duration
 	sent, read time.Time
 	house      int
 }
@@ -72,7 +70,7 @@ func (c *client) do(ctx context.Context, q request, house int) (a answer) {
 		r.GetBody = nil // what is sent again is counted again, so nobody but us does
 		r.Header.Set("Content-Type", "application/json")
 	}
-	r.Header.Set("Authorization", "Bearer "+q.tenant.secret(q.spare))
+	r.Header.Set("Authorization", "Bearer "+q.tenant.secret(q.turn))
 	if q.key != "" {
 		r.Header.Set("Idempotency-Key", q.key)
 	}
@@ -85,9 +83,6 @@ func (c *client) do(ctx context.Context, q request, house int) (a answer) {
 		return a
 	}
 	a.status = res.StatusCode
-	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
-		a.after = time.Duration(seconds) * time.Second
-	}
 	a.problem = problemOf(res, a.body)
 	return a
 }

@@ -42,8 +42,9 @@ func (t *Told) count(q request, a answer) {
 		return
 	}
 	t.Calls = append(t.Calls, Call{
-		Kind: q.kind, Status: a.status, Post: q.body != "", Metered: q.metered(), TooFast: a.tooFast(), Spare: q.spare,
-		Sent: a.sent, Read: a.read, House: a.house,
+		Kind: q.kind, Status: a.status, Post: q.body != "", Metered: q.metered(), TooFast: a.tooFast(), Spare: q.turn > 0,
+		Fresh: a.status == http.StatusCreated && strings.Contains(string(a.body), `"replayed":false`),
+		Sent:  a.sent, Read: a.read, House: a.house,
 	})
 }
 
@@ -59,9 +60,15 @@ func (t *Told) doubt(q request) {
 	t.UnknownPosts++
 	switch q.kind {
 	case NewQuote, Again, Job, JobAgain, Step, Events, Ticket:
-		t.open = append(t.open, q)
+		if same := (sameness{q.path, q.key, q.about}); !t.doubted[same] {
+			t.doubted[same] = true
+			t.open = append(t.open, q)
+		}
 	}
 }
+
+// sameness tells requests apart that are to be asked again: once is enough.
+type sameness struct{ path, key, about string }
 
 // expected says what is wrong with an answer that promises nothing.
 func expected(q request, a answer) error {

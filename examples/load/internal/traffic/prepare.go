@@ -53,7 +53,7 @@ func (t *Tenant) found(ctx context.Context, pool *pgxpool.Pool, gate *entitlemen
 	now := time.Now()
 	var b pgx.Batch
 	b.Queue(insertCompany, t.ID, "The "+t.ID+" company", now)
-	for _, key := range []string{t.key, t.spare} {
+	for _, key := range append([]string{t.key}, t.spare...) {
 		hash := sha256.Sum256([]byte(key))
 		b.Queue(insertKey, t.ID, tenon.NewID(now), hash[:], now, now.Add(keyFor))
 	}

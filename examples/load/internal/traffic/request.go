@@ -43,7 +43,7 @@ type request struct {
 	key    string // for Idempotency-Key
 	about  string // the id of a quote, the name of an event, the words of a ticket
 	step   int    // of a quote that moves
-	spare  bool   // ask with the other key
+	turn   int    // above 0: it is asked again, with one of the other keys
 }
 
 func (r request) method() string {

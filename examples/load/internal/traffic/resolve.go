@@ -31,12 +31,12 @@ func (t *Traffic) Resolve(ctx context.Context) (int, error) {
 }
 
 func (t *Traffic) settle(ctx context.Context, tenant *Tenant) error {
-	for len(tenant.told.open) > 0 {
+	for turn := 1; len(tenant.told.open) > 0; turn++ {
 		q := tenant.told.open[0]
-		q.spare = true
+		q.turn = turn
 		tenant.told.open = tenant.told.open[1:]
 		if q.kind == Ticket { // has no key; but its words are nobody else's
-			q = request{kind: Ticket, tenant: tenant, path: "/api/support/tickets?limit=1000", about: q.about, spare: true}
+			q = request{kind: Ticket, tenant: tenant, path: "/api/support/tickets?limit=1000", about: q.about, turn: turn}
 		}
 		if err := t.insist(ctx, q); err != nil {
 			return err
@@ -49,7 +49,8 @@ func (t *Traffic) settle(ctx context.Context, tenant *Tenant) error {
 func (t *Traffic) insist(ctx context.Context, q request) error {
 	for try := 0; ; try++ {
 		a := t.client.do(ctx, q, try%len(t.client.houses))
-		pause := max(a.after, 50*time.Millisecond)
+		q.turn++
+		pause := 50 * time.Millisecond
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("%s %s has no answer: %w", q.method(), q.path, ctx.Err())

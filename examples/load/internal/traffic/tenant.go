@@ -11,8 +11,8 @@ type Tenant struct {
 	ID, Plan string
 	Used     map[string]int64 // before the traffic
 
-	key    string // of the API
-	spare  string // another one, with a rate limit of its own, to ask again with
+	key    string   // of the API
+	spare  []string // others, each with a rate limit of its own, to ask again with
 	weight int
 	bulk   bool
 	shut   bool
@@ -34,10 +34,11 @@ type Told struct {
 	// The same of those that may count, or leave a trace, without anybody being able to ask.
 	UnknownMetered, UnknownPosts int
 
-	byKey map[string]*asked   // by idempotency key
-	keys  map[string][]string // those whose answer is known, by how they begin
-	made  []string            // ids of quotes, in order
-	open  []request           // to be asked again
+	byKey   map[string]*asked   // by idempotency key
+	keys    map[string][]string // those whose answer is known, by how they begin
+	made    []string            // ids of quotes, in order
+	open    []request           // to be asked again
+	doubted map[sameness]bool   // of these
 }
 
 // Quote is one that a company has.
@@ -54,6 +55,7 @@ type Call struct {
 	Metered    bool // counts against the API access of a plan that has it
 	TooFast    bool // refused by the rate limit
 	Spare      bool // asked with the other key
+	Fresh      bool // made a quote
 	Sent, Read time.Time
 	House      int // who answered
 }
@@ -64,12 +66,19 @@ type asked struct {
 	id   string // of the quote or the job; empty while nobody knows
 }
 
+// spares is how many keys a company has to ask again with.
+const spares = 8
+
 func newTenant(id string, p profile) *Tenant {
+	spare := make([]string, spares)
+	for i := range spare {
+		spare[i] = newKey()
+	}
 	return &Tenant{
-		ID: id, Plan: p.plan, Used: p.used, key: newKey(), spare: newKey(), weight: p.weight, bulk: p.bulk, shut: p.shut,
+		ID: id, Plan: p.plan, Used: p.used, key: newKey(), spare: spare, weight: p.weight, bulk: p.bulk, shut: p.shut,
 		told: Told{
 			Quotes: map[string]*Quote{}, Jobs: map[string]bool{}, Events: map[string]bool{}, Tickets: map[string]string{},
-			byKey: map[string]*asked{}, keys: map[string][]string{},
+			byKey: map[string]*asked{}, keys: map[string][]string{}, doubted: map[sameness]bool{},
 		},
 	}
 }
@@ -77,12 +86,12 @@ func newTenant(id string, p profile) *Tenant {
 // Told returns what the company was told. It is not to be called while anybody asks.
 func (t *Tenant) Told() *Told { return &t.told }
 
-// secret returns the key to ask with.
-func (t *Tenant) secret(spare bool) string {
-	if spare {
-		return t.spare
+// secret returns the key to ask with: the own one for 0, else one of the others in turn.
+func (t *Tenant) secret(turn int) string {
+	if turn == 0 {
+		return t.key
 	}
-	return t.key
+	return t.spare[turn%len(t.spare)]
 }
 
 // has says whether the plan includes a feature.

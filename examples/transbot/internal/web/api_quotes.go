@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/audit/audithttp"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementshttp"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
@@ -74,6 +75,9 @@ func (s *Server) createQuote(w http.ResponseWriter, r *http.Request) {
 	case !a.Decision.Allowed:
 		entitlementshttp.Problem(w, r, a.Decision)
 	default:
+		if !a.Replayed {
+			audithttp.Recorded(r.Context()) // by the trigger, with the quote
+		}
 		w.Header().Set("Location", "/api/quotes/"+a.Quote.ID)
 		send(w, http.StatusCreated, quotedJSON{Quote: showQuote(a.Quote), Rates: showQuota(a.Decision), Replayed: a.Replayed})
 	}
