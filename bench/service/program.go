@@ -61,7 +61,8 @@ func (f folder) start(ctx context.Context, l *lab.Lab, name, tags string) (*serv
 	if err != nil {
 		return nil, err
 	}
-	s := &service{whole: tags == "", http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * crowd, DisableCompression: true}}}
+	transport := &http.Transport{MaxIdleConnsPerHost: 2 * crowd, DisableCompression: true}
+	s := &service{whole: tags == "", http: &http.Client{Transport: transport}}
 	if err := s.launch(program, database); err != nil {
 		return nil, err
 	}
@@ -81,7 +82,8 @@ func (f folder) start(ctx context.Context, l *lab.Lab, name, tags string) (*serv
 // launch starts the program and returns when it listens.
 func (s *service) launch(program, database string) error {
 	s.cmd = exec.Command(program, "-addr", "127.0.0.1:0")
-	s.cmd.Env = append(os.Environ(), fmt.Sprintf("DATABASE_URL=%s&pool_max_conns=%d", database, connections), "REDIS_URL=", "STRIPE_SECRET_KEY=")
+	database += fmt.Sprintf("&pool_max_conns=%d", connections)
+	s.cmd.Env = append(os.Environ(), "DATABASE_URL="+database, "REDIS_URL=", "STRIPE_SECRET_KEY=")
 	s.cmd.Stderr = &s.said
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

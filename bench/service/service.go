@@ -13,9 +13,8 @@ import (
 )
 
 const text = `Transbot is one process, and so is the same program built with the tag ` + "`bare`" + `: the same routes, API keys, prices
-and tables, the quote inserted in a transaction, pools of 16 connections; without rate limit, flags, the plan's API access
-(reserved and committed), use, event, audit trigger, audit record of the request, request log and row level security by
-company. Each has a database of its own on one server. Callers, servers and Postgres share the machine. 200 companies on the
+and tables, the quote inserted in a transaction, pools of 16 connections; without rate limit, flags, use of the plan (the
+quote and the call), event, audit trigger, audit records of requests, request log and row level security by company. Each has a database of its own on one server. Callers, servers and Postgres share the machine. 200 companies on the
 plan without limits ask, each by 20 keys. After each round there must be a quote for each 201, and with tenon also a use, an
 event and an audit record of it.`
 
@@ -93,7 +92,8 @@ func compareLatency(ctx context.Context, l *lab.Lab, s *report.Section, both [2]
 				return err
 			}
 			row := report.Row{
-				Case: fmt.Sprintf("%s, %d at a time", a.name, callers), Figure: report.Figure{Value: minus(whole.p50, bare.p50).Median(), Unit: report.Milliseconds},
+				Case:   fmt.Sprintf("%s, %d at a time", a.name, callers),
+				Figure: report.Figure{Value: minus(whole.p50, bare.p50).Median(), Unit: report.Milliseconds},
 				Cells: []string{
 					report.Spread(whole.p50, report.Milliseconds), report.Spread(bare.p50, report.Milliseconds),
 					report.Spread(whole.p99, report.Milliseconds), report.Spread(bare.p99, report.Milliseconds),

@@ -77,22 +77,32 @@ func subjects(p *house.House) []*subject {
 		all = append(all, &subject{name: fmt.Sprintf("transbot %d", i), instance: i, deeds: []deed{
 			{name: "killed", kill: true, do: done(in.Kill), undo: in.Start, most: 2 * time.Second},
 			{name: "stopped", do: ended(in.Stop), undo: in.Start, most: time.Second},
-			{name: "paused", do: simply(in.Pause), undo: simply(in.Resume), least: 200 * time.Millisecond, most: 6 * time.Second},
+			paused(in, 6*time.Second),
 		}})
 	}
 	postgres := &subject{name: "Postgres", instance: -1, deeds: []deed{
 		{name: "killed", do: simply(p.Postgres.Kill), undo: p.Postgres.Restart, most: 2 * time.Second},
 		{name: "restarted", do: simply(func() error { return nil }), undo: p.Postgres.Restart},
-		{name: "paused", do: simply(p.Postgres.Pause), undo: simply(p.Postgres.Resume), least: 100 * time.Millisecond, most: 4 * time.Second},
+		paused(p.Postgres, 4*time.Second),
 	}}
 	all = append(all, postgres, postgres)
 	if p.Redis != nil {
 		all = append(all, &subject{name: "Redis", instance: -1, deeds: []deed{
 			{name: "killed", kill: true, do: simply(p.Redis.Kill), undo: p.Redis.Restart, most: time.Second},
-			{name: "paused", do: simply(p.Redis.Pause), undo: simply(p.Redis.Resume), least: 100 * time.Millisecond, most: 3 * time.Second},
+			paused(p.Redis, 3*time.Second),
 		}})
 	}
 	return all
+}
+
+// pauser is what can be frozen.
+type pauser interface {
+	Pause() error
+	Resume() error
+}
+
+func paused(p pauser, most time.Duration) deed {
+	return deed{name: "paused", do: simply(p.Pause), undo: simply(p.Resume), least: 100 * time.Millisecond, most: most}
 }
 
 func simply(f func() error) func(context.Context) error {

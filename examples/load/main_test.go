@@ -60,7 +60,10 @@ func (s *syncBuffer) String() string {
 // meddling is what somebody does to the database, and the comparison that shows it.
 var meddling = []struct{ what, sql, shown string }{
 	{"a_counter", "update tenon.usage_counters set used = used + 1 where feature_key = 'rates'", "rates used = a quote each"},
-	{"a_quote", "update public.quotes set status = 'booked' where id = (select id from public.quotes where status = 'created' limit 1)", "their progress = steps that were answered"},
+	{
+		"a_quote", "update public.quotes set status = 'booked' where id = (select id from public.quotes where status = 'created' limit 1)",
+		"their progress = steps that were answered",
+	},
 	{"an_event", "delete from tenon.events where event_name = 'quote_created'", "events quote_created"},
 	{"a_timer", "delete from tenon.timers where kind = 'support.ticket'", "tickets with timers"},
 	{"a_notification", "delete from tenon.notifications where kind = 'entitlements.threshold'", "soft limits that on-call heard of"},
@@ -102,8 +105,8 @@ func TestAnswersAndDatabaseAgree(t *testing.T) {
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	c := small()
-	c.tenants, c.requests, c.instances, c.faults = 40, 0, 4, true
-	c.length, c.rate, c.callers, c.patience = 10*time.Second, 100, 32, 5*time.Second
+	c.requests, c.instances, c.faults = 0, 4, true
+	c.length, c.rate, c.callers, c.patience = 8*time.Second, 60, 16, 5*time.Second
 	if os.Getenv("TENON_SOAK") != "" {
 		c.tenants, c.length, c.rate = 200, 10*time.Minute, 400
 	}
@@ -114,7 +117,9 @@ func TestSoak(t *testing.T) {
 
 func TestOtherMachinesAreNotAsked(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"http://example.com", "http://10.0.0.1:8080", "https://127.0.0.1", "http://127.0.0.1.example.com", "ftp://localhost"} {
+	for _, url := range []string{
+		"http://example.com", "http://10.0.0.1:8080", "https://127.0.0.1", "http://127.0.0.1.example.com", "ftp://localhost",
+	} {
 		_, err := traffic.New(nil, traffic.Options{Houses: []string{url}})
 		require.Error(t, err, url)
 	}

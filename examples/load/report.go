@@ -62,7 +62,8 @@ func asked(out io.Writer, tenants []*traffic.Tenant, over time.Duration) {
 			all.asked, all.failed = all.asked+1, all.failed+1
 		}
 	}
-	fmt.Fprintf(out, "\n%-18s %8s %8s %8s %8s %8s %10s %10s %8s\n", "", "asked", "allowed", "limited", "refused", "failed", "p50", "p99", "a second")
+	fmt.Fprintf(out, "\n%-18s %8s %8s %8s %8s %8s %10s %10s %8s\n",
+		"", "asked", "allowed", "limited", "refused", "failed", "p50", "p99", "a second")
 	for _, kind := range traffic.Kinds {
 		fmt.Fprintln(out, kinds[kind].row(string(kind), over))
 	}

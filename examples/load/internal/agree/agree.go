@@ -4,7 +4,6 @@ package agree
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -139,14 +138,18 @@ func (b *Book) count(ctx context.Context, sql string, args ...any) (map[string]i
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]int64{}
-	var id string
-	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&id, &n}, func() error {
-		found[id] = n
-		return nil
-	})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[counted])
+	found := make(map[string]int64, len(list))
+	for _, c := range list {
+		found[c.Company] = c.N
+	}
 	return found, err
+}
+
+// counted is what was found of a company.
+type counted struct {
+	Company string
+	N       int64
 }
 
 // pair reads two numbers.
@@ -162,12 +165,4 @@ func (b *Book) contradictions(context.Context) ([]Line, error) {
 		l.Faults = append(l.Faults, t.Told().Wrong...)
 	}
 	return []Line{l}, nil
-}
-
-// sum adds up what was found.
-func sum(found map[string]int64) (n int64) {
-	for v := range maps.Values(found) {
-		n += v
-	}
-	return n
 }

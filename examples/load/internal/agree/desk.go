@@ -26,7 +26,6 @@ group by tenant_id`
 
 // tickets are those that were opened, and each has its clock running.
 func (b *Book) tickets(ctx context.Context) ([]Line, error) {
-	opened := func(t *traffic.Tenant) told { return exactly(len(t.Told().Tickets)) }
 	found, err := b.count(ctx, selectTickets)
 	if err != nil {
 		return nil, err

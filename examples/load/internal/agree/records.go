@@ -33,10 +33,10 @@ func (b *Book) records(ctx context.Context) ([]Line, error) {
 		what, action, target string
 		of                   func(*traffic.Tenant) told
 	}{
-		{"records of quotes made", "INSERT", "public.quotes", func(t *traffic.Tenant) told { return exactly(len(t.Told().Quotes)) }},
-		{"records of quotes moved", "UPDATE", "public.quotes", func(t *traffic.Tenant) told { return exactly(t.Told().Moved()) }},
+		{"records of quotes made", "INSERT", "public.quotes", made},
+		{"records of quotes moved", "UPDATE", "public.quotes", moved},
 		{"records of companies", "INSERT", "public.companies", func(*traffic.Tenant) told { return exactly(1) }},
-		{"records of tickets", "support.ticket_opened", "%", func(t *traffic.Tenant) told { return exactly(len(t.Told().Tickets)) }},
+		{"records of tickets", "support.ticket_opened", "%", opened},
 	} {
 		found, err := b.count(ctx, selectRecords, r.action, r.target)
 		if err != nil {
@@ -93,8 +93,8 @@ func (b *Book) requests(ctx context.Context) ([]Line, error) {
 		arg       any
 		of        func(traffic.Call) bool
 	}{
-		{"requests answered without an error of ours", selectRequests, true, func(c traffic.Call) bool { return logged(c) && c.Status < 500 }},
-		{"requests for quotes", selectQuoteRequests, ever, func(c traffic.Call) bool { return logged(c) && quoting(c) && c.Status < 500 }},
+		{"requests answered without an error of ours", selectRequests, true, logged},
+		{"requests for quotes", selectQuoteRequests, ever, quoting},
 	} {
 		found, err := b.count(ctx, r.sql, r.arg)
 		if err != nil {
@@ -134,18 +134,22 @@ func (b *Book) failures(ctx context.Context) (Line, error) {
 // quick are the quotes that took at most 500 ms.
 func (b *Book) quick(t *traffic.Tenant) told {
 	seen := b.written(t, func(c traffic.Call) bool {
-		return logged(c) && quoting(c) && c.Status < 500 && c.Read.Sub(c.Sent) <= 500*time.Millisecond
+		return quoting(c) && c.Read.Sub(c.Sent) <= 500*time.Millisecond
 	}, 0)
-	return told{seen.least, b.written(t, func(c traffic.Call) bool { return logged(c) && quoting(c) }, t.Told().Unknown).most}
+	return told{seen.least, b.written(t, quoting, t.Told().Unknown).most}
 }
 
-// logged says whether the request is in the log: those that the rate limit refused are not.
-func logged(c traffic.Call) bool { return !c.TooFast && c.Status != http.StatusUnauthorized }
+// logged says whether the request is in the log, under its company: those that the rate limit refused are not, and those
+// that failed may have failed before anybody knew whose they were.
+func logged(c traffic.Call) bool {
+	return !c.TooFast && c.Status != http.StatusUnauthorized && c.Status < 500
+}
 
+// quoting says whether it is there as one for a quote.
 func quoting(c traffic.Call) bool {
 	switch c.Kind {
 	case traffic.NewQuote, traffic.Again, traffic.Reused, traffic.WrongLane:
-		return true
+		return logged(c)
 	}
 	return false
 }

@@ -14,7 +14,10 @@ select company_id, id::text, status
 from public.quotes
 where company_id = any ($1)`
 
-var steps = map[string]int{"created": 0, "sent": 1, "accepted": 2, "booked": 3}
+var stepOf = map[string]int{"created": 0, "sent": 1, "accepted": 2, "booked": 3}
+
+// keptQuote is one as the database has it.
+type keptQuote struct{ Company, ID, Status string }
 
 // quotes are the very ones that were promised, and stand where the company was told.
 func (b *Book) quotes(ctx context.Context) ([]Line, error) {
@@ -22,33 +25,37 @@ func (b *Book) quotes(ctx context.Context) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[keptQuote])
+	if err != nil {
+		return nil, err
+	}
 	promised := map[string]*traffic.Tenant{}
 	for _, t := range b.Tenants {
 		promised[t.ID] = t
 	}
-	found, moved := map[string]int64{}, map[string]int64{}
+	found, steps := map[string]int64{}, map[string]int64{}
 	var strangers []string
-	var company, id, status string
-	_, err = pgx.ForEachRow(rows, []any{&company, &id, &status}, func() error {
-		found[company]++
-		moved[company] += int64(steps[status])
-		if q := promised[company].Told().Quotes[id]; q == nil {
-			strangers = append(strangers, "nobody was told of quote "+id)
-		} else if q.Step != steps[status] {
-			strangers = append(strangers, fmt.Sprintf("quote %s is %s", id, status))
+	for _, k := range list {
+		found[k.Company]++
+		steps[k.Company] += int64(stepOf[k.Status])
+		if q := promised[k.Company].Told().Quotes[k.ID]; q == nil {
+			strangers = append(strangers, "nobody was told of quote "+k.ID)
+		} else if q.Step != stepOf[k.Status] {
+			strangers = append(strangers, fmt.Sprintf("quote %s is %s", k.ID, k.Status))
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	kept := b.compare("quotes = those that were answered", found, func(t *traffic.Tenant) told { return exactly(len(t.Told().Quotes)) })
+	kept := b.compare("quotes = those that were answered", found, made)
 	kept.Faults = append(kept.Faults, strangers...)
 	return []Line{
 		kept,
-		b.compare("their progress = steps that were answered", moved, func(t *traffic.Tenant) told { return exactly(t.Told().Moved()) }),
+		b.compare("their progress = steps that were answered", steps, moved),
 	}, nil
 }
+
+// What companies were told of.
+func made(t *traffic.Tenant) told   { return exactly(len(t.Told().Quotes)) }
+func moved(t *traffic.Tenant) told  { return exactly(t.Told().Moved()) }
+func opened(t *traffic.Tenant) told { return exactly(len(t.Told().Tickets)) }
 
 const selectUsed = `
 select tenant_id, sum(used)::bigint
@@ -151,13 +158,12 @@ group by tenant_id`
 
 // events are what happened, once each, and so are the figures.
 func (b *Book) events(ctx context.Context) ([]Line, error) {
-	created := func(t *traffic.Tenant) told { return exactly(len(t.Told().Quotes)) }
 	var lines []Line
 	for _, e := range []struct {
 		name string
 		of   func(*traffic.Tenant) told
 	}{
-		{"quote_created", created},
+		{"quote_created", made},
 		{"quote_sent", func(t *traffic.Tenant) told { return exactly(t.Told().Steps(1)) }},
 		{"quote_accepted", func(t *traffic.Tenant) told { return exactly(t.Told().Steps(2)) }},
 		{"load_booked", func(t *traffic.Tenant) told { return exactly(t.Told().Steps(3)) }},
@@ -170,5 +176,5 @@ func (b *Book) events(ctx context.Context) ([]Line, error) {
 		lines = append(lines, b.compare("events "+e.name, found, e.of))
 	}
 	found, err := b.count(ctx, selectFolded)
-	return append(lines, b.compare("figure quotes_created", found, created)), err
+	return append(lines, b.compare("figure quotes_created", found, made)), err
 }

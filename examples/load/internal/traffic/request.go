@@ -106,7 +106,8 @@ var places = []string{
 // lane draws one that can be rated.
 func (d *draw) lane() string {
 	i := d.Perm(len(places))
-	return fmt.Sprintf(`{"origin": %q, "destination": %q, "weight_kg": %d, "pallets": %d}`, places[i[0]], places[i[1]], 100+d.IntN(19_000), d.IntN(27))
+	return fmt.Sprintf(`{"origin": %q, "destination": %q, "weight_kg": %d, "pallets": %d}`,
+		places[i[0]], places[i[1]], 100+d.IntN(19_000), d.IntN(27))
 }
 
 func (d *draw) wrong() string {
@@ -206,7 +207,8 @@ func (d *draw) events() request {
 		n -= n % 50 // somebody else's number: told by whoever comes first
 	}
 	name := fmt.Sprintf("i-%d", n)
-	body := fmt.Sprintf(`{"events": [{"event": "directory_invited", "id": %q, "properties": {"partner_id": %q, "partner_type": "carrier"}}]}`, name, name)
+	const one = `{"events": [{"event": "directory_invited", "id": %q, "properties": {"partner_id": %q, "partner_type": "carrier"}}]}`
+	body := fmt.Sprintf(one, name, name)
 	return request{kind: Events, path: "/api/events", body: body, about: name}
 }
 
