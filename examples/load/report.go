@@ -32,6 +32,9 @@ func (t *tally) add(c traffic.Call) {
 	t.took = append(t.took, c.Read.Sub(c.Sent))
 }
 
+// silent counts calls that nobody answered.
+func (t *tally) silent(n int) { t.asked, t.failed = t.asked+n, t.failed+n }
+
 func (t *tally) row(name string, over time.Duration) string {
 	slices.Sort(t.took)
 	return fmt.Sprintf("%-18s %8d %8d %8d %8d %8d %10s %10s %8.1f", name, t.asked, t.allowed, t.limited, t.refused, t.failed,
@@ -58,8 +61,9 @@ func asked(out io.Writer, tenants []*traffic.Tenant, over time.Duration) {
 			kinds[c.Kind].add(c)
 			all.add(c)
 		}
-		for range t.Told().Unknown - broken(t) {
-			all.asked, all.failed = all.asked+1, all.failed+1
+		for kind, n := range t.Told().Silent {
+			kinds[kind].silent(n)
+			all.silent(n)
 		}
 	}
 	fmt.Fprintf(out, "\n%-18s %8s %8s %8s %8s %8s %10s %10s %8s\n",
@@ -68,9 +72,4 @@ func asked(out io.Writer, tenants []*traffic.Tenant, over time.Duration) {
 		fmt.Fprintln(out, kinds[kind].row(string(kind), over))
 	}
 	fmt.Fprintln(out, all.row("all", over))
-}
-
-// broken are the calls without a known outcome that were answered all the same.
-func broken(t *traffic.Tenant) int {
-	return int(t.Told().Count(func(c traffic.Call) bool { return c.Status >= 500 }))
 }

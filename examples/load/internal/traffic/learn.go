@@ -39,6 +39,7 @@ func (t *Told) wrong(format string, args ...any) {
 
 func (t *Told) count(q request, a answer) {
 	if a.status == 0 {
+		t.Silent[q.kind]++
 		return
 	}
 	t.Calls = append(t.Calls, Call{

@@ -28,6 +28,7 @@ type Told struct {
 	Events  map[string]bool   // names of events that were taken in
 	Tickets map[string]string // ids by what they say
 	Calls   []Call            // every one that was answered
+	Silent  map[Kind]int      // calls without an answer
 	Unknown int               // calls without an answer, or with one of the kind "something is broken"
 	Wrong   []string          // answers that contradict others
 
@@ -78,7 +79,8 @@ func newTenant(id string, p profile) *Tenant {
 		ID: id, Plan: p.plan, Used: p.used, key: newKey(), spare: spare, weight: p.weight, bulk: p.bulk, shut: p.shut,
 		told: Told{
 			Quotes: map[string]*Quote{}, Jobs: map[string]bool{}, Events: map[string]bool{}, Tickets: map[string]string{},
-			byKey: map[string]*asked{}, keys: map[string][]string{}, doubted: map[sameness]bool{},
+			Silent: map[Kind]int{},
+			byKey:  map[string]*asked{}, keys: map[string][]string{}, doubted: map[sameness]bool{},
 		},
 	}
 }
