@@ -20,7 +20,7 @@ import (
 var errDisagree = errors.New("answers and database do not agree")
 
 // settleWithin bounds how long requests without an answer are asked again.
-const settleWithin = 5 * time.Minute
+const settleWithin = 20 * time.Minute
 
 func run(ctx context.Context, c config, stdout, stderr io.Writer) (err error) {
 	var platform *house.House
