@@ -224,6 +224,7 @@ func (s *siege) furnish() {
 		return scan[bool](s.site, "select token_hash is not null from trial_leads")
 	}, time.Minute, 50*time.Millisecond)
 	s.hushed()
+	require.Eventually(s.t, func() bool { return scan[int](s.site, "select count(*) from tenon.kpi_pending") == 0 }, time.Minute, 20*time.Millisecond)
 	s.used = map[string]int64{}
 	for _, feature := range []string{"rates", "bulk_rating", "api_access", "directory"} {
 		s.used[feature], _ = s.left("acme", feature)

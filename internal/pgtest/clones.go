@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,6 +33,8 @@ func (s *Server) clone(ctx context.Context, of string, fill func(context.Context
 	if t.err != nil {
 		return "", t.err
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	return name, s.copy(ctx, name, t.name)
 }
 
@@ -72,9 +75,12 @@ func (c *clones) name(kind string, n int) string {
 	return fmt.Sprintf("%s%08x_%s%d", namePrefix, c.token, kind, n)
 }
 
+// filling bounds what fills a template, which may be a program that makes up a year.
+const filling = 5 * time.Minute
+
 // fill makes a template. It has a context of its own: other tests wait for it too.
 func (s *Server) fill(name string, fill func(context.Context, string) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), filling)
 	defer cancel()
 	if err := s.admin(ctx, "create database "+name); err != nil {
 		return err

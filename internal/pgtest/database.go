@@ -69,9 +69,7 @@ func Database(t TB, sets ...migrations.Set) string {
 func Copy(t TB, name string, fill func(ctx context.Context, url string) error) string {
 	t.Helper()
 	s := Shared(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	made, err := s.clone(ctx, name, fill)
+	made, err := s.clone(t.Context(), name, fill)
 	if err != nil {
 		t.Fatalf("pgtest: a database for %s: %v", t.Name(), err)
 	}
