@@ -67,7 +67,8 @@ type Desk struct {
 	Board   *kpi.Board
 	Tracker *kpi.Tracker
 
-	pool *pgxpool.Pool
+	pool   *pgxpool.Pool
+	recent *recent
 }
 
 // New returns a desk that keeps everything in pool. Goals that are crossed are told to tell.
@@ -75,7 +76,7 @@ func New(pool *pgxpool.Pool, tell func(pgx.Tx) tenon.Notifier, logger *slog.Logg
 	store := kpipg.New(pool, &kpipg.Options{Notifier: tell, Registry: registry, Logger: logger})
 	return &Desk{
 		Store: store, Board: kpi.NewBoard(store, &kpi.BoardOptions{Logger: logger}), Tracker: newTracker(store),
-		pool: pool,
+		pool: pool, recent: newRecent(),
 	}
 }
 
