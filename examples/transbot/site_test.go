@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +66,37 @@ func newDatabase(t *testing.T) string {
 	})
 }
 
+// newDemo is one that holds the demo's data, and nothing has happened since.
+func newDemo(t *testing.T) string {
+	t.Helper()
+	return pgtest.Copy(t, "transbot demo", fillDemo)
+}
+
+// fillDemo runs the program until the demo is filled, of which the staff's key is the last that it prints.
+func fillDemo(ctx context.Context, database string) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	out, stdout := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		env := func(name string) string { return map[string]string{"DATABASE_URL": database}[name] }
+		err := run(ctx, []string{"-addr", "127.0.0.1:0", "-demo"}, env, stdout, io.Discard)
+		_ = stdout.Close()
+		ended <- err
+	}()
+	filled := false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "export ADMIN_KEY=") {
+			filled = true
+			stop()
+		}
+	}
+	if err := <-ended; !filled {
+		return err
+	}
+	return nil
+}
+
 // newSite starts the platform as main does.
 func newSite(t *testing.T, args ...string) *site {
 	t.Helper()
@@ -74,7 +106,11 @@ func newSite(t *testing.T, args ...string) *site {
 // newSiteWith starts it with more in its environment.
 func newSiteWith(t *testing.T, more map[string]string, args ...string) *site {
 	t.Helper()
-	database := newDatabase(t)
+	copied := newDatabase
+	if slices.Contains(args, "-demo") {
+		copied = newDemo
+	}
+	database := copied(t)
 	pool, err := pgxpool.New(t.Context(), database)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
