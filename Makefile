@@ -19,8 +19,8 @@ help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps deps-postgres deps-pgbouncer
-deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, Redis, stripe-mock, curl for the walk-through, Chromium
-	@scripts/deps postgres pgbouncer redis stripe-mock curl chromium
+deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, Redis, stripe-mock, curl, Chromium, Node with TypeScript
+	@scripts/deps postgres pgbouncer redis stripe-mock curl chromium typescript
 
 deps-postgres: ## only Postgres
 	@scripts/deps postgres

@@ -40,6 +40,7 @@ where action like 'POST %' and outcome = 'succeeded' and ts > $1`, s.began), "a 
 		require.Equal(t, s.used[feature], used, feature)
 		require.Zero(t, held, feature)
 	}
+	s.unhush()
 	s.requireTaken()
 }
 
