@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"html"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -164,6 +167,41 @@ func TestWhatPeopleTickSaysWhoAndWhen(t *testing.T) {
 	require.Contains(t, staff.item("restore_drill"), "not run yet")
 	require.Equal(t, http.StatusSeeOther, staff.onControl("items", "item", "budgets_reviewed", "done", "yes").status)
 	require.Equal(t, "amber", staff.state("budgets_reviewed"), "before day 7 there is not all to see")
+}
+
+func TestWhoeverTicksAtOnceIsRecordedAfterOneAnother(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	staff := s.signIn(adminKey)
+	csrf := staff.csrf("/control")
+	statuses := make([]int, 2*12)
+	var ticking sync.WaitGroup
+	for i := range 12 {
+		day := time.Now().UTC().AddDate(0, 0, i).Format("2006-01-02T15:04")
+		ticking.Go(func() {
+			statuses[i] = staff.post("/control/items", "csrf", csrf, "item", "okrs", "done", "yes", "note", strconv.Itoa(i)).status
+		})
+		ticking.Go(func() {
+			statuses[12+i] = staff.post("/control/launch", "csrf", csrf, "at", day, "reason", "postponed").status
+		})
+	}
+	ticking.Wait()
+	for _, status := range statuses {
+		require.Equal(t, http.StatusSeeOther, status)
+	}
+	log := audit.NewLog(auditpg.New(s.pool, nil), nil)
+	for _, action := range []string{"control.ticked", "control.launch_dated"} {
+		entries, err := log.List(t.Context(), audit.Query{Action: action})
+		require.NoError(t, err)
+		require.Len(t, entries, 12)
+		before := map[string]bool{}
+		for _, e := range entries {
+			var was struct{ Before json.RawMessage }
+			require.NoError(t, json.Unmarshal(e.Payload, &was))
+			before[string(was.Before)] = true
+		}
+		require.Len(t, before, 12, "%s: each was the one before for one other", action)
+	}
 }
 
 func TestQuoteVariance(t *testing.T) {

@@ -300,6 +300,38 @@ func TestConfirmingMakesACompanyOnce(t *testing.T) {
 	require.ErrorIs(t, err, growth.ErrLink, "nobody enters a company that was deleted")
 }
 
+func TestTheMailboxOfWhoLeftIsNoWayIn(t *testing.T) {
+	t.Parallel()
+	for what, gone := range map[string]string{
+		"a person who left":           "update users set deleted_at = now()",
+		"a person with a new address": "update users set email = 'ann@elsewhere.example'",
+		"a company that was closed":   "update companies set deleted_at = now()",
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			d := newTrials(t)
+			d.send()
+			const address = "ann@acme.example"
+			d.ask(address)
+			_, err := d.Confirm(t.Context(), d.linkTo(address, 1), founding)
+			require.NoError(t, err)
+			ticket := d.ask(address)
+			in := d.linkTo(address, 2)
+			d.exec(gone)
+			_, _, err = d.Look(t.Context(), in)
+			require.ErrorIs(t, err, growth.ErrLink)
+			_, err = d.Enter(t.Context(), in)
+			require.ErrorIs(t, err, growth.ErrLink)
+			require.Equal(t, 1, d.count("from api_keys"), "the one of signing up")
+
+			d.exec("update trial_leads set mail_after = now()")
+			require.Equal(t, ticket, d.ask(address), "the answer is that of everybody")
+			require.Eventually(t, func() bool { return len(d.box.to(address)) == 3 }, inTime, 20*time.Millisecond)
+			require.NotContains(t, d.box.to(address)[2].Text, "/signup/", "no link that opens nothing")
+		})
+	}
+}
+
 // requireFounded looks for everything that confirming makes, once.
 func (d *trials) requireFounded(company, lead string) {
 	d.t.Helper()

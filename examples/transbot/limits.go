@@ -32,7 +32,7 @@ const signInsPerAddress = 60
 // publicPerAddress is how many public pages an address may see in a minute.
 const publicPerAddress = 240
 
-// How many trials may be asked for in an hour: from where somebody connects, and for one e-mail address, known or not.
+// How many trials may be asked for in an hour: from where somebody connects, and for one mailbox, known or not.
 const (
 	trialsPerAddress = 30
 	trialsPerMail    = 10

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +208,19 @@ func TestTrialLimits(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, s.browser().post("/calculator", "email", "bob@acme.example", "lanes", "40").status)
 	require.Equal(t, 1, s.leads()[0])
 	require.Equal(t, http.StatusOK, s.browser().get("/calculator").status, "to calculate is free")
+}
+
+func TestOneMailboxIsNotWrittenToUnderManyNames(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	under := func(name int) string { return strings.Replace(wanted, "ann@", "ann+"+strconv.Itoa(name)+"@", 1) }
+	for name := range trialsPerMail {
+		require.Equal(t, http.StatusCreated, s.ask("", "/api/trials", under(name)).status)
+	}
+	require.Equal(t, http.StatusTooManyRequests, s.ask("", "/api/trials", under(trialsPerMail)).status)
+	require.Equal(t, http.StatusTooManyRequests, s.ask("", "/api/trials", wanted).status)
+	require.Equal(t, http.StatusCreated, s.ask("", "/api/trials", strings.Replace(wanted, "ann@", "bob@", 1)).status)
+	require.Equal(t, trialsPerMail+1, s.leads()[0], "who is who they say they are")
 }
 
 func TestTheStaffsPageOfTrials(t *testing.T) {

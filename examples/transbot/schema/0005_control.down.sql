@@ -1,3 +1,4 @@
+drop index public.agent_tasks_started;
 drop table public.load_costs;
 drop table public.control_turns;
 drop table public.control_runs;

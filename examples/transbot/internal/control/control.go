@@ -53,15 +53,18 @@ type Restore struct {
 // Desk takes the platform through its launch. Its methods may be called concurrently.
 type Desk struct {
 	Parts
-	companies *freight.Store
-	quoting   *quoting.Desk
-	site      http.Handler
-	jobs      []job
+	companies  *freight.Store
+	quoting    *quoting.Desk
+	site       http.Handler
+	jobs       []job
+	lookWithin time.Duration
 }
 
 // New returns a desk. Attach gives it the site before anything is asked of it.
 func New(p Parts) *Desk {
-	d := &Desk{Parts: p, companies: freight.NewStore(p.Pool), quoting: quoting.NewDesk(p.Pool, p.App, p.Gate, p.Logger)}
+	d := &Desk{
+		Parts: p, companies: freight.NewStore(p.Pool), quoting: quoting.NewDesk(p.Pool, p.App, p.Gate, p.Logger), lookWithin: lookWithin,
+	}
 	d.jobs = []job{
 		{name: Smoke, every: 5 * time.Minute, first: time.Second, look: d.smoke},
 		{name: Objectives, every: time.Hour, first: 5 * time.Second, look: d.lookAtObjectives},

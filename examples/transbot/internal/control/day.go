@@ -66,6 +66,9 @@ func (d *Desk) Begin(ctx context.Context, at time.Time, reason string) error {
 		return tenon.Invalid("at", "is more than a year from now")
 	}
 	return d.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "lock table public.launch "+oneWriter); err != nil {
+			return err
+		}
 		before, err := startIn(ctx, tx)
 		if err == nil {
 			_, err = tx.Exec(ctx, storeStart, at)
@@ -80,6 +83,9 @@ func (d *Desk) Begin(ctx context.Context, at time.Time, reason string) error {
 		return d.Recorder(tx).RecordChange(ctx, c)
 	})
 }
+
+// oneWriter locks a table so that what is recorded as having been there before is what was there. Readers do not wait.
+const oneWriter = "in share row exclusive mode"
 
 // inTx runs f in a transaction that is kept when f says nothing.
 func (d *Desk) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {

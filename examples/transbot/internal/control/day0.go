@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,8 @@ func (d *Desk) stageItem(s seen, stage int) Item {
 	switch {
 	case !r.Begun:
 		item.State, item.Value = Amber, "the rollout was not started"
+	case r.Disabled:
+		item.State, item.Value = Fail, "the flag is switched off for everybody"
 	case r.Percent >= percents[stage]:
 		item.State = Pass
 		if stage == 0 && len(r.On) <= 5 {
@@ -60,7 +63,7 @@ func (d *Desk) lookAtObjectives(ctx context.Context) (Finding, error) {
 		return Finding{}, err
 	}
 	f := Finding{Passed: true}
-	kept := 0
+	kept, silent := 0, 0
 	for i := range report.Statuses {
 		status := &report.Statuses[i]
 		step := Step{Name: status.Objective.Name, Passed: status.Health != slo.Breached && status.Health != slo.Exhausted}
@@ -68,13 +71,19 @@ func (d *Desk) lookAtObjectives(ctx context.Context) (Finding, error) {
 		if status.Count.Valid > 0 {
 			step.Says = fmt.Sprintf("%.3f %%, %s promised, %.0f %% of the budget used", 100*status.Current, status.Objective.Target, 100*status.Consumed)
 		}
-		if step.Passed {
+		switch {
+		case status.Count.Valid == 0:
+			silent++
+		case step.Passed:
 			kept++
 		}
 		f.Passed = f.Passed && step.Passed
 		f.Steps = append(f.Steps, step)
 	}
 	f.Says = fmt.Sprintf("%d of %d kept", kept, len(report.Statuses))
+	if silent > 0 {
+		f.Says += fmt.Sprintf(", %d without data", silent)
+	}
 	return f, nil
 }
 
@@ -102,6 +111,9 @@ func (d *Desk) hourly(ctx context.Context, s seen) (Item, error) {
 		}
 	}
 	item.Value += fmt.Sprintf(", looked at %s in 24 hours", times(looks))
+	if slices.ContainsFunc(s.report.Statuses, func(status slo.Status) bool { return status.Count.Valid == 0 }) {
+		item.State = worst(item.State, Amber) // what was not measured is not kept
+	}
 	return item, err
 }
 

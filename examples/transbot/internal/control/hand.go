@@ -74,6 +74,9 @@ func (d *Desk) Tick(ctx context.Context, h Hand) error {
 	}
 	c, _ := tenon.CallerFrom(ctx)
 	return d.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "lock table public.control_items "+oneWriter); err != nil {
+			return err
+		}
 		before, err := hands(ctx, tx, h.Item)
 		if err != nil {
 			return err

@@ -52,8 +52,12 @@ type Run struct {
 	Finding
 }
 
-// lookWithin bounds a look. An instance that dies in the middle of one has had its turn when this is over.
-const lookWithin = 40 * time.Second
+// lookWithin bounds a look, and keepWithin the writing down of what was found. An instance that dies in the middle of
+// one has had its turn when both are over.
+const (
+	lookWithin = 40 * time.Second
+	keepWithin = 5 * time.Second
+)
 
 // Jobs are the desk's work in the background.
 func (d *Desk) Jobs() map[string]func(context.Context) error {
@@ -130,23 +134,26 @@ where job = $1`
 
 // inTurn takes the look unless it is being taken, or is not due where that matters.
 func (d *Desk) inTurn(ctx context.Context, j job, due bool) error {
-	tag, err := d.Pool.Exec(ctx, takeTurnSQL, j.name, j.every, lookWithin+5*time.Second, due)
+	tag, err := d.Pool.Exec(ctx, takeTurnSQL, j.name, j.every, d.lookWithin+keepWithin, due)
 	if err != nil {
 		return err
 	}
 	if tag.RowsAffected() == 0 {
 		return errNotDue
 	}
-	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+	ctx = context.WithoutCancel(ctx)
+	looking, cancel := context.WithTimeout(ctx, d.lookWithin)
 	defer cancel()
 	began := time.Now()
 	found, err := j.look(looking)
 	if err != nil {
 		found = Finding{Says: err.Error(), Steps: found.Steps}
 	}
+	keeping, cancel := context.WithTimeout(ctx, keepWithin) // a look that took too long is one that failed, and is kept
+	defer cancel()
 	c, _ := tenon.CallerFrom(ctx)
-	err = d.keep(looking, j.name, Run{At: began, By: c.Actor, Took: time.Since(began), Finding: found})
-	_, ended := d.Pool.Exec(looking, endTurnSQL, j.name)
+	err = d.keep(keeping, j.name, Run{At: began, By: c.Actor, Took: time.Since(began), Finding: found})
+	_, ended := d.Pool.Exec(keeping, endTurnSQL, j.name)
 	return errors.Join(err, ended)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
+	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/migrations"
@@ -82,7 +83,7 @@ func (d *Desk) get(ctx context.Context, path string) (*answer, error) {
 	if d.site == nil {
 		return nil, errNoSite
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1"+path, nil)
+	r, err := http.NewRequestWithContext(ops.Uncounted(ctx), http.MethodGet, "http://127.0.0.1"+path, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,16 @@ func ParseAddress(s string) (string, error) {
 	return local + "@" + domain, nil
 }
 
+// Mailbox returns the address without what follows a plus in it, which many servers deliver to the same mailbox: what
+// limits how often somebody is written to is counted by it. Leads are not: they are who they say they are.
+func Mailbox(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if plus := strings.IndexByte(address, '+'); plus > 0 && plus < at {
+		return address[:plus] + address[at:]
+	}
+	return address
+}
+
 var errAddress = tenon.Invalid("email", "is not an address")
 
 // isDomain says whether s is a name of hosts with two labels or more (RFC 1123, section 2.1), and no number of one.

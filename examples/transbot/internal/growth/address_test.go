@@ -26,6 +26,15 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
+func TestMailbox(t *testing.T) {
+	t.Parallel()
+	for address, mailbox := range map[string]string{
+		"ann@acme.example": "ann@acme.example", "ann+a+b@acme.example": "ann@acme.example", "+ann@acme.example": "+ann@acme.example",
+	} {
+		require.Equal(t, mailbox, growth.Mailbox(address))
+	}
+}
+
 var hostile = []string{
 	"", " ", "@", "a@", "@b.example", "a", "a@b", "a@b.example.", "a@.example", "a@b..example", "a..b@c.example", ".a@b.example",
 	"a@-b.example", "a@b-.example", "a@b_c.example", "a@[127.0.0.1]", "a@127.0.0.1", "a@b.123", "a b@c.example", `"a b"@c.example`, `"ab"@c.example`,

@@ -71,14 +71,23 @@ type opened struct {
 	Hash    []byte
 	Used    bool
 	Live    bool   // the link is not too old
-	Company string // that it became and that is there; empty: none
+	Company string // that it became, that is there, and of which the address is still; empty: none
 }
+
+// homeOfLead is the company that a lead l became, while that is there and the address is one of its people's: who reads
+// the mail of somebody that left is not let in.
+const homeOfLead = `(
+    select c.id
+    from public.companies c
+    join public.users u on u.company_id = c.id and u.deleted_at is null and lower(u.email) = lower(l.email)
+    where c.id = l.company_id
+      and c.deleted_at is null
+    limit 1)`
 
 const openLead = `
 select l.email, l.state, coalesce(l.token_hash, ''), l.token_used_at is not null,
-  l.state <> 'expired' and l.expires_at > now(), coalesce(c.id, '')
+  l.state <> 'expired' and l.expires_at > now(), coalesce(` + homeOfLead + `, '')
 from public.trial_leads l
-left join public.companies c on c.id = l.company_id and c.deleted_at is null
 where l.id = $1`
 
 // open returns the lead of a link that is good.

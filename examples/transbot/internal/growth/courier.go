@@ -40,12 +40,12 @@ func (l Link) opens(hash []byte) bool {
 }
 
 const mintToken = `
-update public.trial_leads
+update public.trial_leads l
 set token_hash = $4, token_used_at = null, expires_at = now() + $5::interval
 where id = $1
   and mails = $2
   and state = $3
-returning email, lanes`
+returning email, lanes, state = 'asked' or ` + homeOfLead + ` is not null`
 
 // deliver sends a mail with a new link. One whose lead is gone, has come further, or has a newer mail on the way, is of no
 // use any more and is left out.
@@ -56,8 +56,8 @@ func (d *Desk) deliver(ctx context.Context, n tenon.Notification) error {
 	}
 	token, hash := newToken()
 	m := Mail{Lead: n.Data["lead"], Number: number, At: time.Now()}
-	state, lanes := State(n.Data["state"]), 0
-	err = d.db.QueryRow(ctx, mintToken, m.Lead, number, state, hash, LinkFor).Scan(&m.To, &lanes)
+	state, lanes, opens := State(n.Data["state"]), 0, false
+	err = d.db.QueryRow(ctx, mintToken, m.Lead, number, state, hash, LinkFor).Scan(&m.To, &lanes, &opens)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
@@ -65,8 +65,25 @@ func (d *Desk) deliver(ctx context.Context, n tenon.Notification) error {
 		return err
 	}
 	m.Subject, m.Text = d.words(state, lanes, d.site+"/signup/"+m.Lead+"/"+token)
+	if !opens {
+		m.Subject, m.Text = closedSubject, closedText
+	}
 	return d.opts.Mailer.Send(ctx, m)
 }
+
+// What a mail says to an address that had its trial and has no account any more: a link would open nothing.
+const (
+	closedSubject = "About your trial of Trans Bot"
+	closedText    = `Hello,
+
+somebody asked for a free trial with this address. It had one before, and the
+account that came of it is closed, or this address is none of its people's any
+more. So there is no second trial, and no way in by this mail. If you would
+like to come back, write to us. If it was not you who asked, do nothing.
+
+Trans Bot
+`
+)
 
 // words are what a mail says: to an address that is to be confirmed, or to one that is a customer's already.
 func (d *Desk) words(state State, lanes int, link string) (subject, text string) {

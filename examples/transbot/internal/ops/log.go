@@ -42,9 +42,16 @@ func newLog(pool *pgxpool.Pool, logger *slog.Logger) *Log {
 	return &Log{pool: pool, logger: logger, waiting: make(chan request, logged)}
 }
 
+// uncounted is where the context of a request says that nobody promised anything to who asks.
+type uncounted struct{}
+
+// Uncounted returns a context for requests of our own, which are not observed: they would let a service that nobody uses,
+// or one that fails everybody else, look well.
+func Uncounted(ctx context.Context) context.Context { return context.WithValue(ctx, uncounted{}, true) }
+
 // Observe takes note of a request that was answered.
 func (d *Desk) Observe(o slohttp.Observation) {
-	if _, counts := o.Outcome(); !counts {
+	if _, counts := o.Outcome(); !counts || o.Request.Context().Value(uncounted{}) != nil {
 		return
 	}
 	if o.Panicked {
@@ -104,10 +111,10 @@ func (l *Log) take() {
 }
 
 // The routes that make quotes.
-var quoteRoutes = map[string]bool{"POST /api/quotes": true, "POST /companies/{company}/quotes": true}
+var quoteRoutes = map[string]bool{"POST /api/quotes": true, "POST /companies/{company}/rates": true}
 
-// bulkRoute is the one whose work an agent does.
-const bulkRoute = "POST /api/quotes/bulk"
+// The routes whose work an agent does.
+var bulkRoutes = map[string]bool{"POST /api/quotes/bulk": true, "POST /companies/{company}/rates/bulk": true}
 
 // writeWithin bounds one attempt to write.
 const writeWithin = 5 * time.Second
@@ -130,7 +137,7 @@ func (r *rows) add(one request) {
 	if quoteRoutes[one.route] && one.status != 401 {
 		r.quote(one)
 	}
-	if one.route == bulkRoute && (one.status < 400 || one.status >= 500) {
+	if bulkRoutes[one.route] && (one.status < 400 || one.status >= 500) {
 		r.task(task{company: one.company, created: one.at.Add(-one.took), started: one.at.Add(-one.took), ended: one.at, failed: one.status >= 500})
 	}
 }

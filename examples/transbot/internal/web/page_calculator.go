@@ -129,14 +129,14 @@ func lanesOf(text string) (int, error) {
 	return n, nil
 }
 
-// askTrial asks for a trial, unless that was done too often for the e-mail address, which is limited by a name that tells
-// nobody the address.
+// askTrial asks for a trial, unless that was done too often for the mailbox, which is limited by a name that tells nobody
+// the address.
 func (s *Server) askTrial(r *http.Request, q growth.Request) (ticket string, d ratelimit.Decision, err error) {
 	address, err := growth.ParseAddress(q.Email)
 	if err != nil {
 		return "", d, err
 	}
-	d, err = s.MailLimit.Take(r.Context(), ratelimit.Key{Name: s.Growth.Ticket(address)}, 1)
+	d, err = s.MailLimit.Take(r.Context(), ratelimit.Key{Name: s.Growth.Ticket(growth.Mailbox(address))}, 1)
 	if err != nil || !d.Allowed {
 		return "", d, err
 	}
