@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"os"
 	"strings"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -97,7 +100,18 @@ func (b tab) accessible() {
 // picture keeps a picture of the whole page.
 func (b tab) picture(name string) {
 	b.Helper()
-	require.NoError(b, os.WriteFile(b.shot(name), outcome(b, chromedp.FullScreenshot(100)), 0o644))
+	require.NoError(b, os.WriteFile(b.shot(name), outcome(b, chromedp.Action[[]byte](wholePage)), 0o644))
+}
+
+// wholePage takes the picture, with more regard to time than to its size.
+func wholePage(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+	shot, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		CaptureBeyondViewport: new(true), OptimizeForSpeed: new(true),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return shot.Data, nil
 }
 
 // walkScript notes what gets the focus from now on, and returns how many elements should: what can be worked with and is
