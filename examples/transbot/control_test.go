@@ -135,6 +135,7 @@ func TestWhatPeopleTickSaysWhoAndWhen(t *testing.T) {
 		{"item", "okrs", "done", "yes", "on", "tomorrow"},
 		{"item", "okrs", "done", "yes", "note", strings.Repeat("x", 1001)},
 		{"item", "pen_test", "done", "yes"}, // without a day
+		{"item", "pen_test", "done", "yes", "on", "2001-01-01"},
 	} {
 		require.Equal(t, http.StatusBadRequest, staff.onControl("items", wrong...).status, "%v", wrong)
 	}
