@@ -175,7 +175,14 @@ func TestTrialsThatAreRefused(t *testing.T) {
 	b := s.browser()
 	require.Equal(t, http.StatusForbidden, b.postFrom("https://evil.example", "/calculator", "email", "ann@acme.example", "lanes", "40").status)
 	require.Equal(t, http.StatusRequestEntityTooLarge, b.post("/calculator", "email", long, "lanes", "40").status)
-	require.Equal(t, http.StatusBadRequest, b.post("/calculator", "email", "ann@acme.example", "lanes", "0").status)
+	for fields, says := range map[[2]string]string{
+		{"ann@acme.example", "0"}: "The number of lanes is not a whole number within 1 and 10000.",
+		{"ann", "40"}:             "The e-mail address is not an address.",
+	} {
+		r := b.post("/calculator", "email", fields[0], "lanes", fields[1])
+		require.Equal(t, http.StatusBadRequest, r.status)
+		require.Contains(t, r.body, says)
+	}
 	wrong := b.post("/calculator", "email", `"><script>`, "lanes", "40")
 	require.Equal(t, http.StatusBadRequest, wrong.status)
 	require.NotContains(t, wrong.body, "<script>")
