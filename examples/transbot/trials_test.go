@@ -280,7 +280,11 @@ func TestWhereMailsGoAndLead(t *testing.T) {
 		_, err := readConfig([]string{"-url", wrong}, noEnv, io.Discard)
 		require.ErrorIs(t, err, errUsage, wrong)
 	}
-	c, err := readConfig([]string{"-url", "https://transbot.example/", "-data", "/srv/transbot"}, noEnv, io.Discard)
+	for _, wrong := range [][]string{{"-https"}, {"-https", "-url", "http://transbot.example"}} {
+		_, err := readConfig(wrong, noEnv, io.Discard)
+		require.ErrorIs(t, err, errUsage, "a link that lets somebody in would travel in the clear")
+	}
+	c, err := readConfig([]string{"-https", "-url", "https://transbot.example/", "-data", "/srv/transbot"}, noEnv, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, "/srv/transbot-mail", c.mailFolder(), "beside the data, which belongs to the database")
 }
