@@ -19,8 +19,8 @@ help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps deps-postgres deps-pgbouncer
-deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, Redis, stripe-mock, curl for the walk-through, Chromium
-	@scripts/deps postgres pgbouncer redis stripe-mock curl chromium
+deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, Redis, stripe-mock, curl, Chromium, Node with TypeScript
+	@scripts/deps postgres pgbouncer redis stripe-mock curl chromium typescript
 
 deps-postgres: ## only Postgres
 	@scripts/deps postgres
@@ -36,13 +36,18 @@ run: $(if $(DATABASE_URL),,deps-postgres) ## start the example on a Postgres of 
 run-check: deps-postgres ## start the example, ask it whether it is well, stop it
 	scripts/run-check
 
-.PHONY: test soak
+.PHONY: test soak soak-tests
 test: deps ## run every test
 	go vet ./...
 	go test ./...
 	@for m in $(nested); do echo "in $$m:" && (cd $$m && go vet ./... && go test ./...) || exit 1; done
 
-soak: deps ## run every test with the full counts of the kill loops; takes long
+SOAK ?= 10m
+
+soak: deps ## four transbots under load, for SOAK (10m), while they, Postgres and Redis are killed and paused
+	go run ./examples/load -instances 4 -faults -for $(SOAK) -patience 5s -agree 5m
+
+soak-tests: deps ## run every test with the full counts of the kill loops; takes long
 	TENON_SOAK=1 go test -timeout 3h -count=1 ./...
 
 .PHONY: fuzz bench vuln

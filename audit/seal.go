@@ -112,12 +112,14 @@ func (l *Log) notary() (Sealer, Notary, error) {
 	return s, n, nil
 }
 
+// sign reads what was signed before how far sealing has come: other instances seal and sign meanwhile, and what they signed
+// in between must not look as if it were missing.
 func (l *Log) sign(ctx context.Context, s Sealer, n Notary) (Kept, error) {
-	head, err := s.Head(ctx)
+	newest, err := l.newest(ctx, n)
 	if err != nil {
 		return Kept{}, err
 	}
-	newest, err := l.newest(ctx, n)
+	head, err := s.Head(ctx)
 	if err != nil {
 		return Kept{}, err
 	}

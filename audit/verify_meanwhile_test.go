@@ -51,6 +51,39 @@ func TestWhatIsSignedWhileALogIsVerifiedIsNoFault(t *testing.T) {
 	require.NoError(t, r.Err())
 }
 
+// racedStore lets another instance seal and sign after each of the reads that signing begins with.
+type racedStore struct {
+	*audit.MemoryStore
+	do func()
+}
+
+func (s *racedStore) Head(ctx context.Context) (audit.Head, error) {
+	defer s.do()
+	return s.MemoryStore.Head(ctx)
+}
+
+func (s *racedStore) Checkpoints(ctx context.Context, after int64, limit int) ([]audit.Kept, error) {
+	defer s.do()
+	return s.MemoryStore.Checkpoints(ctx, after, limit)
+}
+
+func TestWhatAnotherInstanceSignsMeanwhileIsNotMissing(t *testing.T) {
+	t.Parallel()
+	log, store := newLog(t, audit.Options{})
+	grow := func() {
+		_, err := log.Record(t.Context(), audit.Record{Tenant: "acme", Action: "a.b"})
+		require.NoError(t, err)
+		_, err = log.Checkpoint(t.Context())
+		require.NoError(t, err)
+	}
+	grow()
+	_, err := log.WithStore(&racedStore{MemoryStore: store, do: grow}).Checkpoint(t.Context())
+	require.NoError(t, err)
+	r, err := log.Verify(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, r.Err())
+}
+
 func TestAMonthThatIsDroppedWhileALogIsVerifiedIsNoFault(t *testing.T) {
 	t.Parallel()
 	keep := func(context.Context, audit.Checkpoint) error { return nil }

@@ -28,6 +28,7 @@ import (
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/ratelimit"
 	"github.com/transbotai/tenon/bench/report"
+	"github.com/transbotai/tenon/bench/service"
 	"github.com/transbotai/tenon/bench/slo"
 	"github.com/transbotai/tenon/bench/support"
 )
@@ -47,6 +48,7 @@ var comparisons = []comparison{
 	{"gdpr", gdpr.Compare},
 	{"kpi", kpi.Compare},
 	{"ratelimit", ratelimit.Compare},
+	{"service", service.Compare},
 	{"slo", slo.Compare},
 	{"support", support.Compare},
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -92,7 +93,7 @@ func routeOf(r *http.Request) string {
 // panic goes on.
 //
 // What the request changed and this record are two transactions. Where they must be one, record in the handler's own, or
-// let triggers watch the tables.
+// let triggers watch the tables, and say so by [Recorded].
 func Record(log *audit.Log, opts *RecordOptions) func(http.Handler) http.Handler {
 	m := &recorder{log: log, options: opts.withDefaults(), methods: map[string]bool{}}
 	for _, method := range m.options.Methods {
@@ -100,6 +101,18 @@ func Record(log *audit.Log, opts *RecordOptions) func(http.Handler) http.Handler
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(next, w, r) })
+	}
+}
+
+// recordedKey is the context's key of whether the request is in the log.
+type recordedKey struct{}
+
+// Recorded says, from within a handler behind [Record], that the log has what the request did: the handler recorded it in
+// its own transaction, or triggers did. Nothing more is recorded then, unless the request ends badly all the same.
+// Elsewhere it does nothing.
+func Recorded(ctx context.Context) {
+	if told, ok := ctx.Value(recordedKey{}).(*atomic.Bool); ok {
+		told.Store(true)
 	}
 }
 
@@ -115,9 +128,16 @@ func (m *recorder) serve(next http.Handler, w http.ResponseWriter, r *http.Reque
 		return
 	}
 	body := m.keep(r)
+	var told atomic.Bool
+	r = r.WithContext(context.WithValue(r.Context(), recordedKey{}, &told))
 	own := &writer{ResponseWriter: w}
 	panicked := true
-	defer func() { m.tell(r, body, own.answered(panicked)) }()
+	defer func() {
+		status := own.answered(panicked)
+		if !told.Load() || outcomeOf(status) != audit.Succeeded {
+			m.tell(r, body, status)
+		}
+	}()
 	next.ServeHTTP(own, r)
 	panicked = false
 }

@@ -71,6 +71,21 @@ func TestOutcomesFollowTheStatus(t *testing.T) {
 	}, got)
 }
 
+func TestWhatAHandlerRecordedIsNotRecordedAgainUnlessItEndsBadly(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	for _, status := range []int{201, 409} {
+		serve(t, log, nil, func(w http.ResponseWriter, r *http.Request) {
+			audithttp.Recorded(r.Context())
+			w.WriteHeader(status)
+		}, post(t, "text/plain", ""), ann)
+	}
+	records := all(t, log, "acme")
+	require.Len(t, records, 1)
+	require.Equal(t, audit.Failed, records[0].Outcome)
+	audithttp.Recorded(t.Context()) // nobody is told
+}
+
 func TestReadingIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)

@@ -2,11 +2,14 @@ package auditpg
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
@@ -145,21 +148,48 @@ const appendManySQL = `
 insert into tenon.audit_log (` + columns + `)
 select *
 from unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::text[], $10::jsonb[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::jsonb[],
-  $17::text[], $18::jsonb[], $19::jsonb[], $20::uuid[])
+  $9::text[], $10::text[]::jsonb[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[],
+  $16::text[]::jsonb[], $17::text[], $18::text[]::jsonb[], $19::text[]::jsonb[], $20::uuid[])
 on conflict (tenant_id, id) do nothing`
 
-// columnsOf turns rows into columns.
+// columnsOf turns rows into columns, each an array of one type.
 func columnsOf(rows [][]any) []any {
 	turned := make([]any, len(columnNames))
 	for i := range turned {
-		column := make([]any, len(rows))
-		for j, row := range rows {
-			column[j] = row[i]
+		switch rows[0][i].(type) {
+		case string:
+			turned[i] = ith[string](rows, i)
+		case pgtype.UUID:
+			turned[i] = ith[pgtype.UUID](rows, i)
+		case time.Time:
+			turned[i] = ith[time.Time](rows, i)
+		case json.RawMessage:
+			turned[i] = documents(rows, i)
+		case []byte:
+			turned[i] = ith[[]byte](rows, i)
 		}
-		turned[i] = column
 	}
 	return turned
+}
+
+func ith[T any](rows [][]any, i int) []T {
+	values := make([]T, len(rows))
+	for j, row := range rows {
+		values[j] = row[i].(T)
+	}
+	return values
+}
+
+// documents returns a column of JSON as texts.
+func documents(rows [][]any, i int) []*string {
+	texts := make([]*string, len(rows))
+	for j, row := range rows {
+		if document := row[i].(json.RawMessage); document != nil {
+			text := string(document)
+			texts[j] = &text
+		}
+	}
+	return texts
 }
 
 // appendAll appends those without a key at once, and then the others one by one.
@@ -230,7 +260,7 @@ func one(ctx context.Context, db DB, ref audit.Ref) (*audit.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := collect(ctx, db, oneSQL, ref.Tenant, id)
+	found, err := collect(ctx, db, oneSQL, ref.Tenant, uuid(id))
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}

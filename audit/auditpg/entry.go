@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -55,16 +56,16 @@ func values(e *audit.Entry) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var by *[16]byte
+	var by pgtype.UUID
 	if e.RedactedBy != "" {
 		parsed, err := parseID(e.RedactedBy)
 		if err != nil {
 			return nil, err
 		}
-		by = &parsed
+		by = uuid(parsed)
 	}
 	return []any{
-		e.Tenant, id, e.At, e.Actor, e.OnBehalfOf, e.Action, first.Type, first.ID, string(e.Outcome), e.Payload,
+		e.Tenant, uuid(id), e.At, e.Actor, e.OnBehalfOf, e.Action, first.Type, first.ID, string(e.Outcome), e.Payload,
 		e.IP, e.UserAgent, e.RequestID, e.TraceID, e.Seed, more, e.Key, salts, redacted, by,
 	}, nil
 }
@@ -94,6 +95,13 @@ func parseID(text string) (id [16]byte, err error) {
 	}
 	return id, nil
 }
+
+// uuid is an id as an argument, whose type pgx knows in every mode of execution.
+func uuid(id [16]byte) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
+// xid is a transaction id as an argument: a text that SQL casts, since the type of a number of 64 bits without a sign is
+// another in some modes of execution.
+func xid(x uint64) string { return strconv.FormatUint(x, 10) }
 
 // formatID writes an id in its usual form.
 func formatID(id [16]byte) string {

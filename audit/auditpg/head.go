@@ -19,7 +19,7 @@ select count(*),
 from (
   select xid, ts
   from tenon.audit_log a
-  where (xid, id) > ($1, $2)`
+  where (xid, id) > ($1::text::xid8, $2)`
 
 const upTo = `
   order by xid, id
@@ -54,7 +54,7 @@ func (s *Store) head(ctx context.Context) (audit.Head, error) {
 	}
 	var oldest *time.Time
 	var late bool
-	if err := s.db.QueryRow(ctx, sql+upTo, p.xid, p.id, countUpTo).Scan(&h.Waiting, &oldest, &late); err != nil {
+	if err := s.db.QueryRow(ctx, sql+upTo, xid(p.xid), uuid(p.id), countUpTo).Scan(&h.Waiting, &oldest, &late); err != nil {
 		return audit.Head{}, err
 	}
 	h.Oldest = fromNull(oldest)
@@ -87,7 +87,7 @@ where not exists (
     where l.tenant_id = a.tenant_id
       and l.id = a.id
       and l.leaf_index >= 0)
-  and ((a.xid, a.id) <= ($1, $2) or not $4 and a.xid >= pg_snapshot_xmax(pg_current_snapshot()))
+  and ((a.xid, a.id) <= ($1::text::xid8, $2) or not $4 and a.xid >= pg_snapshot_xmax(pg_current_snapshot()))
 limit $3`
 
 // Strays implements [audit.Inspector].
@@ -96,7 +96,7 @@ func (s *Store) Strays(ctx context.Context, limit int) ([]audit.Ref, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	rows, err := s.db.Query(ctx, straysSQL, p.xid, p.id, limit, p.foreign)
+	rows, err := s.db.Query(ctx, straysSQL, xid(p.xid), uuid(p.id), limit, p.foreign)
 	if err != nil {
 		return nil, translate(err)
 	}

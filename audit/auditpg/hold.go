@@ -58,7 +58,7 @@ func (s *Store) PutHold(ctx context.Context, h audit.Hold, told audit.Entry) err
 		if _, err := tx.Exec(ctx, lockHoldsSQL); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, putHoldSQL, h.Tenant, id, h.AllTenants, nullTime(h.From), nullTime(h.To), h.Reason, h.By, h.At,
+		_, err := tx.Exec(ctx, putHoldSQL, h.Tenant, uuid(id), h.AllTenants, nullTime(h.From), nullTime(h.To), h.Reason, h.By, h.At,
 			nullTime(h.Released))
 		if err != nil {
 			return err

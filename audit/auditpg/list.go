@@ -42,7 +42,7 @@ func where(q audit.Query) (*condition, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.add(bound.clause, id)
+		c.add(bound.clause, uuid(id))
 	}
 	if !q.From.IsZero() {
 		c.add("ts >= %s", q.From)
@@ -74,13 +74,13 @@ func (c *condition) words(q audit.Query) {
 		c.add("action = %s", q.Action)
 	}
 	if t := q.Target; t.Type != "" {
-		want := map[string]string{"type": t.Type}
-		first := "target = %s"
-		args := []any{t.Type}
+		first, other := "target = %s", "jsonb_build_object('type', %s::text)"
+		args := []any{t.Type, t.Type}
 		if t.ID != "" {
-			want["id"], first, args = t.ID, "target = %s and target_id = %s", append(args, t.ID)
+			first, other = "target = %s and target_id = %s", "jsonb_build_object('type', %s::text, 'id', %s::text)"
+			args = []any{t.Type, t.ID, t.Type, t.ID}
 		}
-		c.add("("+first+" or more_targets @> %s)", append(args, []any{want})...)
+		c.add("("+first+" or more_targets @> jsonb_build_array("+other+"))", args...)
 	}
 	if q.Text != "" {
 		pattern := "%" + likeEscaper.Replace(asciiLower(q.Text)) + "%"

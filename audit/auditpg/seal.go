@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/internal/pgerr"
@@ -58,7 +59,7 @@ select tenon.audit_new_epoch()`
 const waitingSQL = `
 select ` + columns + `, xid
 from tenon.audit_log a
-where (xid, id) > ($1, $2)
+where (xid, id) > ($1::text::xid8, $2)
   and xid < pg_snapshot_xmin(pg_current_snapshot())`
 
 const notSealed = `
@@ -129,20 +130,20 @@ func waiting(ctx context.Context, tx pgx.Tx, p place, limit int) ([]audit.Entry,
 	if p.xid <= p.mixed {
 		sql += notSealed
 	}
-	rows, err := tx.Query(ctx, sql+inOrder, p.xid, p.id, limit)
+	rows, err := tx.Query(ctx, sql+inOrder, xid(p.xid), uuid(p.id), limit)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer rows.Close()
-	var xid uint64
-	r := newRow(&xid)
+	var number uint64
+	r := newRow(&number)
 	entries, xids := make([]audit.Entry, 0, 1024), make([]uint64, 0, 1024)
 	for rows.Next() {
 		entries = append(entries, audit.Entry{})
 		if err := r.scan(rows, &entries[len(entries)-1]); err != nil {
 			return nil, nil, err
 		}
-		xids = append(xids, xid)
+		xids = append(xids, number)
 	}
 	return entries, xids, rows.Err()
 }
@@ -152,7 +153,7 @@ const (
 	putLeavesSQL = `
 insert into tenon.audit_leaves (tenant_id, id, leaf_index, leaf, epoch, xid)
 select u.tenant_id, u.id, $1::bigint + u.place - 1, u.leaf, $2, u.xid
-from unnest($3::text[], $4::uuid[], $5::bytea[], $6::xid8[]) with ordinality as u (tenant_id, id, leaf, xid, place)`
+from unnest($3::text[], $4::uuid[], $5::bytea[], $6::text[]::xid8[]) with ordinality as u (tenant_id, id, leaf, xid, place)`
 
 	putNodesSQL = `
 insert into tenon.audit_nodes (level, node_index, hash)
@@ -163,15 +164,15 @@ from unnest($1::int[], $2::bigint[], $3::bytea[])`
 // store appends leaves and nodes.
 func store(ctx context.Context, tx pgx.Tx, p place, entries []audit.Entry, xids []uint64, sealing audit.Sealing) error {
 	n := len(entries)
-	tenants, ids, leaves := make([]string, n), make([][16]byte, n), make([][]byte, n)
+	tenants, ids, leaves, numbers := make([]string, n), make([]pgtype.UUID, n), make([][]byte, n), make([]string, n)
 	for i := range entries {
-		var err error
-		if ids[i], err = parseID(entries[i].ID); err != nil {
+		id, err := parseID(entries[i].ID)
+		if err != nil {
 			return err
 		}
-		tenants[i], leaves[i] = entries[i].Tenant, sealing.Leaves[i][:]
+		tenants[i], ids[i], leaves[i], numbers[i] = entries[i].Tenant, uuid(id), sealing.Leaves[i][:], xid(xids[i])
 	}
-	_, err := tx.Exec(ctx, putLeavesSQL, p.size, p.epoch, tenants, ids, leaves, xids)
+	_, err := tx.Exec(ctx, putLeavesSQL, p.size, p.epoch, tenants, ids, leaves, numbers)
 	if pgerr.Is(err, pgerr.UniqueViolation) {
 		return fmt.Errorf("%w: a record would be sealed twice: %w", audit.ErrTampered, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/transbotai/tenon/audit"
 )
@@ -95,8 +96,8 @@ func (s *Store) leaves(ctx context.Context, q audit.Query, span audit.Span, limi
 const rangeSQL = `
 select ` + columns + `, xid
 from tenon.audit_log
-where (xid, id) >= ($1, $2)
-  and (xid, id) <= ($3, $4)
+where (xid, id) >= ($1::text::xid8, $2)
+  and (xid, id) <= ($3::text::xid8, $4)
   and id >= $5
   and id <= $6
 order by xid, id`
@@ -139,24 +140,25 @@ func (s *Store) joinRange(ctx context.Context, leaves []leaf) error {
 			most = id
 		}
 	}
-	rows, err := s.db.Query(ctx, rangeSQL, first.xid, first.id, last.xid, last.id, least, most)
+	rows, err := s.db.Query(ctx, rangeSQL, xid(first.xid), uuid(first.id), xid(last.xid), uuid(last.id),
+		uuid(least), uuid(most))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var xid uint64
-	r := newRow(&xid)
+	var number uint64
+	r := newRow(&number)
 	entries := make([]audit.Entry, len(leaves))
 	for next := 0; rows.Next() && next < len(leaves); {
 		e := &entries[next]
 		if err := scanLoose(r, rows, e); err != nil {
 			return err
 		}
-		here := leaf{id: r.id, xid: xid}
+		here := leaf{id: r.id, xid: number}
 		for next < len(leaves) && here.follows(&leaves[next]) {
 			next++ // its row is not there
 		}
-		if next < len(leaves) && leaves[next].id == r.id && leaves[next].xid == xid && leaves[next].Tenant == e.Tenant {
+		if next < len(leaves) && leaves[next].id == r.id && leaves[next].xid == number && leaves[next].Tenant == e.Tenant {
 			leaves[next].Entry = e // which is not that of leaves to come
 			next++
 		}
@@ -179,23 +181,23 @@ func (s *Store) joinByID(ctx context.Context, tenant string, leaves []leaf) erro
 		return nil
 	}
 	at := make(map[[16]byte]int, len(leaves))
-	ids := make([][16]byte, len(leaves))
+	ids := make([]pgtype.UUID, len(leaves))
 	for i := range leaves {
-		at[leaves[i].id], ids[i] = i, leaves[i].id
+		at[leaves[i].id], ids[i] = i, uuid(leaves[i].id)
 	}
 	rows, err := s.db.Query(ctx, byIDSQL, tenant, ids)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var xid uint64
-	r := newRow(&xid)
+	var number uint64
+	r := newRow(&number)
 	for rows.Next() {
 		e := &audit.Entry{}
 		if err := scanLoose(r, rows, e); err != nil {
 			return err
 		}
-		if l := &leaves[at[r.id]]; l.xid == xid {
+		if l := &leaves[at[r.id]]; l.xid == number {
 			l.Entry = e
 		}
 	}
@@ -214,7 +216,7 @@ func (s *Store) Index(ctx context.Context, ref audit.Ref) (index int64, err erro
 	if err != nil {
 		return 0, err
 	}
-	err = s.db.QueryRow(ctx, indexSQL, ref.Tenant, id).Scan(&index)
+	err = s.db.QueryRow(ctx, indexSQL, ref.Tenant, uuid(id)).Scan(&index)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return index, translate(err)
 	}

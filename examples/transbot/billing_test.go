@@ -122,7 +122,7 @@ func TestAccessFollowsWhatIsPaid(t *testing.T) {
 	back := s.browser().get(strings.TrimPrefix(location, s.url))
 	require.Equal(t, http.StatusOK, back.status, "without a session")
 	require.Contains(t, back.header.Get("Refresh"), billingPage)
-	s.shows("Starter", "active", "0 of 100", "99.00 USD")
+	s.shows("Starter", "active", "0 of 100", "$99.00")
 
 	require.Equal(t, http.StatusSeeOther, s.person.send("acme", "billing/move", "plan", "pro", "proration", "now").status)
 	s.shows("Professional", "0 of 1,000", "a change")

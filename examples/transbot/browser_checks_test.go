@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"os"
+	"strings"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -141,9 +142,7 @@ func (b tab) walkable() {
 	steps := outcome(b, chromedp.Evaluate[int](walkScript))
 	var faults []string
 	for range 4 {
-		for range steps {
-			b.press(kb.Tab)
-		}
+		b.press(strings.Repeat(kb.Tab, steps))
 		faults = outcome(b, chromedp.Evaluate[[]string](walkedScript))
 		if len(faults) == 0 {
 			break

@@ -105,24 +105,41 @@ func seePlots(b tab) {
 	b.follow("main h2 a")
 }
 
-// rollOut ticks an item, or takes it back, and starts the rollout.
-func rollOut(b tab) {
+// tickItem ticks an item of the checklists, or takes it back.
+func tickItem(b tab) {
 	item := `details:has(form[action="/control/items"])`
+	words := "ticked by"
+	if b.count(item+" input[name=done]") == 0 {
+		words = "taken back by"
+	}
 	b.do(chromedp.Click(chromedp.CSS(item + " summary")))
 	b.enter(item+" input[name=note]", "looked at together")
 	b.follow(item + " button")
-	b.says("main", map[string]string{"light": "ticked by", "dark": "taken back by"}[b.look.mode()])
+	b.says("main", words)
 	b.visit("/control")
-	b.enter("#rollout-reason", "ready for the first ones")
-	b.send("#rollout-reason", `form[action="/control/rollout"] button`)
-	b.done("")
-	require.Equal(b, 3, b.count(".stages li"))
 }
 
-// restoreAside runs one drill for each site, and waits for what it finds.
+// rollOut ticks an item, and starts the rollout; where it was started before, it is held and goes on.
+func rollOut(b tab) {
+	tickItem(b)
+	if b.count("#rollout-reason") > 0 {
+		b.enter("#rollout-reason", "ready for the first ones")
+		b.send("#rollout-reason", `form[action="/control/rollout"] button`)
+		b.done("")
+	}
+	require.Equal(b, 3, b.count(".stages li"))
+	for _, step := range []string{"hold", "resume"} {
+		b.visit("/control")
+		b.enter("#move-reason", "to look closer")
+		b.follow(`button[formaction="/control/rollout/` + step + `"]`)
+		b.done("")
+	}
+}
+
+// restoreAside runs a drill, which takes a machine's time, and waits for what it finds. One size is enough for all but the
+// longest runs.
 func restoreAside(b tab) {
-	if b.look.dark {
-		b.says("#verdict", "last drill")
+	if !b.look.phone() && !thorough() {
 		return
 	}
 	b.follow(`form[action="/control/restore"] button`)

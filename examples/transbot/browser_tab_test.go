@@ -88,7 +88,7 @@ func (b tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	require.NoError(b, chromedp.Do(ctx, steps...), "on %s", b.path())
+	b.fine(chromedp.Do(ctx, steps...), "")
 }
 
 // run returns what an action does.
@@ -97,8 +97,16 @@ func outcome[T any](b tab, a chromedp.Action[T]) T {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	v, err := chromedp.Run(ctx, a)
-	require.NoError(b, err)
+	b.fine(err, "")
 	return v
+}
+
+// fine fails the test of an error, and says where it was.
+func (b tab) fine(err error, what string) {
+	b.Helper()
+	if err != nil {
+		require.NoError(b, err, "%s on %s", what, b.path())
+	}
 }
 
 // path is where the tab is.
@@ -127,12 +135,11 @@ func (b tab) visit(path string) (status int64) {
 // load does what leads to another page, and returns its status when it is there.
 func (b tab) load(steps ...chromedp.Action[chromedp.Void]) int64 {
 	b.Helper()
-	from := b.path()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	r, err := chromedp.RunResponse(ctx, steps...)
-	require.NoError(b, err, "away from %s", from)
-	require.NotNil(b, r, "away from %s", from)
+	b.fine(err, "no other page")
+	require.NotNil(b, r, "no other page")
 	return r.Status
 }
 
@@ -140,7 +147,7 @@ func (b tab) load(steps ...chromedp.Action[chromedp.Void]) int64 {
 func (b tab) follow(selector string) {
 	b.Helper()
 	b.show(selector)
-	require.Less(b, b.load(chromedp.Click(chromedp.CSS(selector))), int64(400), "%s leads to %s", selector, b.path())
+	require.Less(b, b.load(chromedp.Click(chromedp.CSS(selector))), int64(400), "where %s leads", selector)
 }
 
 // enter types into a field that is empty or holds what is to be replaced.
@@ -167,7 +174,7 @@ func (b tab) send(field, button string) {
 	}
 	b.show(field)
 	status := b.load(chromedp.Focus(chromedp.CSS(field)), chromedp.KeyEvent(kb.Enter))
-	require.Less(b, status, int64(400), "Enter in %s leads to %s", field, b.path())
+	require.Less(b, status, int64(400), "where Enter in %s leads", field)
 }
 
 // press presses keys.
@@ -181,7 +188,7 @@ func (b tab) show(selector string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	require.NoError(b, chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(selector))), "no %s on %s", selector, b.path())
+	b.fine(chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(selector))), "no "+selector)
 }
 
 // says waits until the text of something holds words.

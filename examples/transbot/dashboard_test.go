@@ -75,8 +75,9 @@ func TestTheDashboardSaysWhatTheFiguresSay(t *testing.T) {
 	require.Equal(t, int64(40), report.Total.Sample)
 	require.Len(t, svgTitles.FindAllString(card, -1), len(report.Points), "a bar for each")
 	for _, p := range report.Points {
-		require.Contains(t, card, fmt.Sprintf(">%s: %d of %d", p.Date, p.Count, p.Sample))
-		require.Contains(t, card, fmt.Sprintf("<th scope=\"row\">%s</th><td class=\"number\">%d</td><td class=\"number\">%d</td>", p.Date, p.Sample, p.Count))
+		date := p.Start.Format("2 Jan 2006")
+		require.Contains(t, card, fmt.Sprintf(">%s: %d of %d", date, p.Count, p.Sample))
+		require.Contains(t, card, fmt.Sprintf("<th scope=\"row\">%s</th><td class=\"number\">%d</td><td class=\"number\">%d</td>", date, p.Sample, p.Count))
 		if p.Known { // 0 % stands at 164, 100 % at 12
 			require.Contains(t, card, fmt.Sprintf(`cy="%v"`, 164-p.Value*152))
 		}
@@ -118,7 +119,7 @@ func TestTheDashboardSaysWhatTheObjectivesSay(t *testing.T) {
 		return strings.Contains(cardOf(t, page, "agents"), "<dd>100</dd>") && strings.Contains(page.body, "releases are frozen")
 	}, inTime, 50*time.Millisecond)
 	card := cardOf(t, page, "agents")
-	for _, want := range []string{"<strong>96 %</strong>", "target ≥ 98 %", "✗</span> below target", "▼</span> 3 points less than in the 1 h before", "<dd>200 %</dd>", "4 of 100 bad"} {
+	for _, want := range []string{"<strong>96 %</strong>", "target ≥ 98 %", "✗</span> below target", "▼</span> 3 points less than in the hour before", "<dd>200 %</dd>", "4 of 100 bad"} {
 		require.Contains(t, card, want)
 	}
 	require.Contains(t, page.body, "below it Agent success")

@@ -221,7 +221,7 @@ func TestPages(t *testing.T) {
 	t.Run("show_plan_use_limits_and_upgrade", func(t *testing.T) {
 		page := s.signIn(key).get("/companies/acme").body
 		for _, want := range []string{
-			"<h1>The acme company</h1>", "Professional", "299.00 USD a month", "Billing period ends", "Starts again",
+			"<h1>The acme company</h1>", "Professional", "$299.00 a month", "Billing period ends", "Starts again",
 			"<strong>612</strong> of 1,000 used", "soft limit 500", "Soft limit reached", `aria-label="612 of 1,000 used, soft limit 500"`,
 			"0 of 10 used, 2 held, soft limit 5", "Enterprise includes it.", "Plan history", "Export our data", "Delete our company", "?tour=rates",
 		} {

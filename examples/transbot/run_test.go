@@ -74,8 +74,8 @@ func TestDatabaseAway(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	env := func(name string) string { return map[string]string{"DATABASE_URL": server.URL("postgres")}[name] }
-	s := begin(t, env, "-demo")
-	key := printed(s)["PRO_KEY"]
+	s := begin(t, env).connect(server.URL("postgres"))
+	key := s.company("acme", "pro")
 	require.Equal(t, http.StatusCreated, s.ask(key, "/api/quotes", lane).status)
 
 	require.NoError(t, server.Kill())

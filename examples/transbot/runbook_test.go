@@ -29,9 +29,6 @@ var (
 	sent     = regexp.MustCompile(`(?:\bKind: +|\.Kind = +|\bKind[A-Z]\w+ += +|told\()"((?:slo|flags|entitlements|support|kpi|directory|gdpr)\.[a-z_]+)"`)
 )
 
-// withTheDrill is the page that comes with the restore drill.
-const withTheDrill = "/control/restore"
-
 // runbook returns the runbook.
 func runbook(t *testing.T) string {
 	t.Helper()
@@ -62,9 +59,6 @@ func TestWhatTheRunbookNamesIsThere(t *testing.T) {
 	require.Eventually(t, func() bool { return staff.get("/flags/phase4").status == http.StatusOK }, inTime, 100*time.Millisecond)
 
 	for _, path := range named(text, aPath) {
-		if path == withTheDrill {
-			continue
-		}
 		m := aPath.FindStringSubmatch(path)
 		page := strings.ReplaceAll(m[1], "{company}", "acme")
 		r := staff.get(page)
@@ -98,9 +92,6 @@ func TestTheRunbooksCommandsAreThere(t *testing.T) {
 	commands := command.FindAllStringSubmatch(blocks, -1)
 	require.Len(t, commands, strings.Count(strings.TrimSpace(blocks), "\n")+1, "each line is a command")
 	for _, m := range commands {
-		if m[2] == " -restore-drill" { // likewise
-			continue
-		}
 		source := string(config)
 		if m[1] != "transbot" {
 			b, err := os.ReadFile(filepath.Join("../..", m[1], "main.go"))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/examples/transbot/internal/control"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/web"
 )
@@ -124,20 +125,48 @@ type member struct {
 func newSiege(t *testing.T) *siege {
 	t.Helper()
 	database := newDatabase(t)
+	pool, err := pgxpool.New(t.Context(), database)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	hush(t, pool)
 	env := map[string]string{
 		"DATABASE_URL": database, "TRANSBOT_ADMIN_KEY": adminKey, "STRIPE_API_BASE": fakeBase,
 		"TRANSBOT_AUDIT_KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)),
 	}
 	s := &siege{site: begin(t, func(name string) string { return env[name] }), contract: readContract(t)}
-	pool, err := pgxpool.New(t.Context(), database)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
 	s.pool, s.gate = pool, entitlements.NewGate(entitlementspg.New(pool, nil), nil)
 	s.owner, s.stranger = s.member("acme"), s.member("theirs")
 	s.staff = member{browser: s.signIn(adminKey)}
 	s.staff.token = s.staff.csrf("/companies/acme")
 	s.furnish()
 	return s
+}
+
+// looks are those of the control room, which write what they find.
+var looks = []string{control.Smoke, control.Objectives, control.Billing, control.Isolation}
+
+// hush lets no look of the control room be taken on a platform that is yet to start: to it, another takes them all.
+func hush(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	_, err := pool.Exec(t.Context(), `
+insert into control_turns (job, next_at, busy_until)
+select unnest($1::text[]), 'infinity', 'infinity'`, looks)
+	require.NoError(t, err)
+}
+
+// hushed waits until the program has asked for its turns, which it does once.
+func (s *siege) hushed() {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		return scan[int](s.site, "select count(*) from control_turns where next_at < 'infinity'") == len(looks)
+	}, time.Minute, 20*time.Millisecond)
+}
+
+// unhush lets looks be taken, by whoever asks for one.
+func (s *siege) unhush() {
+	s.t.Helper()
+	_, err := s.pool.Exec(s.t.Context(), "update control_turns set next_at = 'infinity', busy_until = '-infinity'")
+	require.NoError(s.t, err)
 }
 
 // member makes a company, and somebody of it.
@@ -194,6 +223,8 @@ func (s *siege) furnish() {
 	require.Eventually(s.t, func() bool { // the mail is sent in the background
 		return scan[bool](s.site, "select token_hash is not null from trial_leads")
 	}, time.Minute, 50*time.Millisecond)
+	s.hushed()
+	require.Eventually(s.t, func() bool { return scan[int](s.site, "select count(*) from tenon.kpi_pending") == 0 }, time.Minute, 20*time.Millisecond)
 	s.used = map[string]int64{}
 	for _, feature := range []string{"rates", "bulk_rating", "api_access", "directory"} {
 		s.used[feature], _ = s.left("acme", feature)

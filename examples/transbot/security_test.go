@@ -28,9 +28,13 @@ func TestNobodyCrossesTheLine(t *testing.T) {
 			}
 		})
 	}
+	var written []string
 	for table, digest := range s.digests() {
-		require.Equal(t, before[table], digest, "%s was written", table)
+		if before[table] != digest {
+			written = append(written, table)
+		}
 	}
+	require.Empty(t, written, "written by what was refused")
 	require.Zero(t, scan[int](s.site, `
 select count(*)
 from tenon.audit_log
@@ -40,6 +44,7 @@ where action like 'POST %' and outcome = 'succeeded' and ts > $1`, s.began), "a 
 		require.Equal(t, s.used[feature], used, feature)
 		require.Zero(t, held, feature)
 	}
+	s.unhush()
 	s.requireTaken()
 }
 
@@ -338,6 +343,8 @@ var changing = map[string]string{
 	"tenon.holds":           "a call is held against the plan while it is answered, and let go when it is refused",
 	"tenon.usage_keys":      "of those holds",
 	"tenon.usage_counters":  "of those holds; what is used and held is looked at",
+
+	"tenon.audit_checkpoints": "and signed, by and by",
 }
 
 // digests are what stands in each table.

@@ -26,7 +26,7 @@ func (p *platform) serve(ctx context.Context, c config, stdout io.Writer) error 
 	p.control.Attach(handler)
 	server := newServer(handler, p.logger)
 
-	background := newGroup(context.WithoutCancel(ctx))
+	background := newGroup(context.WithoutCancel(ctx), p.logger)
 	background.run("listener", p.listener.Run)
 	background.run("entitlements store", p.store.Run)
 	background.run("entitlements gate", p.gate.Run)

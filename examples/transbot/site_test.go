@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,7 +67,32 @@ func newDatabase(t *testing.T) string {
 	})
 }
 
-// newSite starts the platform as main does.
+// newDemo is one that was filled with the demo, which takes a while, by a program that ended before it served anybody.
+func newDemo(t *testing.T) string {
+	t.Helper()
+	return pgtest.Copy(t, "transbot demo", func(ctx context.Context, url string) error {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		env := func(name string) string { return map[string]string{"DATABASE_URL": url}[name] }
+		err := run(ctx, []string{"-addr", "127.0.0.1:0", "-mail", t.TempDir(), "-demo"}, env, stopping(stop), io.Discard)
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
+		return err
+	})
+}
+
+// stopping is an output that stops what prints to it when it prints keys, which it does when all is filled.
+type stopping func()
+
+func (s stopping) Write(p []byte) (int, error) {
+	if bytes.HasPrefix(p, []byte("export ")) {
+		s()
+	}
+	return len(p), nil
+}
+
+// newSite starts the platform as main does. With -demo it finds the demo filled.
 func newSite(t *testing.T, args ...string) *site {
 	t.Helper()
 	return newSiteWith(t, nil, args...)
@@ -74,17 +101,26 @@ func newSite(t *testing.T, args ...string) *site {
 // newSiteWith starts it with more in its environment.
 func newSiteWith(t *testing.T, more map[string]string, args ...string) *site {
 	t.Helper()
-	database := newDatabase(t)
-	pool, err := pgxpool.New(t.Context(), database)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+	fresh := newDatabase
+	if slices.Contains(args, "-demo") {
+		fresh = newDemo
+	}
+	database := fresh(t)
 	env := func(name string) string {
 		if value, ok := more[name]; ok {
 			return value
 		}
 		return map[string]string{"DATABASE_URL": database, "TRANSBOT_ADMIN_KEY": adminKey}[name]
 	}
-	s := begin(t, env, args...)
+	return begin(t, env, args...).connect(database)
+}
+
+// connect gives a site its own way to the database.
+func (s *site) connect(database string) *site {
+	s.t.Helper()
+	pool, err := pgxpool.New(s.t.Context(), database)
+	require.NoError(s.t, err)
+	s.t.Cleanup(pool.Close)
 	s.pool, s.gate = pool, entitlements.NewGate(entitlementspg.New(pool, nil), nil)
 	s.flags = flags.NewSet(flagspg.New(pool, nil), nil)
 	return s

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,8 +33,15 @@ func (s *Server) clone(ctx context.Context, of string, fill func(context.Context
 	if t.err != nil {
 		return "", t.err
 	}
-	// Copying files is several times faster than the default, which writes every page to the log.
-	return name, s.admin(ctx, "create database "+name+" template "+t.name+" strategy file_copy")
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return name, s.copy(ctx, name, t.name)
+}
+
+// copy makes a database like another. Copying files is several times faster than the default, which writes every page to
+// the log.
+func (s *Server) copy(ctx context.Context, name, from string) error {
+	return s.admin(ctx, "create database "+name+" template "+from+" strategy file_copy")
 }
 
 // next returns the template of a name, yet to be filled at its first use, and the name of a new clone.
@@ -52,6 +60,14 @@ func (c *clones) next(of string) (*template, string) {
 	return t, c.name("db", c.count)
 }
 
+// another returns the name of a new clone.
+func (c *clones) another() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count++
+	return c.name("db", c.count)
+}
+
 // namePrefix begins the names of all databases that this package makes.
 const namePrefix = "tenon_test_"
 
@@ -59,9 +75,12 @@ func (c *clones) name(kind string, n int) string {
 	return fmt.Sprintf("%s%08x_%s%d", namePrefix, c.token, kind, n)
 }
 
+// filling bounds what fills a template, which may be a program that makes up a year.
+const filling = 5 * time.Minute
+
 // fill makes a template. It has a context of its own: other tests wait for it too.
 func (s *Server) fill(name string, fill func(context.Context, string) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), filling)
 	defer cancel()
 	if err := s.admin(ctx, "create database "+name); err != nil {
 		return err

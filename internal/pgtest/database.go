@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/transbotai/tenon/migrations"
@@ -68,20 +69,39 @@ func Database(t TB, sets ...migrations.Set) string {
 func Copy(t TB, name string, fill func(ctx context.Context, url string) error) string {
 	t.Helper()
 	s := Shared(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	made, err := s.clone(ctx, name, fill)
+	made, err := s.clone(t.Context(), name, fill)
 	if err != nil {
 		t.Fatalf("pgtest: a database for %s: %v", t.Name(), err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.admin(ctx, "drop database if exists "+made+" with (force)"); err != nil {
-			t.Logf("pgtest: %v", err)
-		}
-	})
+	t.Cleanup(func() { drop(t, s, made) })
 	return s.URL(made)
+}
+
+func drop(t TB, s *Server, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.admin(ctx, "drop database if exists "+name+" with (force)"); err != nil {
+		t.Logf("pgtest: %v", err)
+	}
+}
+
+// Clone returns the connection string of a copy of a database that [Database] made and that nobody is connected to. It
+// is the test's own, and dropped when the test ends.
+func Clone(t TB, database string) string {
+	t.Helper()
+	s := Shared(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	config, err := pgx.ParseConfig(database)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	name := s.clones.another()
+	if err := s.copy(ctx, name, config.Database); err != nil {
+		t.Fatalf("pgtest: a clone of %s for %s: %v", config.Database, t.Name(), err)
+	}
+	t.Cleanup(func() { drop(t, s, name) })
+	return s.URL(name)
 }
 
 // Pool returns a pool on a [Database] of its own. It is closed when the test ends, and the test fails when it has not

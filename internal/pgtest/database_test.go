@@ -36,6 +36,19 @@ func TestDatabaseIsDroppedAfterItsTest(t *testing.T) {
 	require.Zero(t, read[int](t, conn, "select count(*) from pg_database where datname = '"+name+"'"))
 }
 
+func TestACopyHoldsWhatItsOriginalHeldAndIsItsOwn(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	conn := connect(t, url)
+	exec1(t, conn, "create table t as select 7 as n")
+	require.NoError(t, conn.Close(t.Context()))
+	for range 2 {
+		copied := connect(t, pgtest.Clone(t, url))
+		require.Equal(t, 7, read[int](t, copied, "select sum(n)::int from t"))
+		exec1(t, copied, "insert into t values (8)")
+	}
+}
+
 func TestBorrowedServer(t *testing.T) {
 	t.Parallel()
 	lender := start(t, &pgtest.Options{TCP: true})

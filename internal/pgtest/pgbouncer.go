@@ -23,7 +23,8 @@ const noPgBouncer = `pgtest: no pgbouncer on PATH or in /usr/sbin. Install it:
   elsewhere        the package pgbouncer`
 
 // PgBouncer starts a pooler in front of a database, in transaction mode, and returns the connection string that goes
-// through it. The settings are added to its own section of pgbouncer.ini, and win. It ends with the test.
+// through it. The settings are added to its own section of pgbouncer.ini, and win. It ends with the test. With
+// [AnyDatabase] it stands in front of all databases of the server, each of which is reached by [Through].
 //
 // PgBouncer before 1.21 knows no prepared statements: a pool needs default_query_exec_mode=exec, cache_describe or
 // simple_protocol, which the caller adds to the string (with an ampersand) or to the pool's configuration.
@@ -37,6 +38,18 @@ func PgBouncer(t TB, server *Server, database string, settings map[string]string
 		t.Fatalf("%v", err)
 	}
 	return b.url
+}
+
+// AnyDatabase are all databases of a server.
+const AnyDatabase = "*"
+
+// Through returns the connection string that reaches a database of the server by way of its pooler.
+func Through(pooler, database string) string {
+	config, err := pgx.ParseConfig(database)
+	if err != nil {
+		return pooler // which is as wrong, and says so
+	}
+	return withDatabase(pooler, config.Database)
 }
 
 type bouncer struct {
@@ -90,11 +103,15 @@ func findPgBouncer(names ...string) (string, error) {
 
 // configure writes the ini file, for a unix socket in the bouncer's own folder.
 func (b *bouncer) configure(path string, server *Server, settings map[string]string) error {
-	target, err := pgx.ParseConfig(server.URL(b.database))
+	name := b.database
+	if name == AnyDatabase {
+		name = "postgres"
+	}
+	target, err := pgx.ParseConfig(server.URL(name))
 	if err != nil {
 		return err
 	}
-	b.url = fmt.Sprintf("postgres:///%s?host=%s&port=%d&user=%s", b.database, b.folder.path, socketPort, target.User)
+	b.url = fmt.Sprintf("postgres:///%s?host=%s&port=%d&user=%s", target.Database, b.folder.path, socketPort, target.User)
 	set := map[string]string{
 		"pool_mode":                 "transaction",
 		"listen_addr":               "",
@@ -109,8 +126,10 @@ func (b *bouncer) configure(path string, server *Server, settings map[string]str
 	}
 	maps.Copy(set, settings)
 	var ini strings.Builder
-	fmt.Fprintf(&ini, "[databases]\n%s = host=%s port=%d dbname=%s user=%s", b.database, target.Host, target.Port,
-		target.Database, target.User)
+	fmt.Fprintf(&ini, "[databases]\n%s = host=%s port=%d user=%s", b.database, target.Host, target.Port, target.User)
+	if b.database != AnyDatabase {
+		fmt.Fprintf(&ini, " dbname=%s", target.Database)
+	}
 	if target.Password != "" {
 		fmt.Fprintf(&ini, " password='%s'", strings.ReplaceAll(target.Password, "'", "''"))
 	}

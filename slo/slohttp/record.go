@@ -20,7 +20,7 @@ type Observation struct {
 	Started  time.Time
 	Duration time.Duration // until the handler returned
 	Panicked bool          // the handler panicked, on purpose (http.ErrAbortHandler) or not
-	Gone     bool          // the client had gone before anything was sent
+	Gone     bool          // the client had gone before anything was sent, but for an error that nobody read
 }
 
 // Outcome returns whether the request counts as good, and false when it does not count: nobody was there to be answered.
@@ -48,13 +48,13 @@ func To(rec *slo.Recorder) func(Observation) {
 // after that. Observe is called in the goroutine of the request.
 func Record(next http.Handler, observe func(Observation)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		own := &writer{ResponseWriter: w}
+		own := &writer{ResponseWriter: w, request: r}
 		o := Observation{Request: r, Started: time.Now(), Panicked: true}
 		defer func() {
 			o.Duration, o.Route = time.Since(o.Started), r.Pattern
 			o.Status = own.status
 			late := errors.Is(r.Context().Err(), context.DeadlineExceeded) // the server's own doing
-			o.Gone = own.status == 0 && r.Context().Err() != nil && !late
+			o.Gone = own.gone || own.status == 0 && r.Context().Err() != nil && !late
 			if o.Status == 0 && late {
 				o.Status = http.StatusServiceUnavailable
 			}
@@ -74,7 +74,9 @@ func Record(next http.Handler, observe func(Observation)) http.Handler {
 // writer notes the status.
 type writer struct {
 	http.ResponseWriter
-	status int // 0: nothing was sent
+	request *http.Request
+	status  int  // 0: nothing was sent
+	gone    bool // the client had gone before an error was sent: its going may well be the error
 }
 
 // Unwrap is for [http.ResponseController].
@@ -84,6 +86,7 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *writer) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
+		w.gone = status >= http.StatusInternalServerError && errors.Is(w.request.Context().Err(), context.Canceled)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

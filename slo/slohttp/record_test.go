@@ -152,10 +152,24 @@ func TestAFlushReachesTheClient(t *testing.T) {
 
 func TestAClientThatWentAwayDoesNotCount(t *testing.T) {
 	t.Parallel()
+	for name, sends := range map[string]func(http.ResponseWriter){
+		"when_nothing_is_sent":                  func(http.ResponseWriter) {},
+		"when_its_going_was_taken_for_an_error": func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requireGone(t, sends)
+		})
+	}
+}
+
+func requireGone(t *testing.T, sends func(http.ResponseWriter)) {
+	t.Helper()
 	begun := make(chan struct{})
-	url, seen := server(t, map[string]http.HandlerFunc{"/": func(_ http.ResponseWriter, r *http.Request) {
+	url, seen := server(t, map[string]http.HandlerFunc{"/": func(w http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-r.Context().Done()
+		sends(w)
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

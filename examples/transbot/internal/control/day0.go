@@ -87,6 +87,13 @@ func (d *Desk) lookAtObjectives(ctx context.Context) (Finding, error) {
 	return f, nil
 }
 
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
 // hourly says whether the objectives are looked at every hour, and what was seen last.
 func (d *Desk) hourly(ctx context.Context, s seen) (Item, error) {
 	item := Item{
@@ -103,7 +110,7 @@ func (d *Desk) hourly(ctx context.Context, s seen) (Item, error) {
 			looks++
 		}
 	}
-	item.Value += fmt.Sprintf(", looked at %d times in 24 hours", looks)
+	item.Value += fmt.Sprintf(", looked at %s in 24 hours", times(looks))
 	if slices.ContainsFunc(s.report.Statuses, func(status slo.Status) bool { return status.Count.Valid == 0 }) {
 		item.State = worst(item.State, Amber) // what was not measured is not kept
 	}

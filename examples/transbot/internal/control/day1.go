@@ -177,7 +177,7 @@ func (d *Desk) billing(ctx context.Context, s seen) (Item, error) {
 	case undone > 0:
 		item.State, item.Value = worst(item.State, Amber), fmt.Sprintf("%s; %d webhooks are undone", item.Value, undone)
 	case heard:
-		item.Value += fmt.Sprintf("; last webhook %d min ago", int(age.Minutes()))
+		item.Value += "; last webhook " + ago(age)
 		if age > webhookFresh {
 			item.State = worst(item.State, Amber)
 		}
@@ -189,9 +189,22 @@ func (d *Desk) billing(ctx context.Context, s seen) (Item, error) {
 
 // dollars writes whole US dollars, with their thousands apart.
 func dollars(cents int64) string {
-	digits := strconv.FormatInt((cents+50)/100, 10)
+	return "$" + grouped((cents+50)/100)
+}
+
+// ago writes how long ago something was, in minutes.
+func ago(d time.Duration) string {
+	if d < time.Minute {
+		return "just now"
+	}
+	return fmt.Sprintf("%d min ago", int(d.Minutes()))
+}
+
+// grouped writes a number with its thousands apart.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
-	return "$" + digits
+	return digits
 }

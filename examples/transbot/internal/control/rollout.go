@@ -64,7 +64,7 @@ func (t Traffic) String() string {
 	if t.All == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%.1f %% (%d of %d requests)", t.Share(), t.On, t.All)
+	return fmt.Sprintf("%.1f %% (%s of %s requests)", t.Share(), grouped(int64(t.On)), grouped(int64(t.All)))
 }
 
 // Rollout returns how far the launch has come.

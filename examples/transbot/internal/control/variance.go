@@ -73,7 +73,7 @@ func (d *Desk) variance(ctx context.Context, s seen) (Item, error) {
 		return item, err
 	}
 	item.State = v.state()
-	item.Value = fmt.Sprintf("%+.2f %% over %d loads of %d days: quoted %s, cost %s", 100*v.Share(), v.Loads, varianceDays, dollars(v.Quoted), dollars(v.Cost))
+	item.Value = fmt.Sprintf("%+.2f %% over %s loads of %d days: quoted %s, cost %s", 100*v.Share(), grouped(int64(v.Loads)), varianceDays, dollars(v.Quoted), dollars(v.Cost))
 	if item.State == Unknown {
 		item.Value = fmt.Sprintf("%d loads in %d days are too few to tell, %d are needed", v.Loads, varianceDays, fewLoads)
 	}

@@ -67,7 +67,8 @@ type Desk struct {
 	Board   *kpi.Board
 	Tracker *kpi.Tracker
 
-	pool *pgxpool.Pool
+	pool   *pgxpool.Pool
+	recent *recent
 }
 
 // New returns a desk that keeps everything in pool. Goals that are crossed are told to tell.
@@ -75,7 +76,7 @@ func New(pool *pgxpool.Pool, tell func(pgx.Tx) tenon.Notifier, logger *slog.Logg
 	store := kpipg.New(pool, &kpipg.Options{Notifier: tell, Registry: registry, Logger: logger})
 	return &Desk{
 		Store: store, Board: kpi.NewBoard(store, &kpi.BoardOptions{Logger: logger}), Tracker: newTracker(store),
-		pool: pool,
+		pool: pool, recent: newRecent(),
 	}
 }
 
@@ -83,9 +84,15 @@ func newTracker(store kpi.Store) *kpi.Tracker {
 	return kpi.NewTracker(store, &kpi.TrackerOptions{Registry: registry})
 }
 
+// Teller tells events in transactions.
+type Teller struct{ tracker *kpi.Tracker }
+
+// NewTeller returns a Teller. It knows the database's time for a while, so that not every event asks for it: keep it.
+func NewTeller() *Teller { return &Teller{tracker: newTracker(nil)} }
+
 // Track tells events in a transaction: they are there when it commits, with what they tell of.
-func Track(ctx context.Context, tx pgx.Tx, events ...kpi.Event) error {
-	tracker := newTracker(kpipg.New(tx, nil))
+func (t *Teller) Track(ctx context.Context, tx pgx.Tx, events ...kpi.Event) error {
+	tracker := t.tracker.WithStore(kpipg.New(tx, nil))
 	for len(events) > 0 {
 		n := min(len(events), kpi.MaxEvents)
 		if _, err := tracker.Track(ctx, events[:n]...); err != nil {
@@ -94,6 +101,11 @@ func Track(ctx context.Context, tx pgx.Tx, events ...kpi.Event) error {
 		events = events[n:]
 	}
 	return nil
+}
+
+// Track tells events in a transaction, now and then.
+func Track(ctx context.Context, tx pgx.Tx, events ...kpi.Event) error {
+	return NewTeller().Track(ctx, tx, events...)
 }
 
 // Prepare declares the KPIs.

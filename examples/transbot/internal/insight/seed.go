@@ -13,15 +13,15 @@ import (
 )
 
 const soldSQL = `
-select company_id, id::text, price_cents, created_at, sent_at, accepted_at, booked_at
-from public.quotes
-where created_at > $1
+select q.company_id, q.id::text, q.price_cents, q.created_at, q.sent_at, q.accepted_at, q.booked_at
+from public.quotes q
+where q.created_at > $1
   and not exists (
     select
     from tenon.event_keys k
-    where k.tenant_id = company_id
-      and k.key = 'quote_created/' || id)
-order by created_at`
+    where k.tenant_id = q.company_id
+      and k.key = 'quote_created/' || q.id)
+order by q.created_at`
 
 const companiesSQL = `
 select id

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -27,12 +28,14 @@ type request struct {
 	took           time.Duration
 }
 
-// Log writes requests down, many at a time, so that no request waits for it. What is in memory when the process dies is
+// Log writes requests down, many at a time, so that no request waits for it. What cannot be written stays, and is
+// written once Postgres is there again: an outage must not look like silence. What is in memory when the process dies is
 // lost, and so is what comes while too much waits.
 type Log struct {
 	pool    *pgxpool.Pool
 	logger  *slog.Logger
 	waiting chan request
+	kept    rows // taken and not yet written; perhaps written, and the answer was lost
 }
 
 func newLog(pool *pgxpool.Pool, logger *slog.Logger) *Log {
@@ -69,25 +72,40 @@ func (l *Log) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			return l.write(ctx, l.take())
+			return l.drain(context.WithoutCancel(ctx))
 		case <-tick.C:
-			if err := l.write(ctx, l.take()); err != nil && ctx.Err() == nil {
-				l.logger.Warn("requests not logged", "err", err)
+			if err := l.write(ctx); err != nil && ctx.Err() == nil {
+				l.logger.Warn("requests not logged yet", "waiting", len(l.kept.requests), "err", err)
 			}
 		}
 	}
 }
 
-// take returns what waits.
-func (l *Log) take() (list []request) {
+// drain writes what is left, as long as writeWithin.
+func (l *Log) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
 	for {
+		err := l.write(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d requests not logged: %w", len(l.kept.requests), err)
+		case <-time.After(logEvery):
+		}
+	}
+}
+
+// take adds what waits to what is kept, as far as there is room.
+func (l *Log) take() {
+	for len(l.kept.requests) < logged {
 		select {
 		case r := <-l.waiting:
-			list = append(list, r)
+			l.kept.add(r)
 		default:
-			return list
+			return
 		}
 	}
 }
@@ -98,19 +116,30 @@ var quoteRoutes = map[string]bool{"POST /api/quotes": true, "POST /companies/{co
 // The routes whose work an agent does.
 var bulkRoutes = map[string]bool{"POST /api/quotes/bulk": true, "POST /companies/{company}/rates/bulk": true}
 
-// write keeps requests; those for quotes, and the tasks behind jobs, in tables of their own as well.
-func (l *Log) write(ctx context.Context, list []request) error {
-	var r rows
-	for _, one := range list {
-		r.request(one)
-		if quoteRoutes[one.route] && one.status != 401 {
-			r.quote(one)
-		}
-		if bulkRoutes[one.route] && (one.status < 400 || one.status >= 500) {
-			r.task(task{company: one.company, created: one.at.Add(-one.took), started: one.at.Add(-one.took), ended: one.at, failed: one.status >= 500})
-		}
+// writeWithin bounds one attempt to write.
+const writeWithin = 5 * time.Second
+
+// write writes what waits and what is kept.
+func (l *Log) write(ctx context.Context) error {
+	l.take()
+	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
+	err := l.kept.copy(ctx, l.pool)
+	if err == nil {
+		l.kept = rows{}
 	}
-	return r.copy(ctx, l.pool)
+	return err
+}
+
+// add adds a request; those for quotes, and the tasks behind jobs, to tables of their own as well.
+func (r *rows) add(one request) {
+	r.request(one)
+	if quoteRoutes[one.route] && one.status != 401 {
+		r.quote(one)
+	}
+	if bulkRoutes[one.route] && (one.status < 400 || one.status >= 500) {
+		r.task(task{company: one.company, created: one.at.Add(-one.took), started: one.at.Add(-one.took), ended: one.at, failed: one.status >= 500})
+	}
 }
 
 // task is a row of agent_tasks. One that has not started or ended has a zero instant there.
@@ -120,7 +149,7 @@ type task struct {
 	failed                  bool
 }
 
-// rows are for all three tables.
+// rows are for all three tables. Their ids are made once, so that what is written twice is there once.
 type rows struct{ requests, quotes, tasks [][]any }
 
 func (r *rows) request(one request) {
@@ -192,6 +221,6 @@ func insert(ctx context.Context, tx pgx.Tx, table string, columns []string, rows
 	}
 	list := strings.Join(columns, ", ")
 	_, err := tx.Exec(ctx, "insert into public."+table+" ("+list+") select "+list+
-		" from jsonb_populate_recordset(null::public."+table+", $1)", objects)
+		" from jsonb_populate_recordset(null::public."+table+", $1) on conflict do nothing", objects)
 	return err
 }

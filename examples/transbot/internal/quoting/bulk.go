@@ -118,7 +118,7 @@ func (d *Desk) keep(ctx context.Context, r JobRequest, job freight.Job, quotes [
 		if _, err = store.AddQuotes(ctx, r.Company, quotes...); err != nil {
 			return false, err
 		}
-		if err = tellCreated(ctx, tx, r.Company, quotes...); err != nil {
+		if err = d.tellCreated(ctx, tx, r.Company, quotes...); err != nil {
 			return false, err
 		}
 		a.Decision, err = h.commit(ctx, d.gateIn(tx), 1, int64(len(quotes)))

@@ -12,13 +12,15 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/examples/transbot/internal/insight"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
 )
 
 // The features that quoting uses up.
 const (
-	Rates = "rates"       // one for each quote
-	Bulk  = "bulk_rating" // one for each job
+	Rates  = "rates"       // one for each quote
+	Bulk   = "bulk_rating" // one for each job
+	Access = "api_access"  // one for each call that succeeds
 )
 
 // MaxKey bounds a caller's idempotency key, in bytes.
@@ -29,18 +31,35 @@ type Desk struct {
 	pool   *pgxpool.Pool // sees every company
 	app    *pgxpool.Pool // sees the one that its transaction names
 	gate   *entitlements.Gate
+	teller *insight.Teller
 	logger *slog.Logger
 }
 
 // NewDesk returns a Desk that keeps quotes by app, whose role sees one company at a time, and counts by gate, which works
 // with pool.
 func NewDesk(pool, app *pgxpool.Pool, gate *entitlements.Gate, logger *slog.Logger) *Desk {
-	return &Desk{pool: pool, app: app, gate: gate, logger: logger}
+	return &Desk{pool: pool, app: app, gate: gate, teller: insight.NewTeller(), logger: logger}
 }
 
 // gateIn returns the gate as part of a transaction: what it counts holds when tx commits.
 func (d *Desk) gateIn(tx pgx.Tx) *entitlements.Gate {
 	return d.gate.WithStore(entitlementspg.New(tx, &entitlementspg.Options{Notifier: ops.Tell}))
+}
+
+// Call counts a call of the API that is about to succeed, and says whether it may.
+func (d *Desk) Call(ctx context.Context, company string) (entitlements.Decision, error) {
+	return d.call(ctx, d.gate, company)
+}
+
+// call counts by a gate, perhaps of a transaction. A company whose plan has no API access is not shut out, and nothing is
+// counted: its people work through the same routes, and are bounded by their rates.
+func (d *Desk) call(ctx context.Context, gate *entitlements.Gate, company string) (entitlements.Decision, error) {
+	known, err := d.gate.Check(ctx, company, Access)
+	if err == nil && known.Reason == entitlements.ReasonNotInPlan {
+		known.Allowed = true
+		return known, nil
+	}
+	return gate.Consume(ctx, entitlements.Use{Tenant: company, Feature: Access, Quantity: 1})
 }
 
 // standing is what is left of the company's rates, for an answer that uses nothing. It is read from the database: the

@@ -31,7 +31,7 @@ func (d *Desk) Move(ctx context.Context, s Step) (freight.Quote, error) {
 		if moved, err = freight.NewStore(tx).MoveQuote(ctx, s.Company, s.Quote, s.To, now); err != nil || moved.Before {
 			return false, err
 		}
-		return true, insight.Track(ctx, tx, s.event(ctx, moved, now))
+		return true, d.teller.Track(ctx, tx, s.event(ctx, moved, now))
 	})
 	return moved.Quote, err
 }
@@ -56,10 +56,10 @@ func deed(ctx context.Context, company string, now time.Time) insight.Deed {
 }
 
 // tellCreated tells that quotes were made.
-func tellCreated(ctx context.Context, tx pgx.Tx, company string, quotes ...freight.Quote) error {
+func (d *Desk) tellCreated(ctx context.Context, tx pgx.Tx, company string, quotes ...freight.Quote) error {
 	events := make([]kpi.Event, len(quotes))
 	for i, q := range quotes {
 		events[i] = deed(ctx, company, q.CreatedAt).Created(q.ID, q.Rate.PriceCents, 1)
 	}
-	return insight.Track(ctx, tx, events...)
+	return d.teller.Track(ctx, tx, events...)
 }

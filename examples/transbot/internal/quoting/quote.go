@@ -17,6 +17,7 @@ type Request struct {
 	Company string // the tenant
 	Lane    freight.Lane
 	Key     string // the caller's idempotency key: a repeated request gives the same quote and counts once; may be empty
+	Call    bool   // it came by the API, and counts as a call as well, repeated or not
 }
 
 // Answer is a quote, or a Decision that does not allow one.
@@ -26,8 +27,8 @@ type Answer struct {
 	Replayed bool // the quote was made by an earlier request with the same key
 }
 
-// Quote prices a lane and keeps the quote. The use of the company's plan and the quote are one transaction: neither is
-// there without the other, and a refusal leaves no trace. A key that was used for another lane is
+// Quote prices a lane and keeps the quote. The use of the company's plan, the call, the quote and what is told of it are
+// one transaction: none is there without the others, and a refusal leaves no trace. A key that was used for another lane is
 // [entitlements.ErrKeyReused].
 func (d *Desk) Quote(ctx context.Context, r Request) (Answer, error) {
 	if err := checkKey(r.Key); err != nil {
@@ -40,7 +41,7 @@ func (d *Desk) Quote(ctx context.Context, r Request) (Answer, error) {
 	var a Answer
 	err = freight.InTenant(ctx, d.app, r.Company, func(tx pgx.Tx) (keep bool, err error) {
 		a, err = d.quoteIn(ctx, tx, r, rate)
-		return a.Decision.Allowed && !a.Replayed, err
+		return a.Decision.Allowed, err
 	})
 	if errors.Is(err, errTaken) {
 		return d.earlier(ctx, r, rate)
@@ -63,7 +64,13 @@ func (d *Desk) QuoteIn(ctx context.Context, tx pgx.Tx, r Request) (Answer, error
 var errTaken = errors.New("key taken")
 
 func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.Rate) (Answer, error) {
-	decision, err := d.gateIn(tx).Consume(ctx, r.use(rate.Lane))
+	gate := d.gateIn(tx)
+	if r.Call { // before the rates: counters are locked in the order of their keys
+		if decision, err := d.call(ctx, gate, r.Company); err != nil || !decision.Allowed {
+			return Answer{Decision: decision}, err
+		}
+	}
+	decision, err := gate.Consume(ctx, r.use(rate.Lane))
 	a := Answer{Decision: decision, Replayed: decision.Replayed}
 	if err != nil || !decision.Allowed {
 		return a, err
@@ -82,7 +89,7 @@ func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.R
 	if err != nil {
 		return a, err
 	}
-	return a, tellCreated(ctx, tx, r.Company, a.Quote)
+	return a, d.tellCreated(ctx, tx, r.Company, a.Quote)
 }
 
 // earlier answers with the quote that was made under the key before the gate forgot it.
@@ -100,6 +107,11 @@ func (d *Desk) earlier(ctx context.Context, r Request, rate freight.Rate) (Answe
 	}
 	if err != nil {
 		return Answer{}, err
+	}
+	if r.Call {
+		if decision, err := d.Call(ctx, r.Company); err != nil || !decision.Allowed {
+			return Answer{Decision: decision}, err
+		}
 	}
 	decision, err := d.standing(ctx, r.Company)
 	return Answer{Quote: quote, Decision: decision, Replayed: true}, err

@@ -16,11 +16,9 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementshttp"
 	"github.com/transbotai/tenon/examples/transbot/internal/ops"
+	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/slo/slohttp"
 )
-
-// apiAccess is counted for each call that works with quotes.
-const apiAccess = "api_access"
 
 // The sizes of bodies, in bytes.
 const (
@@ -42,7 +40,7 @@ func apiRoutes() []Route {
 			ask("/api/quotes", rates((*Server).listQuotes)),
 			ask("/api/quotes/{id}", rates((*Server).getQuote)),
 			tell("/api/quotes", maxBody, rates((*Server).createQuote)),
-			tell("/api/quotes/{id}/{step}", maxBody, rates((*Server).moveQuote)),
+			tell("/api/quotes/{id}/{step}", maxBody, (*Server).moveAPI),
 			tell("/api/quotes/bulk", maxBulkBody, (*Server).bulkAPI),
 			ask("/api/slo/current", (*Server).sloAPI),
 		},
@@ -52,7 +50,7 @@ func apiRoutes() []Route {
 
 // api serves the routes for the holder of an API key, and says to nobody else which there are.
 func (s *Server) api() http.Handler {
-	return s.bearer(s.limited(slohttp.Record(s.ailing(known(s.mux(apiRoutes()))), s.Ops.Observe)))
+	return s.bearer(slohttp.Record(s.limited(s.ailing(known(s.mux(apiRoutes())))), s.observe))
 }
 
 // known answers what mux does not know with a problem document, as everything else below /api is.
@@ -92,12 +90,20 @@ func (s *Server) sloAPI() http.Handler {
 	return slohttp.Named(s.Ops.Board, ops.Named, &slohttp.Options{Logger: s.Logger})
 }
 
-// rates is what works with quotes: switched on for the company, and counted.
-func rates(m func(*Server, http.ResponseWriter, *http.Request)) func(*Server) http.Handler {
-	return func(s *Server) http.Handler {
-		return s.switchedOn(ratesFlag)(s.metered(func(w http.ResponseWriter, r *http.Request) { m(s, w, r) }))
+// observe counts a request for the objectives, unless the rate limit refused it before it came to a route: nobody
+// promised to answer those.
+func (s *Server) observe(o slohttp.Observation) {
+	if o.Status != http.StatusTooManyRequests || o.Route != "/api/" {
+		s.Ops.Observe(o)
 	}
 }
+
+// rates is what works with quotes, where they are switched on for the company. It counts the call itself.
+func rates(m func(*Server, http.ResponseWriter, *http.Request)) func(*Server) http.Handler {
+	return func(s *Server) http.Handler { return s.switchedOn(ratesFlag)(function(m)(s)) }
+}
+
+func (s *Server) moveAPI() http.Handler { return s.switchedOn(ratesFlag)(s.metered(s.moveQuote)) }
 
 func (s *Server) bulkAPI() http.Handler {
 	return s.switchedOn(ratesFlag)(s.switchedOn(bulkFlag)(s.metered(s.createQuotes)))
@@ -115,8 +121,8 @@ func (s *Server) bearer(next http.Handler) http.Handler {
 		switch {
 		case errors.Is(err, tenon.ErrDenied):
 			unauthenticated(w)
-		case err != nil:
-			s.fail(w, r, err)
+		case err != nil: // counts as what it is, though nobody knows whose it was
+			slohttp.Record(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, err) }), s.observe).ServeHTTP(w, r)
 		default:
 			s.recorded(next).ServeHTTP(w, as(r, holder.CompanyID, "key:"+holder.KeyID))
 		}
@@ -140,17 +146,31 @@ func company(r *http.Request) string {
 
 // metered counts a call that succeeds against the plan's API access. A company whose plan has none is not shut out: its
 // people work with quotes through the same routes, and are bounded by their rates. Asking what one may do is never
-// counted.
+// counted. What is one transaction by itself, and what only reads, counts the call in fewer steps: see [quoting.Desk.Call].
 func (s *Server) metered(next http.HandlerFunc) http.Handler {
-	counted := entitlementshttp.Meter(s.Gate, apiAccess, entitlementshttp.Units(1), tenantOf, &entitlementshttp.Options{Logger: s.Logger})(next)
+	counted := entitlementshttp.Meter(s.Gate, quoting.Access, entitlementshttp.Units(1), tenantOf, &entitlementshttp.Options{Logger: s.Logger})(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d, err := s.Gate.Check(r.Context(), company(r), apiAccess)
+		d, err := s.Gate.Check(r.Context(), company(r), quoting.Access)
 		if err == nil && d.Reason == entitlements.ReasonNotInPlan {
 			next(w, r)
 			return
 		}
 		counted.ServeHTTP(w, r)
 	})
+}
+
+// counted counts a call that has what it came for, or answers it: it gets nothing that is not counted.
+func (s *Server) counted(w http.ResponseWriter, r *http.Request) bool {
+	d, err := s.desk.Call(r.Context(), company(r))
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case !d.Allowed:
+		entitlementshttp.Problem(w, r, d)
+	default:
+		return true
+	}
+	return false
 }
 
 func unauthenticated(w http.ResponseWriter) {

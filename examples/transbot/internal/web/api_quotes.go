@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/audit/audithttp"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementshttp"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
@@ -67,13 +68,16 @@ func (s *Server) createQuote(w http.ResponseWriter, r *http.Request) {
 	if !receive(w, r, maxBody, &lane) {
 		return
 	}
-	a, err := s.desk.Quote(r.Context(), quoting.Request{Company: company(r), Lane: lane, Key: r.Header.Get("Idempotency-Key")})
+	a, err := s.desk.Quote(r.Context(), quoting.Request{Company: company(r), Lane: lane, Key: r.Header.Get("Idempotency-Key"), Call: true})
 	switch {
 	case err != nil:
 		s.fail(w, r, err)
 	case !a.Decision.Allowed:
 		entitlementshttp.Problem(w, r, a.Decision)
 	default:
+		if !a.Replayed {
+			audithttp.Recorded(r.Context()) // by the trigger, with the quote
+		}
 		w.Header().Set("Location", "/api/quotes/"+a.Quote.ID)
 		send(w, http.StatusCreated, quotedJSON{Quote: showQuote(a.Quote), Rates: showQuota(a.Decision), Replayed: a.Replayed})
 	}
@@ -94,6 +98,12 @@ func (s *Server) listQuotes(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	if s.counted(w, r) {
+		sendQuotes(w, quotes)
+	}
+}
+
+func sendQuotes(w http.ResponseWriter, quotes []freight.Quote) {
 	list := make([]quoteJSON, len(quotes))
 	for i, q := range quotes {
 		list[i] = showQuote(q)
@@ -106,19 +116,25 @@ func (s *Server) listQuotes(w http.ResponseWriter, r *http.Request) {
 var quoteID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func (s *Server) getQuote(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	if !quoteID.MatchString(id) {
-		s.fail(w, r, tenon.ErrNotFound)
-		return
-	}
-	var q freight.Quote
-	err := freight.Read(r.Context(), s.App, company(r), func(store *freight.Store) (err error) {
-		q, err = store.Quote(r.Context(), company(r), id)
-		return err
-	})
+	q, err := s.oneQuote(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	send(w, http.StatusOK, showQuote(q))
+	if s.counted(w, r) {
+		send(w, http.StatusOK, showQuote(q))
+	}
+}
+
+// oneQuote returns the quote that a path names.
+func (s *Server) oneQuote(r *http.Request) (q freight.Quote, err error) {
+	id := r.PathValue("id")
+	if !quoteID.MatchString(id) {
+		return q, tenon.ErrNotFound
+	}
+	err = freight.Read(r.Context(), s.App, company(r), func(store *freight.Store) (err error) {
+		q, err = store.Quote(r.Context(), company(r), id)
+		return err
+	})
+	return q, err
 }

@@ -75,7 +75,7 @@ func (c *card) fillKPI(r, then kpi.Report, p period) {
 		if point.Immature {
 			final = "not final"
 		}
-		c.Rows = append(c.Rows, []string{point.Date, count(point.Sample), count(point.Count), share, final})
+		c.Rows = append(c.Rows, []string{plainDate(point.Date), count(point.Sample), count(point.Count), share, final})
 	}
 }
 
@@ -153,7 +153,7 @@ func (s *Server) trialCard(p period) func(context.Context, *card) error {
 		}
 		c.Heads = []string{"Week of", "Ended", "Paid", "Share"}
 		for _, w := range t.Weeks {
-			c.Rows = append(c.Rows, []string{w.Week.Format(time.DateOnly), count(w.TrialsEnded), count(w.Converted), percent(w.ConvPct)})
+			c.Rows = append(c.Rows, []string{shortDay(w.Week), count(w.TrialsEnded), count(w.Converted), percent(w.ConvPct)})
 		}
 		return nil
 	}
@@ -197,7 +197,7 @@ func (s *Server) sloCard(name string) func(context.Context, *card) error {
 
 func (c *card) fillSLO(status slo.Status, points, then []slo.Point) {
 	drawn := newPlot(status, points)
-	window := fmt.Sprintf("%g h", status.Objective.Window.Period().Hours())
+	window := hours(status.Objective.Window.Period())
 	c.About, c.SLO = status.Objective.Description+".", &drawn
 	c.Span, c.Legend = "the last "+window, "Line: the budget that is used. Bars: the share that went wrong."
 	c.Target, c.Now, c.Budget = "≥ "+exactly(status.Objective.Target.Float()), "–", "–"
@@ -219,6 +219,14 @@ func (c *card) fillSLO(status slo.Status, points, then []slo.Point) {
 	for _, p := range points {
 		c.Rows = append(c.Rows, []string{p.From.Format("2 Jan, 15:04"), count(p.Count.Valid), count(p.Count.Bad()), goodOf(p.Count)})
 	}
+}
+
+// hours names a window.
+func hours(d time.Duration) string {
+	if d == time.Hour {
+		return "hour"
+	}
+	return fmt.Sprintf("%g h", d.Hours())
 }
 
 func goodOf(c slo.Count) string {

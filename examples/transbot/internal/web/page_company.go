@@ -108,10 +108,14 @@ func (p *companyView) addPlan(ctx context.Context, gate *entitlements.Gate, vers
 	p.Plan, _ = versions.Plan(e.Plan, e.Version)
 	p.Status, p.Facts, p.Trial = statusName(e, now), facts(e, versions, now), trialOf(e, versions, now)
 	spells, err := gate.History(ctx, p.Company.ID)
+	begun := false
 	for _, line := range slices.Backward(spells) {
-		p.History = append(p.History, spell{
-			Spell: line, Name: planName(versions, line.Plan), Says: statusNames[line.Status], Planned: line.From.After(now),
-		})
+		said := spell{Spell: line, Name: planName(versions, line.Plan), Says: statusNames[line.Status], Planned: line.From.After(now)}
+		if begun {
+			said.Says = "over"
+		}
+		begun = begun || !said.Planned
+		p.History = append(p.History, said)
 	}
 	return err
 }

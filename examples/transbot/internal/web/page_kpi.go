@@ -86,7 +86,7 @@ func (s *Server) kpiView(ctx context.Context, zone, company string) (v kpiView, 
 }
 
 func (s *Server) figure(ctx context.Context, q kpi.Query) (f figureView, err error) {
-	if f.Report, err = s.Insight.Board.Read(ctx, q); err != nil {
+	if f.Report, err = s.Insight.Read(ctx, q); err != nil {
 		return f, err
 	}
 	explained, err := s.Insight.Board.Explain(ctx, q)

@@ -56,7 +56,7 @@ var funcs = template.FuncMap{
 	"more":    func(all, shown int) string { return count(int64(all-shown)) + " more" },
 	"inc":     func(n int) int { return n + 1 },
 	"hundred": func(f float64) float64 { return f * 100 },
-	"money":   money, "humane": humane, "span": span, "date": func(d fmt.Stringer) string { return plainDate(d.String()) },
+	"money":   money, "term": term, "humane": humane, "span": span, "date": func(d fmt.Stringer) string { return plainDate(d.String()) },
 	"stateclass": stateClass, "spoken": spoken, "ago": func(at, now time.Time) string { return lately(now.Sub(at)) },
 	"dateonly": func(t time.Time) string { return t.Format(time.DateOnly) },
 	"minute":   func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04") },

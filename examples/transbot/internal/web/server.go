@@ -84,7 +84,7 @@ func New(c Config) *Server {
 // Handler serves the [Routes].
 func (s *Server) Handler() http.Handler {
 	mux := s.mux(openRoutes())
-	mux.Handle("/api/", s.api())
+	mux.Handle("/api/", s.serveAPI())
 	mux.Handle("/", s.pages())
 	return s.careful(mux)
 }

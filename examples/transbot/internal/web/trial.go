@@ -29,7 +29,7 @@ func trialOf(e entitlements.Entitlement, versions *entitlements.Versions, now ti
 	case !ends.IsZero() && !ends.After(e.TrialEndsAt):
 		n.Then = "Then access ends, as you asked. Everything that you have stays."
 	case e.Subscription != "":
-		n.Then, n.Keep = plan.Name+" goes on by itself, for "+entitlements.Price(plan.Monthly, plan.Currency)+" "+plan.Currency+" a month.", ""
+		n.Then, n.Keep = plan.Name+" goes on by itself, for "+money(plan.Monthly, plan.Currency)+" a month.", ""
 	case e.Next != nil:
 		n.Then = "Then your company moves to " + planName(versions, e.Next.Plan) + " by itself."
 	default:

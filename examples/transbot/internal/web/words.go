@@ -59,6 +59,9 @@ func shortDay(t time.Time) string { return t.UTC().Format("2 Jan 2006") }
 
 // money writes a price with its thousands apart.
 func money(minor int64, currency string) string {
+	if minor < 0 {
+		return "−" + money(-minor, currency)
+	}
 	amount := entitlements.Price(minor, currency)
 	whole, rest, found := strings.Cut(amount, ".")
 	for i := len(whole) - 3; i > 0; i -= 3 {
@@ -67,5 +70,17 @@ func money(minor int64, currency string) string {
 	if found {
 		whole += "." + rest
 	}
+	if currency == "USD" {
+		return "$" + whole
+	}
 	return whole + " " + currency
+}
+
+// term is a service or a region, dry-van, as people write it; those of three letters are initials.
+func term(s string) string {
+	if len(s) <= 3 {
+		return strings.ToUpper(s)
+	}
+	words := strings.ReplaceAll(s, "-", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
 }
