@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"strings"
 	"time"
@@ -36,7 +35,7 @@ func main() {
 	if err == nil {
 		err = (&http.Server{Addr: "localhost:8080", Handler: handler, ReadHeaderTimeout: 5 * time.Second}).ListenAndServe()
 	}
-	log.Fatal(err)
+	panic(err) // it ends no other way
 }
 
 func newHandler(ctx context.Context) (http.Handler, error) {
