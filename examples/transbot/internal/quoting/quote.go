@@ -64,13 +64,7 @@ func (d *Desk) QuoteIn(ctx context.Context, tx pgx.Tx, r Request) (Answer, error
 var errTaken = errors.New("key taken")
 
 func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.Rate) (Answer, error) {
-	gate := d.gateIn(tx)
-	if r.Call { // before the rates: counters are locked in the order of their keys
-		if decision, err := d.call(ctx, gate, r.Company); err != nil || !decision.Allowed {
-			return Answer{Decision: decision}, err
-		}
-	}
-	decision, err := gate.Consume(ctx, r.use(rate.Lane))
+	decision, err := d.count(ctx, tx, r, rate)
 	a := Answer{Decision: decision, Replayed: decision.Replayed}
 	if err != nil || !decision.Allowed {
 		return a, err
@@ -90,6 +84,25 @@ func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.R
 		return a, err
 	}
 	return a, d.tellCreated(ctx, tx, r.Company, a.Quote)
+}
+
+// count counts the quote and, where it came by one, the call, both by one statement. It returns the quote's decision, or
+// that of the call where that is refused: tx is then rolled back, and neither counts.
+func (d *Desk) count(ctx context.Context, tx pgx.Tx, r Request, rate freight.Rate) (entitlements.Decision, error) {
+	uses := []entitlements.Use{r.use(rate.Lane)}
+	if r.Call && !d.uncounted(ctx, r.Company) {
+		uses = append(uses, call(r.Company))
+	}
+	decisions, err := d.gateIn(tx).ConsumeEach(ctx, uses...)
+	if err != nil {
+		return entitlements.Decision{}, err
+	}
+	for _, decision := range decisions[1:] {
+		if !decision.Allowed {
+			return decision, nil
+		}
+	}
+	return decisions[0], nil
 }
 
 // earlier answers with the quote that was made under the key before the gate forgot it.
