@@ -69,21 +69,21 @@ func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.R
 	if err != nil || !decision.Allowed {
 		return a, err
 	}
-	quotes := freight.NewStore(tx)
 	if decision.Replayed {
-		a.Quote, err = quotes.QuoteByKey(ctx, r.Company, r.Key)
+		a.Quote, err = freight.NewStore(tx).QuoteByKey(ctx, r.Company, r.Key)
 		return a, err
 	}
 	a.Quote = freight.NewQuote(rate, tenon.Instant(time.Now()))
 	a.Quote.Key = r.Key
-	added, err := quotes.AddQuotes(ctx, r.Company, a.Quote)
-	if err == nil && !added[a.Quote.ID] {
-		err = errTaken
-	}
-	if err != nil {
+	together, added := &freight.Together{Tx: tx}, false
+	together.QueueQuote(r.Company, a.Quote, &added)
+	if err := d.tellCreated(ctx, together, r.Company, a.Quote); err != nil {
 		return a, err
 	}
-	return a, d.tellCreated(ctx, tx, r.Company, a.Quote)
+	if !added { // what is told of it goes with the transaction
+		return a, errTaken
+	}
+	return a, nil
 }
 
 // count counts the quote and, where it came by one, the call, both by one statement. It returns the quote's decision, or
