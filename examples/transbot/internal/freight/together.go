@@ -17,7 +17,7 @@ type Together struct {
 // Query implements [pgx.Tx]. Its rows must be closed, as readers of rows do, before the transaction is used again.
 func (t *Together) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if t.queued.Len() == 0 {
-		return t.Tx.Query(ctx, sql, args...)
+		return t.Tx.Query(ctx, sql, args...) //nolint:rowserrcheck // the caller reads it
 	}
 	batch := t.queued
 	t.queued = pgx.Batch{}
@@ -28,7 +28,7 @@ func (t *Together) Query(ctx context.Context, sql string, args ...any) (pgx.Rows
 			return nil, errors.Join(err, results.Close())
 		}
 	}
-	rows, err := results.Query()
+	rows, err := results.Query() //nolint:rowserrcheck // the caller reads it
 	if err != nil {
 		return nil, errors.Join(err, results.Close())
 	}
