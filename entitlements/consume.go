@@ -33,6 +33,43 @@ func (g *Gate) Consume(ctx context.Context, u Use) (Decision, error) {
 	return o.Decision, nil
 }
 
+// ConsumeEach is Consume for several uses in one call of the store, which is for what counts in several ways: a call of an
+// API and what it does. Each use is decided by itself and has its Decision; a refused one keeps no other from counting. On a
+// Gate of [Gate.WithStore] they are all or none: roll the transaction back when one is refused. It leaves no choice to the
+// features' policies: when the store is away nothing is spooled, and the error says so. All uses are checked before any is
+// counted; those that conflict with a stored key fail alone, and the error joins one for each, named by its index.
+func (g *Gate) ConsumeEach(ctx context.Context, uses ...Use) ([]Decision, error) {
+	ops, err := g.ops(ctx, OpConsume, uses)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := g.store.Settle(ctx, ops)
+	if err != nil {
+		return nil, g.named(ctx, err)
+	}
+	decisions, failed := make([]Decision, len(uses)), []error(nil)
+	for i := range outcomes {
+		o, op := &outcomes[i], &ops[i]
+		if o.Err != nil {
+			decisions[i] = Decision{Feature: op.Use.Feature, Answer: No}
+			failed = append(failed, prefix(indexed(i, o.Err)))
+			continue
+		}
+		decisions[i] = g.decided(op, o)
+	}
+	return decisions, errors.Join(failed...)
+}
+
+// decided takes note of an outcome and completes its Decision.
+func (g *Gate) decided(op *Op, o *Outcome) Decision {
+	g.learn(op.Use.Tenant, o.After, op.Now)
+	g.tally(op.Kind, o.Decision.Allowed)
+	if !o.Decision.Allowed {
+		g.addUpgrade(&o.Decision, op.Use.Quantity)
+	}
+	return o.Decision
+}
+
 // Return takes away from a gauge what Consume added. Taking away more than is in use is [tenon.ErrInvalid].
 func (g *Gate) Return(ctx context.Context, u Use) (Decision, error) {
 	op, err := g.op(ctx, OpReturn, u)
@@ -111,13 +148,9 @@ func (g *Gate) Release(ctx context.Context, h Hold) error {
 // fail alone, and the error joins one for each, named by its index. When the store is away nothing is spooled: the
 // error says so, and calling again with the same keys is safe.
 func (g *Gate) Record(ctx context.Context, uses ...Use) error {
-	ops := make([]Op, len(uses))
-	for i, u := range uses {
-		op, err := g.op(ctx, OpRecord, u)
-		if err != nil {
-			return prefix(indexed(i, err))
-		}
-		ops[i] = op
+	ops, err := g.ops(ctx, OpRecord, uses)
+	if err != nil {
+		return err
 	}
 	outcomes, err := g.store.Settle(ctx, ops)
 	var failed []error
@@ -128,6 +161,19 @@ func (g *Gate) Record(ctx context.Context, uses ...Use) error {
 		}
 	}
 	return errors.Join(append(failed, err)...)
+}
+
+// ops makes an operation of each use, or says which is wrong.
+func (g *Gate) ops(ctx context.Context, kind OpKind, uses []Use) ([]Op, error) {
+	ops := make([]Op, len(uses))
+	for i, u := range uses {
+		op, err := g.op(ctx, kind, u)
+		if err != nil {
+			return nil, prefix(indexed(i, err))
+		}
+		ops[i] = op
+	}
+	return ops, nil
 }
 
 func indexed(i int, err error) error {
@@ -255,11 +301,7 @@ func (g *Gate) settle(ctx context.Context, op Op) (Outcome, error) {
 	if err != nil {
 		return o, g.named(ctx, err)
 	}
-	g.learn(op.Use.Tenant, o.After, op.Now)
-	g.tally(op.Kind, o.Decision.Allowed)
-	if !o.Decision.Allowed {
-		g.addUpgrade(&o.Decision, op.Use.Quantity)
-	}
+	g.decided(&op, &o)
 	return o, nil
 }
 

@@ -51,3 +51,21 @@ func ExampleGate_Return() {
 	fmt.Println(d.Used, d.Remaining)
 	// Output: 2 48
 }
+
+// What counts in several ways is one call of the store, and each use has its answer.
+func ExampleGate_ConsumeEach() {
+	ctx, gate := context.Background(), acme()
+	decisions, err := gate.ConsumeEach(ctx,
+		entitlements.Use{Tenant: "acme", Feature: "rates", Quantity: 60},
+		entitlements.Use{Tenant: "acme", Feature: "exports", Quantity: 11},
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, d := range decisions {
+		fmt.Println(d.Feature, d.Allowed, d.Reason, d.Used)
+	}
+	// Output:
+	// rates true over_soft 60
+	// exports false limit_reached 0
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/examples/transbot/internal/quoting"
 	"github.com/transbotai/tenon/ratelimit"
 	"github.com/transbotai/tenon/ratelimit/ratelimitredis"
 )
@@ -48,11 +49,8 @@ func newLimits(redisURL string, gate *entitlements.Gate, logger *slog.Logger) (*
 	api, err := ratelimit.NewLimiter(&ratelimit.Options{
 		Store: store, Logger: logger,
 		LimitsOf: func(ctx context.Context, key ratelimit.Key) ([]ratelimit.Limit, error) {
-			e, err := gate.Entitlement(ctx, key.Tenant)
-			if errors.Is(err, entitlements.ErrUnknownTenant) {
-				return nil, nil // no plan: the usual limit
-			}
-			return []ratelimit.Limit{apiLimit(e.Plan)}, err
+			d, err := gate.Check(ctx, key.Tenant, quoting.Access) // from memory, where an entitlement is read each time
+			return []ratelimit.Limit{apiLimit(d.Plan)}, err
 		},
 	}, apiLimit(""))
 	if err != nil {

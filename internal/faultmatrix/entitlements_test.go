@@ -104,6 +104,22 @@ func settlesOne(kind entitlements.OpKind, feature string, quantity int64, key st
 	}
 }
 
+// settlesEach is two uses in one call, of which the second is the first of its feature.
+func settlesEach(s *stage, db pgtest.Handle) error {
+	ops := make([]entitlements.Op, 2)
+	for i, feature := range []string{"calls", "seats"} {
+		ops[i] = entitlements.Op{
+			Kind: entitlements.OpConsume, ID: tenon.NewID(s.now), Now: s.now, At: s.now, Digest: 2,
+			Use: entitlements.Use{Tenant: "acme", Feature: feature, Quantity: 2, Key: feature},
+		}
+	}
+	outcomes, err := openRights(db).Settle(s.ctx(), ops)
+	for _, o := range outcomes {
+		err = errors.Join(err, o.Err)
+	}
+	return err
+}
+
 var (
 	subscribed = []work{declare(10), edit(onPlan("basic"))}
 	reserve    = settlesOne(entitlements.OpReserve, "calls", 3, "hold")
@@ -126,6 +142,7 @@ var entitling = feature{set: migrations.Entitlements, writes: []write{
 	{"entitlementspg.Store.Change", "grant", subscribedAnd(used), edit(granted)},
 	{"entitlementspg.Store.Settle", "consume", subscribedAnd(used), settlesOne(entitlements.OpConsume, "calls", 2, "k")},
 	{"entitlementspg.Store.Settle", "consume first", subscribedAnd(), settlesOne(entitlements.OpConsume, "calls", 2, "k")},
+	{"entitlementspg.Store.Settle", "consume of two features", subscribedAnd(used), settlesEach},
 	{
 		"entitlementspg.Store.Settle", "cross a threshold", subscribedAnd(used),
 		settlesOne(entitlements.OpConsume, "calls", 5, "k"),

@@ -48,18 +48,22 @@ func (d *Desk) gateIn(tx pgx.Tx) *entitlements.Gate {
 
 // Call counts a call of the API that is about to succeed, and says whether it may.
 func (d *Desk) Call(ctx context.Context, company string) (entitlements.Decision, error) {
-	return d.call(ctx, d.gate, company)
+	if d.uncounted(ctx, company) {
+		return entitlements.Decision{Allowed: true, Feature: Access, Reason: entitlements.ReasonNotInPlan}, nil
+	}
+	return d.gate.Consume(ctx, call(company))
 }
 
-// call counts by a gate, perhaps of a transaction. A company whose plan has no API access is not shut out, and nothing is
-// counted: its people work through the same routes, and are bounded by their rates.
-func (d *Desk) call(ctx context.Context, gate *entitlements.Gate, company string) (entitlements.Decision, error) {
+// call is what a call counts as.
+func call(company string) entitlements.Use {
+	return entitlements.Use{Tenant: company, Feature: Access, Quantity: 1}
+}
+
+// uncounted says whether the company's plan has no API access. Such a company is not shut out, and nothing is counted: its
+// people work through the same routes, and are bounded by their rates.
+func (d *Desk) uncounted(ctx context.Context, company string) bool {
 	known, err := d.gate.Check(ctx, company, Access)
-	if err == nil && known.Reason == entitlements.ReasonNotInPlan {
-		known.Allowed = true
-		return known, nil
-	}
-	return gate.Consume(ctx, entitlements.Use{Tenant: company, Feature: Access, Quantity: 1})
+	return err == nil && known.Reason == entitlements.ReasonNotInPlan
 }
 
 // standing is what is left of the company's rates, for an answer that uses nothing. It is read from the database: the

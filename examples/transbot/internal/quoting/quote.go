@@ -64,32 +64,45 @@ func (d *Desk) QuoteIn(ctx context.Context, tx pgx.Tx, r Request) (Answer, error
 var errTaken = errors.New("key taken")
 
 func (d *Desk) quoteIn(ctx context.Context, tx pgx.Tx, r Request, rate freight.Rate) (Answer, error) {
-	gate := d.gateIn(tx)
-	if r.Call { // before the rates: counters are locked in the order of their keys
-		if decision, err := d.call(ctx, gate, r.Company); err != nil || !decision.Allowed {
-			return Answer{Decision: decision}, err
-		}
-	}
-	decision, err := gate.Consume(ctx, r.use(rate.Lane))
+	decision, err := d.count(ctx, tx, r, rate)
 	a := Answer{Decision: decision, Replayed: decision.Replayed}
 	if err != nil || !decision.Allowed {
 		return a, err
 	}
-	quotes := freight.NewStore(tx)
 	if decision.Replayed {
-		a.Quote, err = quotes.QuoteByKey(ctx, r.Company, r.Key)
+		a.Quote, err = freight.NewStore(tx).QuoteByKey(ctx, r.Company, r.Key)
 		return a, err
 	}
 	a.Quote = freight.NewQuote(rate, tenon.Instant(time.Now()))
 	a.Quote.Key = r.Key
-	added, err := quotes.AddQuotes(ctx, r.Company, a.Quote)
-	if err == nil && !added[a.Quote.ID] {
-		err = errTaken
-	}
-	if err != nil {
+	together, added := &freight.Together{Tx: tx}, false
+	together.QueueQuote(r.Company, a.Quote, &added)
+	if err := d.tellCreated(ctx, together, r.Company, a.Quote); err != nil {
 		return a, err
 	}
-	return a, d.tellCreated(ctx, tx, r.Company, a.Quote)
+	if !added { // what is told of it goes with the transaction
+		return a, errTaken
+	}
+	return a, nil
+}
+
+// count counts the quote and, where it came by one, the call, both by one statement. It returns the quote's decision, or
+// that of the call where that is refused: tx is then rolled back, and neither counts.
+func (d *Desk) count(ctx context.Context, tx pgx.Tx, r Request, rate freight.Rate) (entitlements.Decision, error) {
+	uses := []entitlements.Use{r.use(rate.Lane)}
+	if r.Call && !d.uncounted(ctx, r.Company) {
+		uses = append(uses, call(r.Company))
+	}
+	decisions, err := d.gateIn(tx).ConsumeEach(ctx, uses...)
+	if err != nil {
+		return entitlements.Decision{}, err
+	}
+	for _, decision := range decisions[1:] {
+		if !decision.Allowed {
+			return decision, nil
+		}
+	}
+	return decisions[0], nil
 }
 
 // earlier answers with the quote that was made under the key before the gate forgot it.
