@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,19 +21,19 @@ func TestGroup(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			g := newGroup(t.Context(), slog.New(slog.DiscardHandler))
-			tries := 0
+			var tries atomic.Int32
 			g.run("job", func(ctx context.Context) error {
-				if tries++; tries < 3 {
+				if tries.Add(1) < 3 {
 					return tenon.ErrUnavailable
 				}
 				<-ctx.Done()
 				return nil
 			})
 			synctest.Wait()
-			require.Equal(t, 1, tries)
+			require.EqualValues(t, 1, tries.Load())
 			<-time.After(2*againAfter + time.Millisecond)
 			synctest.Wait()
-			require.Equal(t, 3, tries)
+			require.EqualValues(t, 3, tries.Load())
 			require.NoError(t, g.stop())
 		})
 	})
