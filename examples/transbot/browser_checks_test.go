@@ -1,14 +1,16 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"os"
 	"strings"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -64,14 +66,22 @@ const formScript = `(() => {
 // wellFormed checks how the page stands, and what it did while it was loaded.
 func (b tab) wellFormed() {
 	b.Helper()
-	assert.Empty(b, outcome(b, chromedp.Evaluate[[]string](formScript)), b.path())
+	b.report(outcome(b, chromedp.Evaluate[[]string](formScript)))
 	b.quiet()
 }
 
 // quiet checks that nothing went wrong behind the page.
 func (b tab) quiet() {
 	b.Helper()
-	assert.Empty(b, b.seen.take(), b.path())
+	b.report(b.seen.take())
+}
+
+// report fails the test for what was found on the page, and goes on.
+func (b tab) report(faults []string) {
+	b.Helper()
+	for _, fault := range faults {
+		b.Errorf("%s: %s", b.path(), fault)
+	}
 }
 
 // axeScript returns what axe-core finds to be serious or worse, in a line each.
@@ -84,13 +94,24 @@ const axeScript = `axe.run(document, { resultTypes: ["violations"], preload: fal
 func (b tab) accessible() {
 	b.Helper()
 	b.do(chromedp.Evaluate[chromedp.Void](axe))
-	assert.Empty(b, outcome(b, chromedp.Evaluate[[]string](axeScript, chromedp.EvalAwaitPromise)), b.path())
+	b.report(outcome(b, chromedp.Evaluate[[]string](axeScript, chromedp.EvalAwaitPromise)))
 }
 
 // picture keeps a picture of the whole page.
 func (b tab) picture(name string) {
 	b.Helper()
-	require.NoError(b, os.WriteFile(b.shot(name), outcome(b, chromedp.FullScreenshot(100)), 0o644))
+	require.NoError(b, os.WriteFile(b.shot(name), outcome(b, chromedp.Action[[]byte](wholePage)), 0o644))
+}
+
+// wholePage takes the picture, with more regard to time than to its size.
+func wholePage(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+	shot, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		CaptureBeyondViewport: new(true), OptimizeForSpeed: new(true),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return shot.Data, nil
 }
 
 // walkScript notes what gets the focus from now on, and returns how many elements should: what can be worked with and is
@@ -148,7 +169,7 @@ func (b tab) walkable() {
 			break
 		}
 	}
-	assert.Empty(b, faults, b.path())
+	b.report(faults)
 }
 
 // skips checks the link that passes by the navigation.

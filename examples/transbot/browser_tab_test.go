@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -150,12 +151,19 @@ func (b tab) follow(selector string) {
 	require.Less(b, b.load(chromedp.Click(chromedp.CSS(selector))), int64(400), "where %s leads", selector)
 }
 
-// enter types into a field that is empty or holds what is to be replaced.
+// enter puts a text into a field, at once as a paste does, in the place of what it holds.
 func (b tab) enter(selector, text string) {
 	b.Helper()
 	b.show(selector)
 	field := chromedp.CSS(selector)
-	b.do(chromedp.Focus(field), chromedp.Evaluate[chromedp.Void](`document.activeElement.select?.()`), chromedp.SendKeys(field, text))
+	b.do(chromedp.Focus(field), chromedp.Evaluate[chromedp.Void](`document.activeElement.select?.()`), paste(text))
+}
+
+func paste(text string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	})
 }
 
 // choose selects an option by its value.

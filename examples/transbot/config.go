@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/transbotai/tenon/examples/transbot/internal/billing"
@@ -96,6 +97,8 @@ func (c config) check(f *flag.FlagSet, stderr io.Writer) error {
 		wrong = "-partners is below 0"
 	case c.url != "" && !isSite(c.url):
 		wrong = "-url is not the address of a site, such as https://transbot.example"
+	case c.https && !strings.HasPrefix(c.url, "https://"): // a mail's link lets in, and is not to travel in the clear
+		wrong = "-https goes with -url, the https address to which links in mails lead"
 	case c.adminKey != "" && len(c.adminKey) < minAdminKey:
 		wrong = fmt.Sprintf("TRANSBOT_ADMIN_KEY is shorter than %d bytes", minAdminKey)
 	case c.secret != "" && len(c.secret) < minSecret:

@@ -5,6 +5,7 @@ import (
 	"html"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -134,6 +135,7 @@ func TestWhatPeopleTickSaysWhoAndWhen(t *testing.T) {
 		{"item", "okrs", "done", "yes", "on", "tomorrow"},
 		{"item", "okrs", "done", "yes", "note", strings.Repeat("x", 1001)},
 		{"item", "pen_test", "done", "yes"}, // without a day
+		{"item", "pen_test", "done", "yes", "on", "2001-01-01"},
 	} {
 		require.Equal(t, http.StatusBadRequest, staff.onControl("items", wrong...).status, "%v", wrong)
 	}
@@ -306,6 +308,29 @@ func TestTheRolloutFollowsTheObjectives(t *testing.T) {
 	}
 	require.Equal(t, http.StatusSeeOther, staff.onControl("rollout/back", "reason", "a rest").status)
 	require.Equal(t, "fail", staff.state("whole"))
+}
+
+func TestHoweverManyStartTheRolloutItIsStartedOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	staff := s.signIn(adminKey)
+	csrf := staff.csrf("/control")
+	for i := range 8 {
+		s.company("acme-"+strconv.Itoa(i), "pro")
+	}
+	statuses := make([]int, 8)
+	var starting sync.WaitGroup
+	for i := range statuses {
+		starting.Go(func() {
+			statuses[i] = staff.post("/control/rollout", "csrf", csrf, "canaries", "acme-"+strconv.Itoa(i), "reason", "day 0").status
+		})
+	}
+	starting.Wait()
+	slices.Sort(statuses)
+	require.Equal(t, http.StatusSeeOther, statuses[0])
+	for _, status := range statuses[1:] {
+		require.Equal(t, http.StatusConflict, status, "with other canaries than the one that was started")
+	}
 }
 
 func TestADayOfTheLaunch(t *testing.T) {

@@ -21,7 +21,7 @@ func TestGroup(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			g := newGroup(t.Context(), slog.New(slog.DiscardHandler))
-			var tries atomic.Int32
+			var tries atomic.Int64
 			g.run("job", func(ctx context.Context) error {
 				if tries.Add(1) < 3 {
 					return tenon.ErrUnavailable

@@ -175,7 +175,14 @@ func TestTrialsThatAreRefused(t *testing.T) {
 	b := s.browser()
 	require.Equal(t, http.StatusForbidden, b.postFrom("https://evil.example", "/calculator", "email", "ann@acme.example", "lanes", "40").status)
 	require.Equal(t, http.StatusRequestEntityTooLarge, b.post("/calculator", "email", long, "lanes", "40").status)
-	require.Equal(t, http.StatusBadRequest, b.post("/calculator", "email", "ann@acme.example", "lanes", "0").status)
+	for fields, says := range map[[2]string]string{
+		{"ann@acme.example", "0"}: "The number of lanes is not a whole number within 1 and 10000.",
+		{"ann", "40"}:             "The e-mail address is not an address.",
+	} {
+		r := b.post("/calculator", "email", fields[0], "lanes", fields[1])
+		require.Equal(t, http.StatusBadRequest, r.status)
+		require.Contains(t, r.body, says)
+	}
 	wrong := b.post("/calculator", "email", `"><script>`, "lanes", "40")
 	require.Equal(t, http.StatusBadRequest, wrong.status)
 	require.NotContains(t, wrong.body, "<script>")
@@ -273,7 +280,11 @@ func TestWhereMailsGoAndLead(t *testing.T) {
 		_, err := readConfig([]string{"-url", wrong}, noEnv, io.Discard)
 		require.ErrorIs(t, err, errUsage, wrong)
 	}
-	c, err := readConfig([]string{"-url", "https://transbot.example/", "-data", "/srv/transbot"}, noEnv, io.Discard)
+	for _, wrong := range [][]string{{"-https"}, {"-https", "-url", "http://transbot.example"}} {
+		_, err := readConfig(wrong, noEnv, io.Discard)
+		require.ErrorIs(t, err, errUsage, "a link that lets somebody in would travel in the clear")
+	}
+	c, err := readConfig([]string{"-https", "-url", "https://transbot.example/", "-data", "/srv/transbot"}, noEnv, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, "/srv/transbot-mail", c.mailFolder(), "beside the data, which belongs to the database")
 }

@@ -1,4 +1,3 @@
-drop index public.agent_tasks_started;
 drop table public.load_costs;
 drop table public.control_turns;
 drop table public.control_runs;

@@ -47,6 +47,3 @@ create table public.load_costs (
 );
 
 create index load_costs_settled on public.load_costs (settled_at);
-
--- How long tasks waited is looked at when they have left the queue, before they end.
-create index agent_tasks_started on public.agent_tasks (started_at) where started_at is not null;

@@ -117,6 +117,15 @@ test("a refusal is told at once, and its error is typed", async () => {
   cache.clear();
 });
 
+test("a time to wait that is no number of seconds is none", async () => {
+  const { client } = watched(() =>
+    new Response('{"type": "urn:tenon:problem:unavailable", "title": "", "status": 503, "detail": "Not now."}', {
+      status: 503,
+      headers: { "Content-Type": "application/problem+json", "Retry-After": "Mon, 23 Nov 2026 09:00:00 GMT" },
+    }));
+  await assert.rejects(client.limit("rates"), (error) => error instanceof ProblemError && error.retryAfter === undefined);
+});
+
 test("a service that is away for a moment is asked again", async () => {
   const away = () =>
     new Response('{"type": "urn:tenon:problem:unavailable", "title": "", "status": 503, "detail": "Not now."}', {

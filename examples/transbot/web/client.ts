@@ -174,6 +174,6 @@ function problemOf(answer: Response, body: unknown): ApiError {
   if (!answer.headers.get("Content-Type")?.startsWith("application/problem+json")) {
     return new ConnectionError(`the service answered ${answer.status}`);
   }
-  const after = answer.headers.get("Retry-After");
-  return new ProblemError(body as Problem, after === null ? undefined : Number(after));
+  const after = Number(answer.headers.get("Retry-After") ?? NaN); // a proxy may say it as a date
+  return new ProblemError(body as Problem, Number.isNaN(after) ? undefined : after);
 }

@@ -71,6 +71,8 @@ func (d *Desk) Tick(ctx context.Context, h Hand) error {
 		return tenon.Invalid("note", "has more than %d bytes", maxNote)
 	case h.Done && h.On.IsZero() && (h.Item == PenTest || h.Item == Restores):
 		return tenon.Invalid("on", "is empty: say for which day it is planned")
+	case h.Done && !h.On.IsZero() && time.Since(h.On) > 2*day: // it is over wherever people are
+		return tenon.Invalid("on", "is over: a plan is for a day to come")
 	}
 	c, _ := tenon.CallerFrom(ctx)
 	return d.inTx(ctx, func(tx pgx.Tx) error {

@@ -17,9 +17,7 @@ func newJobs(t *testing.T) *Desk {
 	pool := pgtest.Pool(t)
 	tables, err := os.ReadFile("../../schema/0005_control.up.sql")
 	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), `
-create table public.quotes (company_id text, id uuid, primary key (company_id, id));
-create table public.agent_tasks (started_at timestamptz);`+string(tables))
+	_, err = pool.Exec(t.Context(), "create table public.quotes (company_id text, id uuid, primary key (company_id, id));"+string(tables))
 	require.NoError(t, err)
 	return &Desk{Parts: Parts{Pool: pool}, lookWithin: 50 * time.Millisecond}
 }

@@ -46,6 +46,9 @@ type Rollout struct {
 // Running says whether stages begin by themselves.
 func (r Rollout) Running() bool { return r.Begun && (r.State == flags.RampRunning || r.State == "") }
 
+// underWay says whether a rollout is not to be begun anew.
+func (r Rollout) underWay() bool { return r.Begun && (r.Stage > 0 || r.Running()) }
+
 // Traffic is how many requests came of companies that have the flag, and of all.
 type Traffic struct{ On, All int64 }
 
@@ -158,7 +161,7 @@ func (d *Desk) StartRollout(ctx context.Context, a Ask) error {
 	if err != nil {
 		return err
 	}
-	if r.Begun && (r.Stage > 0 || r.Running()) {
+	if r.underWay() {
 		return tenon.ErrConflict
 	}
 	start, err := d.Start(ctx)
@@ -174,8 +177,25 @@ func (d *Desk) StartRollout(ctx context.Context, a Ask) error {
 	if err := d.Flags.Declare(ctx, definition()); err != nil {
 		return err
 	}
-	_, err = d.Flags.Ramp(ctx, Flag, d.schedule(start, a.Canaries), a.Reason)
+	_, err = d.Flags.Edit(ctx, Flag, func(def *flags.Definition) error { return begin(def, d.schedule(start, a.Canaries)) }, a.Reason)
 	return err
+}
+
+// begin makes a ramp of the flag as it is stored: what this process has seen of it may be older, and a rollout that was
+// started elsewhere meanwhile is not begun anew.
+func begin(def *flags.Definition, ramp flags.Schedule) error {
+	var r Rollout
+	switch {
+	case def.Rollout == nil:
+		def.Rollout = &flags.Rollout{}
+	case def.Rollout.Ramp != nil:
+		r.follow(*def.Rollout.Ramp)
+	}
+	if r.underWay() {
+		return tenon.ErrConflict
+	}
+	def.Rollout.Ramp = &ramp
+	return nil
 }
 
 func (d *Desk) schedule(start Start, canaries []string) flags.Schedule {

@@ -164,7 +164,9 @@ func (s *Server) refuseRates(w http.ResponseWriter, r *http.Request, v visitor, 
 var laneFields = map[string]string{
 	"origin": "The origin", "destination": "The destination", "weight_kg": "The weight", "pallets": "The number of pallets",
 	"ready_on": "The day", "lanes": "The list",
+	"lane_count": "The number of lanes", "email": "The e-mail address", "company": "The company's name", "person": "Your name",
+	"on": "The day", "at": "The day", "canaries": "Canaries",
 }
 
-// laneField is what people call a field of a lane.
+// laneField is what people call a field, of a lane or of another form.
 func laneField(field string) string { return cmp.Or(laneFields[field], field) }

@@ -124,7 +124,7 @@ func (s *Server) showCalculator(
 func lanesOf(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > growth.MaxLanes {
-		return 0, tenon.Invalid("lanes", "is not a whole number within 1 and %d", growth.MaxLanes)
+		return 0, tenon.Invalid("lane_count", "is not a whole number within 1 and %d", growth.MaxLanes)
 	}
 	return n, nil
 }

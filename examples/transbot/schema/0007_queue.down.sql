@@ -1,0 +1,1 @@
+drop index public.agent_tasks_started;
