@@ -39,7 +39,7 @@ run-check: deps-postgres ## start the example, ask it whether it is well, stop i
 .PHONY: test soak soak-tests
 test: deps ## run every test
 	go vet ./...
-	go test ./...
+	go test -timeout 30m ./...
 	@for m in $(nested); do echo "in $$m:" && (cd $$m && go vet ./... && go test ./...) || exit 1; done
 
 SOAK ?= 10m
@@ -76,7 +76,7 @@ ci: format-check lint race nested ## what must pass before a change lands
 
 race: deps
 	go vet ./...
-	go test -race -count=1 -json ./... | go run ./scripts/testreport
+	go test -race -count=1 -timeout 30m -json ./... | go run ./scripts/testreport
 
 nested: deps
 	@for m in $(nested); do \
