@@ -8,6 +8,25 @@ import (
 
 var limitRules = group{"limits", []rule{
 	{
+		"uses_of_several_features_in_one_call_are_decided_each_by_itself",
+		"Of uses in one call a refused one keeps no other from counting, and each counts for its own feature.",
+		func(r *rig) {
+			r.on(basic)
+			o := r.settle(
+				r.op(entitlements.OpConsume, use(calls, 2)), r.op(entitlements.OpConsume, use(exports, 16)),
+				r.op(entitlements.OpConsume, use(calls, 3)),
+			)
+			r.allows(o[0].Decision, entitlements.ReasonAllowed)
+			r.refuses(o[1].Decision, entitlements.ReasonLimitReached)
+			r.says(o[2].Decision, answer{entitlements.ReasonAllowed, 5, 0, 5})
+			r.says(r.check(exports), answer{entitlements.ReasonAllowed, 0, 0, 10})
+			o = r.settle(r.op(entitlements.OpConsume, use(exports, 10)), r.op(entitlements.OpConsume, use(calls, 1)))
+			r.allows(o[0].Decision, entitlements.ReasonAllowed)
+			r.says(o[1].Decision, answer{entitlements.ReasonOverSoft, 6, 0, 4})
+			r.refuses(r.consume(exports, 6), entitlements.ReasonLimitReached)
+		},
+	},
+	{
 		"hard_denies_all_or_nothing",
 		"A use that does not fit whole is refused and counts nothing; one that fits exactly is allowed.",
 		func(r *rig) {
