@@ -235,12 +235,6 @@ func ExampleBiller_Replay() {
 	// Output: true
 }
 
-func ExampleSecret() {
-	key := tenon.NewSecret("sk_live_abc")
-	fmt.Printf("%v %+v %#v %q\n", key, key, key, key)
-	// Output: [hidden] [hidden] [hidden] "[hidden]"
-}
-
 // newAtStripe makes something at Stripe, as its dashboard does, and returns its id.
 func newAtStripe(api, path, form string) string {
 	r, err := http.NewRequest(http.MethodPost, api+path, strings.NewReader(form))

@@ -66,7 +66,7 @@ func New(p Parts) *Desk {
 		Parts: p, companies: freight.NewStore(p.Pool), quoting: quoting.NewDesk(p.Pool, p.App, p.Gate, p.Logger), lookWithin: lookWithin,
 	}
 	d.jobs = []job{
-		{name: Smoke, every: 5 * time.Minute, first: time.Second, look: d.smoke},
+		{name: Smoke, every: 5 * time.Minute, first: time.Second, again: 20 * time.Second, look: d.smoke},
 		{name: Objectives, every: time.Hour, first: 5 * time.Second, look: d.lookAtObjectives},
 		{name: Billing, every: 15 * time.Minute, first: 10 * time.Second, look: d.roundTrip},
 		{name: Isolation, every: 6 * time.Hour, first: 5 * time.Minute, look: d.isolation}, // it locks whole tables

@@ -26,6 +26,7 @@ type job struct {
 	name  string
 	every time.Duration
 	first time.Duration // after the program's start, which may have brought another version
+	again time.Duration // after one that failed; 0: as after one that passed
 	look  func(context.Context) (Finding, error)
 }
 
@@ -129,7 +130,8 @@ where t.busy_until <= clock_timestamp()
 
 const endTurnSQL = `
 update public.control_turns
-set busy_until = '-infinity'
+set busy_until = '-infinity',
+  next_at = case when $2::interval > interval '0' then least(next_at, clock_timestamp() + $2::interval) else next_at end
 where job = $1`
 
 // inTurn takes the look unless it is being taken, or is not due where that matters.
@@ -153,7 +155,11 @@ func (d *Desk) inTurn(ctx context.Context, j job, due bool) error {
 	defer cancel()
 	c, _ := tenon.CallerFrom(ctx)
 	err = d.keep(keeping, j.name, Run{At: began, By: c.Actor, Took: time.Since(began), Finding: found})
-	_, ended := d.Pool.Exec(keeping, endTurnSQL, j.name)
+	again := j.again
+	if found.Passed {
+		again = 0
+	}
+	_, ended := d.Pool.Exec(keeping, endTurnSQL, j.name, again)
 	return errors.Join(err, ended)
 }
 
