@@ -8,7 +8,8 @@ import (
 	"github.com/transbotai/tenon"
 )
 
-// Exclude takes time out of objectives; see [Exclusion]. The caller in ctx is the one who did it. It is recorded.
+// Exclude takes time out of objectives; see [Exclusion]. The caller in ctx is the one who did it. It is recorded. The same
+// time for the same reason is taken out once: a call that is sent again is given the exclusion that the first one made.
 func (b *Board) Exclude(ctx context.Context, x Exclusion) (Exclusion, error) {
 	if err := x.Check(); err != nil {
 		return Exclusion{}, prefix(err)
@@ -24,12 +25,23 @@ func (b *Board) Exclude(ctx context.Context, x Exclusion) (Exclusion, error) {
 		if _, ok := s.objective(x.Key); !ok && x.Name != "" {
 			return Effects{}, ErrUnknownObjective
 		}
+		if i := slices.IndexFunc(s.Exclusions, x.same); i >= 0 {
+			x = s.Exclusions[i]
+			return Effects{}, nil
+		}
 		s.Exclusions = append(slices.DeleteFunc(s.Exclusions, func(old Exclusion) bool {
 			return now.Sub(old.end()) > remembered
 		}), x)
 		return Effects{Changes: []tenon.Change{change("slo.exclusion_made", x.Key, nil, x, x.Reason, now)}}, nil
 	})
 	return x, err
+}
+
+// same says whether old takes out the same time of the same objectives, for the same reason.
+func (x Exclusion) same(old Exclusion) bool {
+	x.ID, x.By, x.CreatedAt = old.ID, old.By, old.CreatedAt
+	old.From, old.To, old.Until = tenon.Instant(old.From), tenon.Instant(old.To), tenon.Instant(old.Until)
+	return x == old
 }
 
 // Include takes an exclusion back: its time counts again. It is recorded.

@@ -97,9 +97,6 @@ var counting = feature{set: migrations.SLO, tables: requestsSQL, writes: []write
 		foldObjectives(s)
 		s.must(evaluate(s, s.pool))
 	}, onBoard(func(s *stage, b *slo.Board) error {
-		if there, err := b.Exclusions(s.ctx()); err != nil || len(there) > 0 {
-			return err // each call makes one, so a caller who tries again looks first
-		}
 		_, err := b.Exclude(s.ctx(), slo.Exclusion{Reason: "a drill", From: s.now.Add(-time.Hour), To: s.now})
 		return err
 	})},

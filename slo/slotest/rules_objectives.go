@@ -91,9 +91,10 @@ var objectiveRules = group{"objectives", []rule{
 		func(r *rig) {
 			r.define(uptime())
 			r.record(r.minute(uptime(), 10*time.Minute, 0, 7), r.minute(uptime(), 5*time.Minute, 3, 3))
-			x, err := r.board().Exclude(r.ctx(), slo.Exclusion{
+			asked := slo.Exclusion{
 				From: r.now.Add(-10*time.Minute + time.Second), To: r.now.Add(-9 * time.Minute), Reason: "maintenance",
-			})
+			}
+			x, err := r.board().Exclude(r.ctx(), asked)
 			r.must(err)
 			s := r.evaluate().Statuses[0]
 			conform.Equal(r.t, "the count", s.Count, slo.Count{Good: 3, Valid: 3})
@@ -101,6 +102,28 @@ var objectiveRules = group{"objectives", []rule{
 			r.must(r.board().Include(r.ctx(), x.ID, "it did happen"))
 			conform.Equal(r.t, "the count", r.evaluate().Statuses[0].Count, slo.Count{Good: 3, Valid: 10})
 			r.fails("twice", r.board().Include(r.ctx(), x.ID, ""), slo.ErrUnknownExclusion)
+		},
+	},
+	{
+		"what_is_excluded_already_is_not_excluded_again",
+		"The same time for the same reason is one exclusion, however often it is asked for; another reason is another.",
+		func(r *rig) {
+			r.define(uptime())
+			asked := slo.Exclusion{
+				Key: uptime().Key, From: r.now, To: r.now.Add(time.Hour), Repeat: slo.EachDay, Until: r.now.Add(72 * time.Hour),
+				Zone: "Europe/Berlin", Reason: "maintenance",
+			}
+			first, err := r.board().Exclude(r.ctx(), asked)
+			r.must(err)
+			r.now = r.now.Add(time.Minute)
+			again, err := r.board().Exclude(r.ctx(), asked)
+			r.must(err)
+			conform.Equal(r.t, "the exclusion", again, first)
+			asked.Reason = "a move"
+			other, err := r.board().Exclude(r.ctx(), asked)
+			r.must(err)
+			conform.Equal(r.t, "is another", other.ID != first.ID, true)
+			conform.Equal(r.t, "exclusions", len(r.load().Exclusions), 2)
 		},
 	},
 	{
