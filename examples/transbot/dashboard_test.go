@@ -210,5 +210,7 @@ func requireDashboard(t *testing.T, s *site, staff browser) {
 	}
 	trials := scan[string](s, "select sum(trials_ended)::text from tenon.kpi_trial_conversion")
 	require.Contains(t, cardOf(t, page, "trials"), "<dd>"+trials+"</dd>", "as the view has it")
+	open := scan[string](s, `select count(*)::text from tenon.kpi_ended_trials(now() - interval '30 days') where not converted`)
+	require.Contains(t, cardOf(t, page, "trials"), "Of those that did not, "+open+" still may.")
 	require.NotContains(t, page.body, tenon.ErrUnavailable.Error())
 }

@@ -19,13 +19,18 @@ type Trials struct {
 	Weeks  []kpipg.TrialWeek
 	Ended  int64
 	Paid   int64
+	Open   int64 // of the others, those whose time to pay is not over
 	Before struct{ Ended, Paid int64 }
 	Newest time.Time // when the last of them ended; zero: there is none
 }
 
+// payWithin is how long after its end a trial that is paid for counts as converted.
+const payWithin = 30 * 24 * time.Hour
+
 // The days are counted as by the view kpi_trial_conversion, which knows the last 90.
 const trialsSQL = `
-select date_trunc('week', t.ended_at, 'UTC'), t.ended_at >= $2, count(*), count(*) filter (where t.converted), max(t.ended_at)
+select date_trunc('week', t.ended_at, 'UTC'), t.ended_at >= $2, count(*), count(*) filter (where t.converted),
+  count(*) filter (where not t.converted and t.ended_at > $3), max(t.ended_at)
 from tenon.kpi_ended_trials($1) t
 group by 1, 2
 order by 1`
@@ -34,7 +39,7 @@ order by 1`
 func (d *Desk) Trials(ctx context.Context, days int, now time.Time) (Trials, error) {
 	today := now.UTC().Truncate(24 * time.Hour)
 	t := Trials{From: today.AddDate(0, 0, 1-days)}
-	rows, err := d.pool.Query(ctx, trialsSQL, t.From.AddDate(0, 0, -days), t.From)
+	rows, err := d.pool.Query(ctx, trialsSQL, t.From.AddDate(0, 0, -days), t.From, now.Add(-payWithin))
 	if err != nil {
 		return t, err
 	}
@@ -47,15 +52,15 @@ func (d *Desk) Trials(ctx context.Context, days int, now time.Time) (Trials, err
 		t.Weeks = append(t.Weeks, kpipg.TrialWeek{
 			Week: w.Week.UTC(), TrialsEnded: w.Ended, Converted: w.Paid, ConvPct: 100 * float64(w.Paid) / float64(w.Ended),
 		})
-		t.Ended, t.Paid, t.Newest = t.Ended+w.Ended, t.Paid+w.Paid, w.Newest.UTC()
+		t.Ended, t.Paid, t.Open, t.Newest = t.Ended+w.Ended, t.Paid+w.Paid, t.Open+w.Open, w.Newest.UTC()
 	}
 	return t, err
 }
 
 // trialWeek is a week's trials, those before the days asked for apart.
 type trialWeek struct {
-	Week        time.Time
-	Ours        bool
-	Ended, Paid int64
-	Newest      time.Time
+	Week              time.Time
+	Ours              bool
+	Ended, Paid, Open int64
+	Newest            time.Time
 }

@@ -141,6 +141,9 @@ func (s *Server) trialCard(p period) func(context.Context, *card) error {
 			drawn.Goal = shareY(insight.TrialGoal.Target)
 		}
 		c.About, c.KPI = "Which share of the trials that ended went on to a paid plan within 30 days.", &drawn
+		if t.Open > 0 {
+			c.About += " Of those that did not, " + count(t.Open) + " still may."
+		}
 		c.Span = fmt.Sprintf("%d days from %s", p.days, t.From.Format("2 Jan"))
 		c.Legend = "Bars: trials that ended, by week. Line: the share. Dashes: the target."
 		c.judge(ratio(t.Paid, t.Ended), t.Ended > 0, t.Ended, &insight.TrialGoal)
