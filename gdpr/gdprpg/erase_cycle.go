@@ -107,11 +107,11 @@ func (e *eraser) anonymous(w gdpr.Work, c gdpr.Column) string {
 		}
 		return "''"
 	case gdpr.SetToken:
-		token := "'erased-' || replace(gen_random_uuid()::text, '-', '')"
+		word := "'erased-' || replace(gen_random_uuid()::text, '-', '')"
 		if size := gdpr.SizeOf(c.Type); size > 0 && size < gdpr.TokenSize {
-			return fmt.Sprintf("left(%s, %d)", token, size)
+			return fmt.Sprintf("left(%s, %d)", word, size)
 		}
-		return token
+		return word
 	case gdpr.SetYear:
 		return fmt.Sprintf("date_trunc('year', %s)::%s", column, c.Type)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const passing = `
+const succeeding = `
 {"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"output","Package":"p","Test":"TestA","Output":"    chatter\n"}
 {"Action":"pass","Package":"p","Test":"TestA"}
@@ -46,12 +46,12 @@ func TestReport(t *testing.T) {
 		strict, ok bool
 		want       string
 	}{
-		{name: "passing", in: passing, strict: true, ok: true, want: "ok  \tp\t0.1s\n1 passed, 0 failed, 0 skipped\n"},
-		{name: "skipping", in: passing + skipping, ok: true, want: "--- SKIP: p.TestB: b_test.go:1: no server\n1 passed, 0 failed, 1 skipped\n"},
-		{name: "skipping_when_strict", in: passing + skipping, strict: true, want: "skipped tests count as failures"},
-		{name: "failing", in: passing + failing, want: "c_test.go:1: wrong\n"},
-		{name: "panicking", in: passing + panicking, want: "panic: oh\n"},
-		{name: "unbuilt", in: passing + unbuilt, want: "p.go:1: syntax error\n"},
+		{name: "passing", in: succeeding, strict: true, ok: true, want: "ok  \tp\t0.1s\n1 passed, 0 failed, 0 skipped\n"},
+		{name: "skipping", in: succeeding + skipping, ok: true, want: "--- SKIP: p.TestB: b_test.go:1: no server\n1 passed, 0 failed, 1 skipped\n"},
+		{name: "skipping_when_strict", in: succeeding + skipping, strict: true, want: "skipped tests count as failures"},
+		{name: "failing", in: succeeding + failing, want: "c_test.go:1: wrong\n"},
+		{name: "panicking", in: succeeding + panicking, want: "panic: oh\n"},
+		{name: "unbuilt", in: succeeding + unbuilt, want: "p.go:1: syntax error\n"},
 		{name: "nothing_ran", in: "", want: "0 passed, 0 failed, 0 skipped\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
