@@ -3,7 +3,6 @@ package entitlementspg_test
 import (
 	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -71,36 +70,31 @@ func TestModel(t *testing.T) {
 // turns lets goroutines take turns with a store that is bound to a transaction, which is one connection.
 type turns struct {
 	*entitlementspg.Store
-	mu sync.Mutex
+	pgtest.Turns
 }
 
 func (s *turns) Settle(ctx context.Context, ops []entitlements.Op) ([]entitlements.Outcome, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.Take()()
 	return s.Store.Settle(ctx, ops)
 }
 
 func (s *turns) Load(ctx context.Context, tenants []string, at time.Time) ([]entitlements.Standing, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.Take()()
 	return s.Store.Load(ctx, tenants, at)
 }
 
 func (s *turns) Change(ctx context.Context, tenant string, at time.Time, edit entitlements.Edit) (*entitlements.Rights, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.Take()()
 	return s.Store.Change(ctx, tenant, at, edit)
 }
 
 func (s *turns) Versions(ctx context.Context) (*entitlements.Versions, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.Take()()
 	return s.Store.Versions(ctx)
 }
 
 func (s *turns) Declare(ctx context.Context, c entitlements.Catalog, at time.Time) (entitlements.CatalogDiff, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.Take()()
 	return s.Store.Declare(ctx, c, at)
 }
 
