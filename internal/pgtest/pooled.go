@@ -1,6 +1,7 @@
 package pgtest
 
-// ExecModes are pgx's ways to execute that prepare no statement under a name, as PgBouncer before 1.21 requires.
+// ExecModes are pgx's ways to execute that prepare no statement under a name, as PgBouncer before 1.21 requires. In the
+// last one values go as text.
 func ExecModes() []string { return []string{"cache_describe", "exec", "simple_protocol"} }
 
 // Pooler starts a PgBouncer in front of the shared server, for [Pooled]. It ends with the test.

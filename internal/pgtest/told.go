@@ -30,7 +30,9 @@ func Recorder(tx pgx.Tx) tenon.Recorder { return told{tx} }
 
 type told struct{ tx pgx.Tx }
 
-func (w told) Notify(ctx context.Context, n tenon.Notification) error { return w.write(ctx, n.Tenant, n.Key, n) }
+func (w told) Notify(ctx context.Context, n tenon.Notification) error {
+	return w.write(ctx, n.Tenant, n.Key, n)
+}
 
 func (w told) RecordChange(ctx context.Context, c tenon.Change) error {
 	return w.write(ctx, c.Tenant, c.Action+" "+c.Target, c)
