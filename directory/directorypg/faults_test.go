@@ -100,20 +100,6 @@ var works = []struct {
 	}},
 }
 
-const openSQL = `
-select count(*)
-from pg_stat_activity
-where datname = current_database()
-  and xact_start is not null
-  and pid <> pg_backend_pid()`
-
-// undisturbed waits until the server has noticed that a connection is gone: what its transaction had locked is left out
-// by whoever settles meanwhile.
-func undisturbed(t *testing.T, pool *pgxpool.Pool) {
-	t.Helper()
-	require.Eventually(t, func() bool { return pgtest.One[int](t, pool, openSQL) == 0 }, time.Minute, time.Millisecond)
-}
-
 // play does all works with the n-th statement of one of them going wrong, each again until it succeeds.
 func play(t *testing.T, work, n int, fault pgtest.Fault) (end []string, fired bool) {
 	t.Helper()
@@ -127,10 +113,7 @@ func play(t *testing.T, work, n int, fault pgtest.Fault) (end []string, fired bo
 		}
 		faulty := pgtest.NewFaulty(pool, step, fault)
 		store := directorypg.New(faulty, outboxes())
-		faulty.Try(t, func() error {
-			undisturbed(t, pool)
-			return w.do(t.Context(), store)
-		})
+		faulty.Try(t, func() error { return w.do(t.Context(), store) })
 		fired = fired || faulty.Fired()
 	}
 	return pgtest.List[string](t, pool, endSQL), fired

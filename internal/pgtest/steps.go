@@ -1,5 +1,10 @@
 package pgtest
 
+import (
+	"context"
+	"time"
+)
+
 // Faults are all that can become of a statement: it was refused, it never arrived, or its answer was lost.
 func Faults() []Fault { return []Fault{Fail, CutBefore, CutAfter} }
 
@@ -34,16 +39,30 @@ func EveryStep(t TB, faults func(step int) []Fault, try func(step int, fault Fau
 }
 
 // Try does the work again until it succeeds, three times at most, as a caller does. It must not fail before the fault.
+// Before it is tried again the server has noticed which connection is gone: what that one had locked, workers that skip
+// locked rows would leave out.
 func (f *Faulty) Try(t TB, work func() error) {
 	t.Helper()
 	err := work()
-	for tries := 0; err != nil && tries < 3; tries++ {
-		if !f.Fired() {
-			break
-		}
+	for tries := 0; err != nil && f.Fired() && tries < 3; tries++ {
+		f.awaitLoss(t)
 		err = work()
 	}
 	if err != nil {
 		t.Fatalf("%s at step %d of %d: %v", f.fault, f.at, f.Steps(), err)
+	}
+}
+
+// awaitLoss waits until the server has ended the process whose connection was cut.
+func (f *Faulty) awaitLoss(t TB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for there := f.lost.Load() != 0; there; {
+		const sql = "select exists (select from pg_stat_activity where pid = $1)"
+		if err := f.handle.QueryRow(ctx, sql, int64(f.lost.Load())).Scan(&there); err != nil {
+			t.Fatalf("pgtest: %v", err)
+		}
+		pause(ctx, time.Millisecond)
 	}
 }
