@@ -88,11 +88,7 @@ type trade struct {
 }
 
 func newTrade(ctx context.Context, l *lab.Lab, goers int) (*trade, error) {
-	url, err := l.Postgres(ctx, "gdpr_erase", migrations.GDPR)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := l.Pool(ctx, "gdpr_erase", migrations.GDPR)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +254,7 @@ func (t *trade) update(ctx context.Context, ids []int64, erasing *atomic.Bool, t
 		if _, err := t.pool.Exec(context.WithoutCancel(ctx), touchSQL, ids[rand.IntN(len(ids))]); err != nil {
 			return err
 		}
-		took := float64(time.Since(start).Nanoseconds()) / 1e6
+		took := measure.Milliseconds(time.Since(start))
 		if before != erasing.Load() {
 			continue
 		}

@@ -69,11 +69,7 @@ func ordersDefinition() *gdpr.Definition {
 
 // compareExport packs the rows that a copy writes.
 func compareExport(ctx context.Context, l *lab.Lab, s *report.Section) error {
-	url, err := l.Postgres(ctx, "gdpr_export")
-	if err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := l.Pool(ctx, "gdpr_export")
 	if err != nil {
 		return err
 	}

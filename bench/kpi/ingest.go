@@ -46,11 +46,7 @@ type pipe struct {
 }
 
 func compareIngest(ctx context.Context, l *lab.Lab, s *report.Section) error {
-	url, err := l.Postgres(ctx, "kpi_ingest", migrations.KPI)
-	if err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := l.Pool(ctx, "kpi_ingest", migrations.KPI)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func milliseconds(n int, call func() error) (float64, error) {
 			return 0, err
 		}
 	}
-	return time.Since(began).Seconds() * 1000 / float64(n), nil
+	return measure.Milliseconds(time.Since(began)) / float64(n), nil
 }
 
 // faster interleaves two ways and says how many times as fast the first is.

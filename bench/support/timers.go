@@ -27,24 +27,11 @@ const (
 	timerWorkers    = 4
 )
 
-func newPool(ctx context.Context, l *lab.Lab, name string, sets ...migrations.Set) (*pgxpool.Pool, error) {
-	url, err := l.Postgres(ctx, name, sets...)
-	if err != nil {
-		return nil, err
-	}
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, err
-	}
-	config.MaxConns = 16
-	return pgxpool.NewWithConfig(ctx, config)
-}
-
 // tenonSide is tenon's timers on a database of its own.
 type tenonSide struct{ pool *pgxpool.Pool }
 
 func newTenon(ctx context.Context, l *lab.Lab, name string) (*tenonSide, error) {
-	pool, err := newPool(ctx, l, name, migrations.Support)
+	pool, err := l.PoolOf(ctx, 16, name, migrations.Support)
 	if err == nil {
 		_, err = pool.Exec(ctx, "create table public.fired (key text not null)")
 	}
@@ -258,7 +245,7 @@ func (c *called) late(share float64) float64 {
 		return 0
 	}
 	slices.Sort(c.lates)
-	return float64(c.lates[min(int(share*float64(len(c.lates))), len(c.lates)-1)].Nanoseconds()) / 1e6
+	return measure.Milliseconds(c.lates[min(int(share*float64(len(c.lates))), len(c.lates)-1)])
 }
 
 const futureSQL = `
