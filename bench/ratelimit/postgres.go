@@ -33,7 +33,7 @@ func comparePostgres(ctx context.Context, l *lab.Lab, s *report.Section) error {
 			report.Ratio(fmt.Sprintf("leased by %d over exact", leasedBy), series[1], series[0], 10),
 			{
 				Case:   "denied over exact",
-				Figure: report.Figure{Value: series[2].Over(series[0]).Median(), Unit: report.Times},
+				Figure: report.Over(series[2], series[0]),
 				Cells:  []string{report.Spread(series[2], report.PerSecond), report.Spread(series[0], report.PerSecond)},
 			},
 		},

@@ -36,7 +36,7 @@ type Row struct {
 func Ratio(name string, ours, theirs measure.Series, atLeast float64) Row {
 	return Row{
 		Case:   name,
-		Figure: Figure{Value: ours.Over(theirs).Median(), Unit: Times},
+		Figure: Over(ours, theirs),
 		Target: Target{Bound: AtLeast, Value: atLeast},
 		Cells:  []string{Spread(ours, PerSecond), Spread(theirs, PerSecond)},
 	}

@@ -165,7 +165,7 @@ func compareThroughput(ctx context.Context, l *lab.Lab, s *report.Section) error
 	}
 	row := func(name string, i int, target float64) report.Row {
 		return report.Row{
-			Case: name, Figure: report.Figure{Value: series[i].Over(series[2]).Median(), Unit: report.Times},
+			Case: name, Figure: report.Over(series[i], series[2]),
 			Target: report.Target{Bound: report.AtLeast, Value: target},
 			Cells:  []string{report.Spread(series[i], report.PerSecond), report.Spread(series[2], report.PerSecond)},
 		}
@@ -229,7 +229,7 @@ func compareLateness(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		Columns: []string{"tenon", "River"},
 		Rows: []report.Row{{
 			Case:   "lateness, 99 in 100: tenon over River",
-			Figure: report.Figure{Value: series[0].Over(series[1]).Median(), Unit: report.Times},
+			Figure: report.Over(series[0], series[1]),
 			Target: report.Target{Bound: report.AtMost, Value: 0.5},
 			Cells:  []string{report.Spread(series[0], report.Milliseconds), report.Spread(series[1], report.Milliseconds)},
 		}},
