@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -16,27 +14,7 @@ import (
 	"github.com/transbotai/tenon/internal/pgtest"
 )
 
-type pgTag = pgconn.CommandTag
-
 var testTime = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-// newRole makes a role that goes with the test; roles belong to the server.
-func newRole(t *testing.T, pool *pgxpool.Pool) string {
-	t.Helper()
-	name := pool.Config().ConnConfig.Database + "_writer"
-	run(t, pool, "create role "+name+" login")
-	t.Cleanup(func() {
-		ctx := context.Background()
-		conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
-		require.NoError(t, err)
-		defer conn.Close(ctx)
-		for _, sql := range []string{"drop owned by " + name, "drop role " + name} {
-			_, err = conn.Exec(ctx, sql)
-			require.NoError(t, err, sql)
-		}
-	})
-	return name
-}
 
 var caller = tenon.Caller{
 	Tenant: "acme", Actor: `ann's "\desk`, OnBehalfOf: "bob", IP: "192.0.2.7", UserAgent: "curl", RequestID: "r-1", TraceID: "t-1",
@@ -126,7 +104,7 @@ func TestBeginBearsWhateverAClientSends(t *testing.T) {
 		ctx := tenon.WithCaller(t.Context(), tenon.Caller{Actor: text, IP: text, UserAgent: text})
 		tx, err := auditpg.Begin(ctx, pool)
 		require.NoError(t, err, text)
-		run(t, tx, "insert into quotes (company, id) values ('acme', (select count(*) from quotes))")
+		pgtest.Exec(t, tx, "insert into quotes (company, id) values ('acme', (select count(*) from quotes))")
 		require.NoError(t, tx.Commit(t.Context()))
 	}
 	list := trail(t, pool)
@@ -141,7 +119,7 @@ func TestATriggerRecordsWhoActs(t *testing.T) {
 	pool := watching(t, nil)
 	tx, err := auditpg.Begin(tenon.WithCaller(t.Context(), caller), pool)
 	require.NoError(t, err)
-	run(t, tx, "insert into quotes (company, id) values ('bolt', 1)")
+	pgtest.Exec(t, tx, "insert into quotes (company, id) values ('bolt', 1)")
 	require.NoError(t, tx.Commit(t.Context()))
 	r := last(t, pool)
 	require.Equal(t, []string{"bolt", caller.Actor}, []string{r.Tenant, r.Actor}, "the tenant is the row's, not the actor's")
@@ -156,7 +134,7 @@ func TestWhatIsUndoneIsNotRecorded(t *testing.T) {
 	pool := watching(t, nil)
 	tx, err := auditpg.Begin(t.Context(), pool)
 	require.NoError(t, err)
-	run(t, tx, "insert into quotes (company, id) values ('acme', 1)")
+	pgtest.Exec(t, tx, "insert into quotes (company, id) values ('acme', 1)")
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.Empty(t, trail(t, pool))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
 )
 
@@ -58,7 +59,7 @@ func TestRetentionDropsSealedAndAnchoredMonthsAlone(t *testing.T) {
 	dropped, err = log.Retain(t.Context())
 	require.NoError(t, err)
 	require.Len(t, withRecords(dropped), 1)
-	require.EqualValues(t, 3*5, one[int64](t, w.pool, "select count(*) from tenon.audit_log where action = 'a.b'"))
+	require.EqualValues(t, 3*5, pgtest.One[int64](t, w.pool, "select count(*) from tenon.audit_log where action = 'a.b'"))
 
 	w.checkpoint()
 	w.sound()
@@ -98,7 +99,7 @@ func TestMaintainMakesPartitionsAndForgetsOldKeys(t *testing.T) {
 	missing, err := migrations.MissingPartitions(t.Context(), w.pool, "audit_log", later, 3)
 	require.NoError(t, err)
 	require.Empty(t, missing)
-	require.Zero(t, one[int64](t, w.pool, "select count(*) from tenon.audit_keys"))
+	require.Zero(t, pgtest.One[int64](t, w.pool, "select count(*) from tenon.audit_keys"))
 	require.NoError(t, auditpg.New(w.pool, &auditpg.Options{KeepKeys: -1}).Maintain(t.Context(), later))
 }
 
@@ -106,9 +107,9 @@ func TestWhoeverDropsAMonthCannotSayWhichMonthItIsNorWhatIsAnchored(t *testing.T
 	t.Parallel()
 	w, log := aged(t, 5)
 	from := time.Date(monthsAgo(3).Year(), monthsAgo(3).Month(), 1, 0, 0, 0, 0, time.UTC)
-	name := one[string](t, w.pool, "select relname::text from pg_class where relkind = 'r' and relname like 'audit_log%' || $1", from.Format("2006m01"))
+	name := pgtest.One[string](t, w.pool, "select relname::text from pg_class where relkind = 'r' and relname like 'audit_log%' || $1", from.Format("2006m01"))
 	drop := func(from, to time.Time, anchored int64) *int64 {
-		return one[*int64](t, w.pool, "select tenon.audit_drop_partition($1, $2, $3, $4)", name, from, to, anchored)
+		return pgtest.One[*int64](t, w.pool, "select tenon.audit_drop_partition($1, $2, $3, $4)", name, from, to, anchored)
 	}
 	w.sealed()
 	require.Nil(t, drop(from, from.AddDate(0, 1, 0), 1_000_000), "no anchor has anything")

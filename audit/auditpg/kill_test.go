@@ -11,29 +11,16 @@ import (
 
 	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/internal/proctest"
 )
-
-func TestMain(m *testing.M) {
-	proctest.Main(m, map[string]proctest.Work{"record and seal": recordAndSeal})
-}
-
-type order struct{ URL string }
 
 // stored is a record that a child was told is stored.
 type stored struct{ ID string }
 
 // recordAndSeal records and seals in turns until it is killed.
-func recordAndSeal(ctx context.Context, c *proctest.Child) error {
-	var o order
-	if err := c.Order(&o); err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, o.URL)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
+func recordAndSeal(ctx context.Context, c *proctest.Child, _ order, pool *pgxpool.Pool) error {
 	log := audit.NewLog(auditpg.New(pool, nil), nil)
 	sealing := make(chan error, 1)
 	c.Ready()
@@ -44,6 +31,7 @@ func recordAndSeal(ctx context.Context, c *proctest.Child) error {
 		}
 		sealing <- err
 	}()
+	var err error
 	for n := 0; err == nil; n++ {
 		var id string
 		if id, err = log.Record(ctx, audit.Record{Tenant: "acme", Action: "a.b", Payload: fmt.Appendf(nil, "%d", n)}); err == nil {
@@ -57,14 +45,14 @@ func TestWhatWasStoredIsSealedOnceAfterProcessesAreKilled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	rounds := 3
-	if soak() {
+	if conform.Soak() {
 		rounds = 60
 	}
 	acknowledged := map[string]bool{}
 	for range rounds {
 		var children []*proctest.Process[stored]
 		for range 2 {
-			children = append(children, proctest.Start[stored](t, "record and seal", order{URL: w.url}))
+			children = append(children, proctest.Start[stored](t, "record and seal", order{URL: w.pool.Config().ConnString()}))
 		}
 		for _, p := range children {
 			p.Begin()
@@ -84,5 +72,5 @@ func TestWhatWasStoredIsSealedOnceAfterProcessesAreKilled(t *testing.T) {
 	for id := range acknowledged {
 		require.Equal(t, 1, sealed[id])
 	}
-	require.Equal(t, int64(len(sealed)), one[int64](t, w.pool, "select count(*) from tenon.audit_log"))
+	require.Equal(t, int64(len(sealed)), pgtest.One[int64](t, w.pool, "select count(*) from tenon.audit_log"))
 }

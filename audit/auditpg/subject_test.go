@@ -24,7 +24,7 @@ func (w *world) dump() string {
 		program, err = exec.LookPath("pg_dump")
 	}
 	require.NoError(w.t, err)
-	out, err := exec.CommandContext(w.t.Context(), program, "--dbname", w.url).Output()
+	out, err := exec.CommandContext(w.t.Context(), program, "--dbname", w.pool.Config().ConnString()).Output()
 	require.NoError(w.t, err)
 	return string(out)
 }
@@ -97,9 +97,9 @@ func TestAnErasedCompanyKeepsWhenAndWhatOnly(t *testing.T) {
 	erased, err := w.store.Erase(t.Context(), tenon.Subject{Tenant: "acme"})
 	require.NoError(t, err)
 	require.EqualValues(t, 600, erased["tenon.audit_log"])
-	require.EqualValues(t, 0, one[int64](t, w.pool, "select count(*) from tenon.audit_keys where tenant_id = 'acme'"))
-	require.EqualValues(t, 0, one[int64](t, w.pool, "select count(*) from tenon.audit_log where tenant_id = 'acme' and payload::text like '%ann%'"))
-	require.EqualValues(t, 600, one[int64](t, w.pool, "select count(*) from tenon.audit_log where tenant_id = 'other' and actor = 'ann@acme.test'"))
+	require.EqualValues(t, 0, pgtest.One[int64](t, w.pool, "select count(*) from tenon.audit_keys where tenant_id = 'acme'"))
+	require.EqualValues(t, 0, pgtest.One[int64](t, w.pool, "select count(*) from tenon.audit_log where tenant_id = 'acme' and payload::text like '%ann@%'"))
+	require.EqualValues(t, 600, pgtest.One[int64](t, w.pool, "select count(*) from tenon.audit_log where tenant_id = 'other' and actor = 'ann@acme.test'"))
 	w.checkpoint()
 	w.sound()
 	require.EqualValues(t, 600, w.verify().Redacted)

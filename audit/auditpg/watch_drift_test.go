@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 func TestDriftsSayWhatSomebodyDid(t *testing.T) {
@@ -35,7 +36,7 @@ func TestDriftsSayWhatSomebodyDid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool := watching(t, nil)
-			run(t, pool, strings.ReplaceAll(c.sql, "$f", functionOf(t, pool)))
+			pgtest.Exec(t, pool, strings.ReplaceAll(c.sql, "$f", functionOf(t, pool)))
 			found := drifts(t, pool)
 			require.Contains(t, kinds(found), c.kind)
 			require.Equal(t, "public.quotes", found[0].Table)

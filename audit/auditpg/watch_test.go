@@ -1,7 +1,6 @@
 package auditpg_test
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,23 +37,13 @@ create table public.quotes (
 func watching(t *testing.T, opts *auditpg.WatchOptions) *pgxpool.Pool {
 	t.Helper()
 	pool := pgtest.Pool(t, migrations.Audit)
-	run(t, pool, quotes)
+	pgtest.Exec(t, pool, quotes)
 	if opts == nil {
 		opts = &auditpg.WatchOptions{}
 	}
 	opts.Tenant = "company"
 	require.NoError(t, auditpg.Watch(t.Context(), pool, "public.quotes", opts))
 	return pool
-}
-
-type executor interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgTag, error)
-}
-
-func run(t *testing.T, db executor, sql string, args ...any) {
-	t.Helper()
-	_, err := db.Exec(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
 }
 
 // told is a record as a trigger wrote it.
@@ -85,9 +74,9 @@ func last(t *testing.T, pool *pgxpool.Pool) told {
 func TestATriggerRecordsEachOperation(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, nil)
-	run(t, pool, "insert into quotes (company, id, price, note) values ('acme', 1, 10.50, 'a')")
-	run(t, pool, "update quotes set price = 11, note = 'b' where id = 1")
-	run(t, pool, "delete from quotes")
+	pgtest.Exec(t, pool, "insert into quotes (company, id, price, note) values ('acme', 1, 10.50, 'a')")
+	pgtest.Exec(t, pool, "update quotes set price = 11, note = 'b' where id = 1")
+	pgtest.Exec(t, pool, "delete from quotes")
 	list := trail(t, pool)
 	require.Len(t, list, 3)
 	for i, action := range []string{"INSERT", "UPDATE", "DELETE"} {
@@ -103,19 +92,19 @@ func TestATriggerRecordsEachOperation(t *testing.T) {
 func TestAnUpdateThatChangesNothingIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, &auditpg.WatchOptions{Columns: map[string]audit.Policy{"seen": audit.Ignore}})
-	run(t, pool, `insert into quotes (company, id, price, raw) values ('acme', 1, 1, '{"a":1}')`)
-	run(t, pool, "update quotes set price = price")
-	run(t, pool, "update quotes set price = 1.000")
-	run(t, pool, "update quotes set seen = now()")
-	run(t, pool, "update quotes set note = 'x' where false")
+	pgtest.Exec(t, pool, `insert into quotes (company, id, price, raw) values ('acme', 1, 1, '{"a":1}')`)
+	pgtest.Exec(t, pool, "update quotes set price = price")
+	pgtest.Exec(t, pool, "update quotes set price = 1.000")
+	pgtest.Exec(t, pool, "update quotes set seen = now()")
+	pgtest.Exec(t, pool, "update quotes set note = 'x' where false")
 	require.Len(t, trail(t, pool), 1)
 }
 
 func TestARowThatMovesLeavesOneTenantAndEntersAnother(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, nil)
-	run(t, pool, "insert into quotes (company, id, note) values ('acme', 1, 'theirs')")
-	run(t, pool, "update quotes set company = 'bolt', note = 'ours'")
+	pgtest.Exec(t, pool, "insert into quotes (company, id, note) values ('acme', 1, 'theirs')")
+	pgtest.Exec(t, pool, "update quotes set company = 'bolt', note = 'ours'")
 	list := trail(t, pool)
 	require.Len(t, list, 3)
 	require.Equal(t, []string{"acme", "DELETE"}, []string{list[1].Tenant, list[1].Action})
@@ -127,9 +116,9 @@ func TestARowThatMovesLeavesOneTenantAndEntersAnother(t *testing.T) {
 func TestRowsThatMoveInBulkAreToldToWhomTheyLeave(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, &auditpg.WatchOptions{BulkOver: 1})
-	run(t, pool, "insert into quotes (company, id) values ('acme', 1), ('acme', 2), ('acme', 3)")
+	pgtest.Exec(t, pool, "insert into quotes (company, id) values ('acme', 1), ('acme', 2), ('acme', 3)")
 	before := len(trail(t, pool))
-	run(t, pool, "update quotes set company = 'bolt' where id < 3")
+	pgtest.Exec(t, pool, "update quotes set company = 'bolt' where id < 3")
 	require.Equal(t, []told{
 		{"acme", "", "UPDATE", "public.quotes", "", `{"rows": 2, "summary": true}`},
 		{"bolt", "", "UPDATE", "public.quotes", "", `{"rows": 2, "summary": true}`},
@@ -139,8 +128,8 @@ func TestRowsThatMoveInBulkAreToldToWhomTheyLeave(t *testing.T) {
 func TestTruncateIsRecordedForEachTenant(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, nil)
-	run(t, pool, "insert into quotes (company, id) values ('acme', 1), ('acme', 2), ('bolt', 1)")
-	run(t, pool, "truncate quotes")
+	pgtest.Exec(t, pool, "insert into quotes (company, id) values ('acme', 1), ('acme', 2), ('bolt', 1)")
+	pgtest.Exec(t, pool, "truncate quotes")
 	list := trail(t, pool)[3:]
 	require.Equal(t, []told{
 		{"acme", "", "TRUNCATE", "public.quotes", "", `{"rows": 2, "summary": true}`},
@@ -155,7 +144,7 @@ func TestPoliciesSayWhatIsStoredOfAColumn(t *testing.T) {
 		Columns:   map[string]audit.Policy{"note": audit.Redact, "email": audit.Digest, "extra": audit.Ignore},
 		DigestKey: key,
 	})
-	run(t, pool, `insert into quotes (company, id, note, email, api_key, extra) values ('acme', 1, 'private', 'ann@acme.test', 's3cret', '{"x": 1}')`)
+	pgtest.Exec(t, pool, `insert into quotes (company, id, note, email, api_key, extra) values ('acme', 1, 'private', 'ann@acme.test', 's3cret', '{"x": 1}')`)
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte("ann@acme.test"))
 	var payload struct{ After map[string]any }
@@ -168,7 +157,7 @@ func TestPoliciesSayWhatIsStoredOfAColumn(t *testing.T) {
 	for _, secret := range []string{"private", "ann@", "s3cret"} {
 		require.NotContains(t, text, secret)
 	}
-	run(t, pool, "update quotes set email = null, note = 'other'")
+	pgtest.Exec(t, pool, "update quotes set email = null, note = 'other'")
 	require.JSONEq(t, `{"before": {"email": "hmac-sha256:`+hex.EncodeToString(mac.Sum(nil))+`", "note": "[redacted]"},
 "after": {"email": null, "note": "[redacted]"}}`, last(t, pool).Payload)
 }
@@ -176,41 +165,41 @@ func TestPoliciesSayWhatIsStoredOfAColumn(t *testing.T) {
 func TestWhileAnErasureRunsKeysAloneAreRecorded(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, nil)
-	run(t, pool, "insert into quotes (company, id, email) values ('acme', 1, 'ann@acme.test'), ('acme', 2, 'ann@acme.test')")
+	pgtest.Exec(t, pool, "insert into quotes (company, id, email) values ('acme', 1, 'ann@acme.test'), ('acme', 2, 'ann@acme.test')")
 	tx, err := auditpg.BeginTx(t.Context(), pool, auditpg.TxOptions{Erasure: "e-1"})
 	require.NoError(t, err)
-	run(t, tx, "update quotes set email = null where id = 1")
-	run(t, tx, "delete from quotes where id = 2")
+	pgtest.Exec(t, tx, "update quotes set email = null where id = 1")
+	pgtest.Exec(t, tx, "delete from quotes where id = 2")
 	require.NoError(t, tx.Commit(t.Context()))
 	list := trail(t, pool)[2:]
 	require.Equal(t, []told{
 		{"acme", "", "UPDATE", "public.quotes", "1", `{"erasure_id": "e-1"}`},
 		{"acme", "", "DELETE", "public.quotes", "2", `{"erasure_id": "e-1"}`},
 	}, list)
-	run(t, pool, "update quotes set note = 'after' where id = 1")
+	pgtest.Exec(t, pool, "update quotes set note = 'after' where id = 1")
 	require.Contains(t, last(t, pool).Payload, "after", "the next transaction is none of the erasure")
 }
 
 func TestManyRowsOfOneStatementMayBeSummarised(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, &auditpg.WatchOptions{BulkOver: 3})
-	run(t, pool, "insert into quotes (company, id, price) values ('acme', 1, 1), ('bolt', 1, 1)")
-	run(t, pool, "update quotes set price = 2 where company = 'acme'")
-	run(t, pool, "update quotes set price = 2 where company = 'acme'")
-	run(t, pool, "update quotes set id = 5 where company = 'bolt'")
+	pgtest.Exec(t, pool, "insert into quotes (company, id, price) values ('acme', 1, 1), ('bolt', 1, 1)")
+	pgtest.Exec(t, pool, "update quotes set price = 2 where company = 'acme'")
+	pgtest.Exec(t, pool, "update quotes set price = 2 where company = 'acme'")
+	pgtest.Exec(t, pool, "update quotes set id = 5 where company = 'bolt'")
 	var actions []string
 	for _, r := range trail(t, pool) {
 		actions = append(actions, r.Tenant+" "+r.Action+" "+r.ID)
 	}
 	require.ElementsMatch(t, []string{"acme INSERT 1", "bolt INSERT 1", "acme UPDATE 1", "bolt DELETE 1", "bolt INSERT 5"}, actions)
-	run(t, pool, "insert into quotes (company, id) select 'acme', i from generate_series(10, 12) i")
+	pgtest.Exec(t, pool, "insert into quotes (company, id) select 'acme', i from generate_series(10, 12) i")
 	require.Len(t, trail(t, pool), 8, "no more than the bound")
 	for _, sql := range []string{
 		"insert into quotes (company, id) select c, i from unnest('{acme,bolt}'::text[]) c, generate_series(20, 22) i",
 		"update quotes set price = 3 where id >= 20", "delete from quotes where id >= 20",
 	} {
 		before := len(trail(t, pool))
-		run(t, pool, sql)
+		pgtest.Exec(t, pool, sql)
 		list := trail(t, pool)[before:]
 		require.Len(t, list, 2, sql)
 		for i, tenant := range []string{"acme", "bolt"} {
@@ -223,9 +212,9 @@ func TestARecordFitsWhateverTheRowHolds(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, nil)
 	deep := strings.Repeat(`{"a":`, 80) + "1" + strings.Repeat("}", 80)
-	run(t, pool, "insert into quotes (company, id, extra, raw) values ('acme', 1, $1::text::jsonb, '{\"a\":1,\"a\":2,\"b\":\"\\u0000\"}')", deep)
-	run(t, pool, "insert into quotes (company, id, price) values ('acme', 2, 'NaN')")
-	run(t, pool, "insert into quotes (company, id, note) values ('acme', 3, repeat(E'\\u0001', 100000))")
+	pgtest.Exec(t, pool, "insert into quotes (company, id, extra, raw) values ('acme', 1, $1::text::jsonb, '{\"a\":1,\"a\":2,\"b\":\"\\u0000\"}')", deep)
+	pgtest.Exec(t, pool, "insert into quotes (company, id, price) values ('acme', 2, 'NaN')")
+	pgtest.Exec(t, pool, "insert into quotes (company, id, note) values ('acme', 3, repeat(E'\\u0001', 100000))")
 	require.JSONEq(t, `{"too_large": true, "columns": ["api_key", "company", "email", "extra", "id", "note", "price", "raw", "seen"]}`, last(t, pool).Payload)
 	for _, r := range trail(t, pool) {
 		record := audit.Record{ID: tenon.NewID(testTime), At: testTime, Action: "x", Outcome: audit.Succeeded, Payload: json.RawMessage(r.Payload)}
@@ -236,16 +225,11 @@ func TestARecordFitsWhateverTheRowHolds(t *testing.T) {
 func TestWhoMayWriteToTheTableNeedsNoRightToTheLog(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, nil)
-	app := newRole(t, pool)
-	run(t, pool, "grant select, insert on quotes to "+app)
-	config := pool.Config()
-	config.ConnConfig.User = app
-	theirs, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	defer theirs.Close()
-	run(t, theirs, "set search_path = pg_temp; create temp table audit_log (x int); insert into public.quotes (company, id) values ('acme', 1)")
+	theirs := pgtest.Role(t, pool, "app")
+	pgtest.Exec(t, pool, "grant select, insert on quotes to "+theirs.Config().ConnConfig.User)
+	pgtest.Exec(t, theirs, "set search_path = pg_temp; create temp table audit_log (x int); insert into public.quotes (company, id) values ('acme', 1)")
 	require.Equal(t, "INSERT", last(t, pool).Action)
-	_, err = theirs.Exec(t.Context(), "select tenon."+functionOf(t, pool)+"()")
+	_, err := theirs.Exec(t.Context(), "select tenon."+functionOf(t, pool)+"()")
 	require.Error(t, err)
 }
 
@@ -253,23 +237,23 @@ func TestWatchingAgainTakesInNewColumns(t *testing.T) {
 	t.Parallel()
 	pool := watching(t, nil)
 	require.Empty(t, drifts(t, pool))
-	run(t, pool, `alter table quotes add column "odd ""name'" text`)
+	pgtest.Exec(t, pool, `alter table quotes add column "odd ""name'" text`)
 	require.Equal(t, []auditpg.DriftKind{auditpg.ColumnAdded}, kinds(drifts(t, pool)))
 	require.NoError(t, auditpg.Watch(t.Context(), pool, "quotes", &auditpg.WatchOptions{Tenant: "company"}))
 	require.Empty(t, drifts(t, pool))
-	run(t, pool, `insert into quotes (company, id, "odd ""name'") values ('acme', 1, 'v')`)
+	pgtest.Exec(t, pool, `insert into quotes (company, id, "odd ""name'") values ('acme', 1, 'v')`)
 	require.Contains(t, last(t, pool).Payload, `"odd \"name'": "v"`)
 }
 
 func TestAPartitionIsWatchedWithItsTable(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t, migrations.Audit)
-	run(t, pool, `create table readings (tenant_id text, id int, v int, primary key (tenant_id, id)) partition by range (id);
+	pgtest.Exec(t, pool, `create table readings (tenant_id text, id int, v int, primary key (tenant_id, id)) partition by range (id);
 create table readings_1 partition of readings for values from (0) to (10)`)
 	require.NoError(t, auditpg.Watch(t.Context(), pool, "public.readings", nil))
-	run(t, pool, "insert into readings_1 values ('acme', 1, 1)")
+	pgtest.Exec(t, pool, "insert into readings_1 values ('acme', 1, 1)")
 	require.Equal(t, "public.readings", last(t, pool).Target)
-	run(t, pool, "alter table readings_1 disable trigger tenon_audit")
+	pgtest.Exec(t, pool, "alter table readings_1 disable trigger tenon_audit")
 	require.Equal(t, []auditpg.DriftKind{auditpg.TriggerDisabled}, kinds(drifts(t, pool)))
 }
 
@@ -278,7 +262,7 @@ func TestUnwatchLeavesTheTableAsItWas(t *testing.T) {
 	pool := watching(t, nil)
 	require.NoError(t, auditpg.Unwatch(t.Context(), pool, "quotes"))
 	require.NoError(t, auditpg.Unwatch(t.Context(), pool, "public.quotes"), "again is no error")
-	run(t, pool, "insert into quotes (company, id) values ('acme', 1)")
+	pgtest.Exec(t, pool, "insert into quotes (company, id) values ('acme', 1)")
 	require.Empty(t, trail(t, pool))
 	var left int
 	require.NoError(t, pool.QueryRow(t.Context(), "select count(*) from pg_proc where proname like 'audit_watch_%'").Scan(&left))
@@ -292,13 +276,13 @@ func TestTheSetIsTakenBackWithItsTriggers(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
 	require.NoError(t, migrations.Down(t.Context(), conn, migrations.Audit, 0))
-	run(t, pool, "insert into quotes (company, id) values ('acme', 1)")
+	pgtest.Exec(t, pool, "insert into quotes (company, id) values ('acme', 1)")
 }
 
 func TestWhatCannotBeWatchedIsRefusedAndNothingIsWritten(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t, migrations.Audit)
-	run(t, pool, quotes+"; create view seen as select * from quotes")
+	pgtest.Exec(t, pool, quotes+"; create view seen as select * from quotes")
 	for name, c := range map[string]struct {
 		table string
 		opts  *auditpg.WatchOptions
@@ -326,37 +310,37 @@ func TestWhatCannotBeWatchedIsRefusedAndNothingIsWritten(t *testing.T) {
 func TestAChangeOfCaseIsAChangeWhateverTheCollation(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t, migrations.Audit)
-	run(t, pool, `create collation public.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`)
-	run(t, pool, `create domain public.name as text collate public.caseless`)
-	run(t, pool, `create table public.people (tenant_id text, id int primary key, name text collate public.caseless, nick public.name)`)
+	pgtest.Exec(t, pool, `create collation public.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`)
+	pgtest.Exec(t, pool, `create domain public.name as text collate public.caseless`)
+	pgtest.Exec(t, pool, `create table public.people (tenant_id text, id int primary key, name text collate public.caseless, nick public.name)`)
 	require.NoError(t, auditpg.Watch(t.Context(), pool, "public.people", nil))
-	run(t, pool, "insert into public.people values ('acme', 1, 'ann', 'ann')")
-	run(t, pool, "update public.people set name = 'ANN', nick = 'Ann'")
+	pgtest.Exec(t, pool, "insert into public.people values ('acme', 1, 'ann', 'ann')")
+	pgtest.Exec(t, pool, "update public.people set name = 'ANN', nick = 'Ann'")
 	require.JSONEq(t, `{"before": {"name": "ann", "nick": "ann"}, "after": {"name": "ANN", "nick": "Ann"}}`, last(t, pool).Payload)
 }
 
 func TestATruncateIsRecordedThoughItsRowsAreHidden(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t, migrations.Audit)
-	owner := newRole(t, pool)
-	run(t, pool, `create table public.hidden (tenant_id text, id int primary key);
+	owner := pgtest.Role(t, pool, "owner").Config().ConnConfig.User
+	pgtest.Exec(t, pool, `create table public.hidden (tenant_id text, id int primary key);
 insert into public.hidden values ('acme', 1);
 alter table public.hidden enable row level security;
 alter table public.hidden force row level security;
 alter table public.hidden owner to `+owner)
 	require.NoError(t, auditpg.Watch(t.Context(), pool, "public.hidden", nil))
-	run(t, pool, "grant usage on schema tenon to "+owner+"; grant insert on tenon.audit_log to "+owner)
+	pgtest.Exec(t, pool, "grant usage on schema tenon to "+owner+"; grant insert on tenon.audit_log to "+owner)
 	var function string
 	require.NoError(t, pool.QueryRow(t.Context(), "select function_name from tenon.audit_watches").Scan(&function))
-	run(t, pool, "grant create on schema tenon to "+owner+"; alter function tenon."+function+"() owner to "+owner)
-	run(t, pool, "truncate public.hidden")
+	pgtest.Exec(t, pool, "grant create on schema tenon to "+owner+"; alter function tenon."+function+"() owner to "+owner)
+	pgtest.Exec(t, pool, "truncate public.hidden")
 	require.Equal(t, "TRUNCATE", last(t, pool).Action)
 }
 
 func TestAPartitionedTableIsNotSummarised(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t, migrations.Audit)
-	run(t, pool, `create table readings (tenant_id text, id int, primary key (tenant_id, id)) partition by range (id)`)
+	pgtest.Exec(t, pool, `create table readings (tenant_id text, id int, primary key (tenant_id, id)) partition by range (id)`)
 	err := auditpg.Watch(t.Context(), pool, "public.readings", &auditpg.WatchOptions{BulkOver: 10})
 	require.ErrorIs(t, err, tenon.ErrInvalid, "a statement on a partition fires none of the table's triggers on statements")
 }

@@ -1,116 +1,25 @@
 package audittest
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"testing"
-	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
+	"github.com/transbotai/tenon/internal/conform"
 )
 
-// rule is something that a store promises.
-type rule struct {
-	name string
-	test func(t *testing.T, s audit.Store)
+// rule is one promise and how it is tried.
+type rule conform.Rule[*rig]
+
+// group is rules about one thing.
+type group struct {
+	name  string
+	rules []rule
 }
 
-// TestStore proves that the stores that open gives keep the rules.
-func TestStore(t *testing.T, open func(t *testing.T) audit.Store) {
-	t.Helper()
-	for _, rules := range [][]rule{storeRules, queryRules, redactRules, sealRules, keepRules} {
-		for _, r := range rules {
-			t.Run(r.name, func(t *testing.T) {
-				t.Parallel()
-				r.test(t, open(t))
-			})
-		}
+// TestStore checks that the empty stores that newStore gives keep what [audit.Store] promises, and what [audit.Sealer],
+// [audit.Notary], [audit.Retainer] and [audit.Cursors] promise where they implement them.
+func TestStore(t *testing.T, newStore func(t *testing.T) audit.Store) {
+	for _, g := range []group{storeRules, queryRules, redactRules, sealRules, keepRules} {
+		conform.Test(t, g.name, g.rules, func(t *testing.T) *rig { return &rig{t: t, store: newStore(t)} })
 	}
-}
-
-// base is when the suite's records happened: last month, of which stores with a partition a month have one too.
-func base() time.Time {
-	now := time.Now().UTC()
-	return time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 123_456_000, time.UTC)
-}
-
-// Entry returns an entry of a tenant, n seconds into the last month, with every field filled in.
-func Entry(tenant string, n int) audit.Entry {
-	at := base().Add(time.Duration(n) * time.Second)
-	return audit.Entry{
-		Record: audit.Record{
-			ID: tenon.NewID(at), Tenant: tenant, At: at, Actor: "ann@acme.test", OnBehalfOf: "bert", Action: "quote.accepted",
-			Targets: []audit.Target{{Type: "quote", ID: fmt.Sprintf("q%d", n)}, {Type: "lane", ID: "l7"}}, Outcome: audit.Succeeded,
-			Payload: json.RawMessage(`{"before":{"rate":1200},"after":{"rate":1300.50,"notes":["Späti 100%",null,{},[]],"by":"ann@acme.test"}}`),
-			IP:      "192.0.2.7", UserAgent: "curl/8", RequestID: "r1", TraceID: "t1",
-		},
-		Seed: bytes.Repeat([]byte{byte(n), 7}, audit.SeedSize/2),
-	}
-}
-
-// Entries returns n entries.
-func Entries(tenant string, n int) []audit.Entry {
-	entries := make([]audit.Entry, n)
-	for i := range entries {
-		entries[i] = Entry(tenant, i)
-	}
-	return entries
-}
-
-// got returns the first of two results, in a test where the second must be nil.
-func got[T any](v T, err error) func(t *testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
-func check(t *testing.T, ok bool, format string, args ...any) {
-	t.Helper()
-	if !ok {
-		t.Fatalf(format, args...)
-	}
-}
-
-func refused(t *testing.T, err, want error) {
-	t.Helper()
-	check(t, errors.Is(err, want), "got the error %v, want one that is %v", err, want)
-}
-
-// add appends entries and checks that they keep their ids.
-func add(t *testing.T, s audit.Store, entries ...audit.Entry) {
-	t.Helper()
-	ids, err := s.Append(t.Context(), entries)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range entries {
-		check(t, ids[i] == entries[i].ID, "the id of entry %d is %s, not %s", i, ids[i], entries[i].ID)
-	}
-}
-
-// list returns what the store has, with the limit filled in.
-func list(t *testing.T, s audit.Store, q audit.Query) []audit.Entry {
-	t.Helper()
-	if err := q.Check(); err != nil {
-		t.Fatal(err)
-	}
-	return got(s.List(t.Context(), q))(t)
-}
-
-// same says whether two entries are the same: as records, and by their leaves.
-func same(t *testing.T, got, want audit.Entry) {
-	t.Helper()
-	a, errA := got.Leaf()
-	b, errB := want.Leaf()
-	check(t, errA == nil && errB == nil && a == b, "entry %s has another leaf than it was stored with: %v, %v", want.ID, errA, errB)
-	check(t, got.At.Equal(want.At) && got.At.Location() == time.UTC, "at %v, want %v in UTC", got.At, want.At)
-	check(t, bytes.Equal(got.Seed, want.Seed), "another seed")
-	check(t, len(got.Targets) == len(want.Targets), "%d targets, want %d", len(got.Targets), len(want.Targets))
 }

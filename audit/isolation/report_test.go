@@ -2,18 +2,15 @@ package isolation_test
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit/isolation"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
-
-func asPg(err error, pg **pgconn.PgError) bool { return errors.As(err, pg) }
 
 func TestASoundDatabasePasses(t *testing.T) {
 	t.Parallel()
@@ -320,8 +317,7 @@ func TestADatabaseThatIsAwayIsAnError(t *testing.T) {
 func TestARoleThatMayBecomeOneThatReachesAllTenantsIsFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	across := w.role + "_across"
-	w.createRole(t, across)
+	across := pgtest.Role(t, w.owner, "across").Config().ConnConfig.User
 	require.NoError(t, isolation.Enable(t.Context(), w.owner, "public.orders", "tenant_id", across))
 	require.True(t, w.report(t, nil).OK())
 	w.exec(t, "alter role $app noinherit; grant "+across+" to $app")

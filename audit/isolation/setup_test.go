@@ -1,12 +1,10 @@
 package isolation_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -56,47 +54,19 @@ grant select on public.heavy, public.currencies to $app`
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	owner := pgtest.Pool(t)
-	w := &world{owner: owner, role: owner.Config().ConnConfig.Database + "_app"}
-	w.createRole(t, w.role)
+	app := pgtest.Role(t, owner, "app")
+	w := &world{owner: owner, app: app, role: app.Config().ConnConfig.User}
 	w.exec(t, tables)
 	for _, table := range []string{"public.orders", "public.lines", "public.readings"} {
 		require.NoError(t, isolation.Enable(t.Context(), owner, table, "tenant_id"))
 	}
-	w.app = w.as(t, w.role)
 	return w
-}
-
-// createRole makes a role that goes with the test; roles belong to the server.
-func (w *world) createRole(t *testing.T, name string) {
-	t.Helper()
-	w.exec(t, "create role "+name+" login")
-	t.Cleanup(func() {
-		ctx := context.Background()
-		conn, err := pgx.ConnectConfig(ctx, w.owner.Config().ConnConfig)
-		require.NoError(t, err)
-		defer conn.Close(ctx)
-		for _, sql := range []string{"reassign owned by " + name + " to current_user", "drop owned by " + name, "drop role " + name} {
-			_, err = conn.Exec(ctx, sql)
-			require.NoError(t, err, sql)
-		}
-	})
-}
-
-func (w *world) as(t *testing.T, role string) *pgxpool.Pool {
-	t.Helper()
-	config := w.owner.Config()
-	config.ConnConfig.User = role
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
 }
 
 // exec executes statements as the owner.
 func (w *world) exec(t *testing.T, sql string) {
 	t.Helper()
-	_, err := w.owner.Exec(t.Context(), strings.ReplaceAll(sql, "$app", w.role), pgx.QueryExecModeSimpleProtocol)
-	require.NoError(t, err, sql)
+	pgtest.Exec(t, w.owner, strings.ReplaceAll(sql, "$app", w.role), pgx.QueryExecModeSimpleProtocol)
 }
 
 func (w *world) report(t *testing.T, opts *isolation.Options) *isolation.Result {
@@ -116,12 +86,4 @@ func found(t *testing.T, r *isolation.Result, kind isolation.Kind, object string
 	}
 	t.Fatalf("no finding %s on %s in\n%s", kind, object, r)
 	return isolation.Finding{}
-}
-
-func state(err error) string {
-	var pg *pgconn.PgError
-	if !asPg(err, &pg) {
-		return ""
-	}
-	return pg.Code
 }

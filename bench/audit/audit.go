@@ -55,20 +55,11 @@ create table public.plain_log (like tenon.audit_log including all) partition by 
 create table public.plain_log_all partition of public.plain_log for values from (minvalue) to (maxvalue)`
 
 func newWorld(ctx context.Context, l *lab.Lab, name string, opts *audit.Options) (*world, error) {
-	url, err := l.Postgres(ctx, name, migrations.Audit)
+	pool, err := l.PoolOf(ctx, 16, name, migrations.Audit)
 	if err != nil {
 		return nil, err
 	}
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, err
-	}
-	config.MaxConns = 16
-	w := &world{}
-	if w.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return nil, err
-	}
-	w.store = auditpg.New(w.pool, nil)
+	w := &world{pool: pool, store: auditpg.New(pool, nil)}
 	w.log = audit.NewLog(w.store, opts)
 	_, err = w.pool.Exec(ctx, plainSQL)
 	return w, err

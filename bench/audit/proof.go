@@ -61,7 +61,7 @@ func compareProof(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		Text: fmt.Sprintf("Verifying computes every leaf from its row and the tree from the leaves, and compares both with what is stored; reading is one statement over the same %d rows, with every column decoded. Leaves are hashed on %d processors.",
 			n, runtime.GOMAXPROCS(0)),
 		Rows: []report.Row{
-			ratio("verify, to reading the rows", rates[0].Over(rates[1]), 0.7, rates[0], rates[1]),
+			report.Ratio("verify, to reading the rows", rates[0], rates[1], 0.7),
 			{
 				Case: "a million leaves", Figure: report.Figure{Value: leaves[0].Median(), Unit: seconds}, Target: report.Target{Bound: report.AtMost, Value: 1},
 				Cells: []string{report.Spread(leaves[0], seconds), ""},

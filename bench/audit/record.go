@@ -79,8 +79,8 @@ func compareRecord(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		Title: "Recording", Columns: []string{"tenon", "beside it"},
 		Text: "Of the rate of plain inserts: transactions of ten, four callers. Of the rate of COPY: as many rows a time, over one connection.",
 		Rows: []report.Row{
-			ratio("in the caller's transaction, to a plain insert", one[0].Over(one[1]), 0.9, one[0], one[1]),
-			ratio("batched, to bare COPY", many[0].Over(many[1]), 0.8, many[0], many[1]),
+			report.Ratio("in the caller's transaction, to a plain insert", one[0], one[1], 0.9),
+			report.Ratio("batched, to bare COPY", many[0], many[1], 0.8),
 		},
 	})
 	s.Samples = append(s.Samples,
@@ -89,13 +89,6 @@ func compareRecord(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		report.Sample{Name: "batch/tenon", Unit: report.PerSecond, Series: many[0]},
 		report.Sample{Name: "batch/copy", Unit: report.PerSecond, Series: many[1]})
 	return nil
-}
-
-func ratio(name string, r measure.Series, atLeast float64, ours, theirs measure.Series) report.Row {
-	return report.Row{
-		Case: name, Figure: report.Figure{Value: r.Median(), Unit: report.Times}, Target: report.Target{Bound: report.AtLeast, Value: atLeast},
-		Cells: []string{report.Spread(ours, report.PerSecond), report.Spread(theirs, report.PerSecond)},
-	}
 }
 
 // transactions returns how many records a second are written in transactions of several.

@@ -122,8 +122,8 @@ func compareTriggers(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		Title: "Triggers", Columns: []string{"tenon", "beside it"},
 		Text: "Updates of one row by its key, two columns of nine, eight callers; each a transaction of its own.",
 		Rows: []report.Row{
-			ratio("watched, to unwatched", rates[0].Over(rates[1]), 0.65, rates[0], rates[1]),
-			ratio("to versions of whole rows, as supa_audit keeps them", rates[0].Over(rates[2]), 2, rates[0], rates[2]),
+			report.Ratio("watched, to unwatched", rates[0], rates[1], 0.65),
+			report.Ratio("to versions of whole rows, as supa_audit keeps them", rates[0], rates[2], 2),
 		},
 	})
 	for i, name := range []string{"watched", "unwatched", "versioned"} {

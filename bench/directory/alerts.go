@@ -40,11 +40,7 @@ from (
 func compareAlerts(ctx context.Context, l *lab.Lab, _ *words, s *report.Section) error {
 	l.Say("directory: alerts")
 	n := l.Size(10_000)
-	url, err := l.Postgres(ctx, "directory_alerts", migrations.Directory, migrations.Notify)
-	if err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := l.Pool(ctx, "directory_alerts", migrations.Directory, migrations.Notify)
 	if err != nil {
 		return err
 	}

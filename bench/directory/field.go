@@ -166,7 +166,7 @@ func (f *field) row(
 	s.Samples = append(s.Samples, report.Sample{Name: name + "/tenon", Unit: report.Milliseconds, Series: series[0]},
 		report.Sample{Name: name + "/beside", Unit: report.Milliseconds, Series: series[1]})
 	t.Rows = append(t.Rows, report.Row{
-		Case: title, Figure: report.Figure{Value: series[1].Over(series[0]).Median(), Unit: report.Times},
+		Case: title, Figure: report.Over(series[1], series[0]),
 		Target: report.Target{Bound: report.AtLeast, Value: target},
 		Cells:  []string{report.Spread(series[0], report.Milliseconds), report.Spread(series[1], report.Milliseconds)},
 	})

@@ -31,14 +31,11 @@ type world struct {
 // newWorld fills a database with these partners, each fresher than the one before. What is searched is loaded in bulk,
 // without its indexes; the first partners are then published as well, and both must have written the same.
 func newWorld(ctx context.Context, l *lab.Lab, name string, of []directory.Profile) (*world, error) {
-	url, err := l.Postgres(ctx, name, migrations.Directory)
+	pool, err := l.Pool(ctx, name, migrations.Directory)
 	if err != nil {
 		return nil, err
 	}
-	w := &world{of: of}
-	if w.pool, err = pgxpool.New(ctx, url); err != nil {
-		return nil, err
-	}
+	w := &world{of: of, pool: pool}
 	w.book = directory.NewBook(directorypg.New(w.pool, nil), &directory.Options{Timeout: time.Minute})
 	for _, step := range []func(context.Context) error{w.load, w.check} {
 		if err := step(ctx); err != nil {

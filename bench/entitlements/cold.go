@@ -78,7 +78,7 @@ func (db *database) coldRound(goroutines int, preload bool) measure.Contender {
 				return 0, err
 			}
 		}
-		return float64(took.Nanoseconds()) / 1e6, nil
+		return measure.Milliseconds(took), nil
 	}
 }
 

@@ -157,7 +157,7 @@ func consumeRows(c consumption, run consumeRun) []report.Row {
 	return []report.Row{
 		{
 			Case:   c.name + ": tenon over pgbench",
-			Figure: report.Figure{Value: run.rate.Over(run.peer).Median(), Unit: report.Times},
+			Figure: report.Over(run.rate, run.peer),
 			Target: report.Target{Bound: report.AtLeast, Value: c.atLeast},
 			Cells: []string{
 				report.Spread(run.rate, report.PerSecond), report.Spread(run.peer, report.PerSecond),
@@ -166,7 +166,7 @@ func consumeRows(c consumption, run consumeRun) []report.Row {
 		},
 		{
 			Case:   c.name + ": p99 over p50",
-			Figure: report.Figure{Value: run.p99.Over(run.p50).Median(), Unit: report.Times},
+			Figure: report.Over(run.p99, run.p50),
 			Target: report.Target{Bound: report.AtMost, Value: 10},
 			Cells:  []string{"", "", "", ""},
 		},

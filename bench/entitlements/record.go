@@ -48,7 +48,7 @@ func compareRecord(ctx context.Context, l *lab.Lab, s *report.Section) error {
 func recordRow(callers int, series []measure.Series) report.Row {
 	row := report.Row{
 		Case:   "one caller: tenon over the bare insert",
-		Figure: report.Figure{Value: series[0].Over(series[1]).Median(), Unit: report.Times},
+		Figure: report.Over(series[0], series[1]),
 		Target: report.Target{Bound: report.AtLeast, Value: 0.6},
 		Cells:  []string{report.Spread(series[0], report.PerSecond), report.Spread(series[1], report.PerSecond)},
 	}

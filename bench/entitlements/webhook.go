@@ -267,7 +267,7 @@ func webhookTable(runs [3]hookRun) report.Table {
 		run := runs[i+1]
 		row := report.Row{
 			Case:   name + ": tenon over the bare handler",
-			Figure: report.Figure{Value: run.rate.Over(runs[0].rate).Median(), Unit: report.Times},
+			Figure: report.Over(run.rate, runs[0].rate),
 			Target: report.Target{Bound: report.AtLeast, Value: 0.5},
 			Cells: []string{
 				report.Spread(run.rate, report.PerSecond), report.Spread(runs[0].rate, report.PerSecond), report.Spread(run.p50, report.Milliseconds),

@@ -200,7 +200,7 @@ func compareCase(ctx context.Context, l *lab.Lab, s *report.Section, t *report.T
 	}
 	ratio := report.Row{
 		Case:   name + ": tenon over the floor",
-		Figure: report.Figure{Value: series[0].Over(series[1]).Median(), Unit: report.Times},
+		Figure: report.Over(series[0], series[1]),
 		Target: report.Target{Bound: report.AtMost, Value: 2},
 	}
 	none := make([]string, len(all))

@@ -92,7 +92,7 @@ func compareProvider(ctx context.Context, l *lab.Lab, s *report.Section, t *repo
 	}
 	row := report.Row{
 		Case:   cases[c].name + ": the provider over the floor",
-		Figure: report.Figure{Value: series[0].Over(series[1]).Median(), Unit: report.Times},
+		Figure: report.Over(series[0], series[1]),
 		Target: report.Target{Bound: report.AtMost, Value: providerTarget},
 	}
 	for i, one := range series {

@@ -138,7 +138,7 @@ func (f *fleet) change(ctx context.Context, n int) (float64, error) {
 			return 0, fmt.Errorf("set %d answers by %q instead of %q: %w", i, d.Description, description, err)
 		}
 	}
-	return float64(took.Nanoseconds()) / 1e6, nil
+	return measure.Milliseconds(took), nil
 }
 
 func compareLive(ctx context.Context, l *lab.Lab, s *report.Section, t *report.Table) (err error) {
@@ -177,11 +177,7 @@ func compareLive(ctx context.Context, l *lab.Lab, s *report.Section, t *report.T
 }
 
 func compareLoad(ctx context.Context, l *lab.Lab, s *report.Section, t *report.Table) error {
-	url, err := l.Postgres(ctx, "flags_load", migrations.Flags)
-	if err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := l.Pool(ctx, "flags_load", migrations.Flags)
 	if err != nil {
 		return err
 	}
@@ -199,7 +195,7 @@ func compareLoad(ctx context.Context, l *lab.Lab, s *report.Section, t *report.T
 		if st := set.Stats(); err == nil && (st.Flags != n || len(st.Faults) != 0) {
 			err = fmt.Errorf("%d of %d flags were loaded, %d with a fault", st.Flags, n, len(st.Faults))
 		}
-		return float64(took.Nanoseconds()) / 1e6, err
+		return measure.Milliseconds(took), err
 	}, func(ctx context.Context) (float64, error) { return readBodies(ctx, pool, n) })
 	if err != nil {
 		return err
@@ -243,5 +239,5 @@ func readBodies(ctx context.Context, pool *pgxpool.Pool, n int) (float64, error)
 	if err == nil && len(all) != n {
 		err = fmt.Errorf("%d rows instead of %d", len(all), n)
 	}
-	return float64(took.Nanoseconds()) / 1e6, err
+	return measure.Milliseconds(took), err
 }

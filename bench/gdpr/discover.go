@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/measure"
@@ -70,11 +68,7 @@ func wideSchema(rows int) (string, *gdpr.Definition) {
 
 // compareDiscover times a plan, which discovers the schema first.
 func compareDiscover(ctx context.Context, l *lab.Lab, s *report.Section) error {
-	url, err := l.Postgres(ctx, "gdpr_discover")
-	if err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := l.Pool(ctx, "gdpr_discover")
 	if err != nil {
 		return err
 	}

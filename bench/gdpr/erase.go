@@ -88,11 +88,7 @@ type trade struct {
 }
 
 func newTrade(ctx context.Context, l *lab.Lab, goers int) (*trade, error) {
-	url, err := l.Postgres(ctx, "gdpr_erase", migrations.GDPR)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := l.Pool(ctx, "gdpr_erase", migrations.GDPR)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +254,7 @@ func (t *trade) update(ctx context.Context, ids []int64, erasing *atomic.Bool, t
 		if _, err := t.pool.Exec(context.WithoutCancel(ctx), touchSQL, ids[rand.IntN(len(ids))]); err != nil {
 			return err
 		}
-		took := float64(time.Since(start).Nanoseconds()) / 1e6
+		took := measure.Milliseconds(time.Since(start))
 		if before != erasing.Load() {
 			continue
 		}
@@ -325,7 +321,7 @@ func eraseTable(t *trade, speed []measure.Series) report.Table {
 		Text: fmt.Sprintf("A company's rows in four tables, in batches of %d, a commit each. Tenon's time includes the plan, its check against "+
 			"the schema and the progress that a resume needs; by hand are the ordered deletes that one writes who knows the schema.", eraseBatch),
 		Rows: []report.Row{{
-			Case: fmt.Sprintf("%d rows", t.rows), Figure: report.Figure{Value: speed[0].Over(speed[1]).Median(), Unit: report.Times},
+			Case: fmt.Sprintf("%d rows", t.rows), Figure: report.Over(speed[0], speed[1]),
 			Target: report.Target{Bound: report.AtLeast, Value: 0.7},
 			Cells:  []string{report.Spread(speed[0], report.PerSecond), report.Spread(speed[1], report.PerSecond)},
 		}},

@@ -232,5 +232,5 @@ func milliseconds(n int, call func() error) (float64, error) {
 			return 0, err
 		}
 	}
-	return time.Since(began).Seconds() * 1000 / float64(n), nil
+	return measure.Milliseconds(time.Since(began)) / float64(n), nil
 }

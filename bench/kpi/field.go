@@ -64,17 +64,11 @@ func kpis() []kpi.KPI {
 }
 
 func newField(ctx context.Context, l *lab.Lab) (*field, error) {
-	url, err := l.Postgres(ctx, "kpi", migrations.KPI)
+	pool, err := l.Pool(ctx, "kpi", migrations.KPI)
 	if err != nil {
 		return nil, err
 	}
-	f := &field{rows: l.Size(10_000_000), took: map[string]time.Duration{}}
-	if l.Rounds < 5 {
-		f.rows /= 10 // whoever measures less often is developing
-	}
-	if f.pool, err = pgxpool.New(ctx, url); err != nil {
-		return nil, err
-	}
+	f := &field{pool: pool, rows: l.Many(10_000_000), took: map[string]time.Duration{}}
 	f.store = kpipg.New(f.pool, nil)
 	l.Say("kpi: inserting %d events", f.rows)
 	err = f.fill(ctx)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
@@ -64,6 +65,15 @@ func (l *Lab) Size(n int) int {
 	return n
 }
 
+// Many returns what Size does, and a tenth of it where fewer rounds than the usual ones are asked for: whoever measures
+// less often is developing, and does not wait for a large table.
+func (l *Lab) Many(n int) int {
+	if l.Rounds < 5 {
+		n /= 10
+	}
+	return l.Size(n)
+}
+
 // settings are those of a server of modest size. What decides durability is Postgres' default: fsync,
 // synchronous_commit and full_page_writes on.
 var settings = map[string]string{
@@ -92,6 +102,27 @@ func (l *Lab) Postgres(ctx context.Context, name string, sets ...migrations.Set)
 	}
 	defer conn.Close(ctx)
 	return l.server.URL(name), migrations.Apply(ctx, conn, sets...)
+}
+
+// Pool returns a pool, of the size that pgx chooses, on a database that [Lab.Postgres] makes.
+func (l *Lab) Pool(ctx context.Context, name string, sets ...migrations.Set) (*pgxpool.Pool, error) {
+	return l.PoolOf(ctx, 0, name, sets...)
+}
+
+// PoolOf is Pool with at most that many connections; 0 is what pgx chooses.
+func (l *Lab) PoolOf(ctx context.Context, connections int32, name string, sets ...migrations.Set) (*pgxpool.Pool, error) {
+	url, err := l.Postgres(ctx, name, sets...)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	if connections > 0 {
+		config.MaxConns = connections
+	}
+	return pgxpool.NewWithConfig(ctx, config)
 }
 
 func (l *Lab) exec(ctx context.Context, database, sql string) error {

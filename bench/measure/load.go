@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// Milliseconds returns d as a figure.
+func Milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
+
 // Load is what a number of callers achieved who each called again as soon as they had an answer.
 type Load struct {
 	Calls int
@@ -53,5 +56,5 @@ func (l Load) Quantile(q float64) float64 {
 		return 0
 	}
 	i := min(int(q*float64(len(l.times))), len(l.times)-1)
-	return float64(l.times[i].Nanoseconds()) / 1e6
+	return Milliseconds(l.times[i])
 }

@@ -152,7 +152,7 @@ func (c column) rows(all []contestant, series, allocs []measure.Series) []report
 	row := func(what string, i int, target float64) report.Row {
 		r := report.Row{
 			Case:   c.name + ": best peer over " + what,
-			Figure: report.Figure{Value: series[best+2].Over(series[i]).Median(), Unit: report.Times},
+			Figure: report.Over(series[best+2], series[i]),
 			Cells:  none,
 		}
 		if target > 0 {

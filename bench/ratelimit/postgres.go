@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/transbotai/tenon/bench/lab"
 	"github.com/transbotai/tenon/bench/measure"
 	"github.com/transbotai/tenon/bench/report"
@@ -15,11 +13,7 @@ import (
 )
 
 func comparePostgres(ctx context.Context, l *lab.Lab, s *report.Section) error {
-	url, err := l.Postgres(ctx, "ratelimit", migrations.Ratelimit)
-	if err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
+	pool, err := l.Pool(ctx, "ratelimit", migrations.Ratelimit)
 	if err != nil {
 		return err
 	}
@@ -36,10 +30,10 @@ func comparePostgres(ctx context.Context, l *lab.Lab, s *report.Section) error {
 			callers, sharedKeys),
 		Columns: []string{"tenon", "tenon, exact"},
 		Rows: []report.Row{
-			ratioRow(fmt.Sprintf("leased by %d over exact", leasedBy), series[1], series[0], 10),
+			report.Ratio(fmt.Sprintf("leased by %d over exact", leasedBy), series[1], series[0], 10),
 			{
 				Case:   "denied over exact",
-				Figure: report.Figure{Value: series[2].Over(series[0]).Median(), Unit: report.Times},
+				Figure: report.Over(series[2], series[0]),
 				Cells:  []string{report.Spread(series[2], report.PerSecond), report.Spread(series[0], report.PerSecond)},
 			},
 		},

@@ -84,18 +84,9 @@ func redisTable(series []measure.Series) report.Table {
 		{fmt.Sprintf("leased by %d: tenon over redis_rate", leasedBy), series[3], series[0], 10},
 		{"denied: tenon over redis_rate", series[4], series[1], 30},
 	} {
-		t.Rows = append(t.Rows, ratioRow(c.name, c.ours, c.peers, c.atLeast))
+		t.Rows = append(t.Rows, report.Ratio(c.name, c.ours, c.peers, c.atLeast))
 	}
 	return t
-}
-
-func ratioRow(name string, ours, peers measure.Series, atLeast float64) report.Row {
-	return report.Row{
-		Case:   name,
-		Figure: report.Figure{Value: ours.Over(peers).Median(), Unit: report.Times},
-		Target: report.Target{Bound: report.AtLeast, Value: atLeast},
-		Cells:  []string{report.Spread(ours, report.PerSecond), report.Spread(peers, report.PerSecond)},
-	}
 }
 
 // peerAgrees checks that redis_rate lets through what its limit says.

@@ -73,6 +73,11 @@ func thousands(digits string) string {
 	return b.String()
 }
 
+// Over returns how many times theirs ours is: the median over the rounds.
+func Over(ours, theirs measure.Series) Figure {
+	return Figure{Value: ours.Over(theirs).Median(), Unit: Times}
+}
+
 // Spread returns the median of a series, and the range in brackets.
 func Spread(s measure.Series, u Unit) string {
 	lowest, highest := s.Range()

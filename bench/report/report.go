@@ -32,6 +32,16 @@ type Row struct {
 	Cells  []string // as many as Columns
 }
 
+// Ratio returns the row of a rate over another's, which is to be at least so much, beside both.
+func Ratio(name string, ours, theirs measure.Series, atLeast float64) Row {
+	return Row{
+		Case:   name,
+		Figure: Over(ours, theirs),
+		Target: Target{Bound: AtLeast, Value: atLeast},
+		Cells:  []string{Spread(ours, PerSecond), Spread(theirs, PerSecond)},
+	}
+}
+
 // Bound says on which side of it a figure must lie.
 type Bound string
 

@@ -134,7 +134,7 @@ func compareRate(ctx context.Context, l *lab.Lab, s *report.Section, both [2]*se
 			return err
 		}
 		table.Rows = append(table.Rows, report.Row{
-			Case: a.name, Figure: report.Figure{Value: whole.rate.Over(bare.rate).Median(), Unit: report.Times},
+			Case: a.name, Figure: report.Over(whole.rate, bare.rate),
 			Target: report.Target{Bound: report.AtLeast, Value: 0.6},
 			Cells: []string{
 				report.Spread(whole.rate, report.PerSecond), report.Spread(bare.rate, report.PerSecond),

@@ -49,7 +49,7 @@ func milliseconds(n int, call func() error) (float64, error) {
 			return 0, err
 		}
 	}
-	return time.Since(began).Seconds() * 1000 / float64(n), nil
+	return measure.Milliseconds(time.Since(began)) / float64(n), nil
 }
 
 // faster interleaves two ways and says how many times as fast the first is.
@@ -64,7 +64,7 @@ func faster(ctx context.Context, l *lab.Lab, s *report.Section, name string, tim
 	s.Samples = append(s.Samples, report.Sample{Name: name + "/tenon", Unit: report.Milliseconds, Series: series[0]},
 		report.Sample{Name: name + "/raw", Unit: report.Milliseconds, Series: series[1]})
 	return report.Row{
-		Figure: report.Figure{Value: series[1].Over(series[0]).Median(), Unit: report.Times},
+		Figure: report.Over(series[1], series[0]),
 		Cells:  []string{report.Spread(series[0], report.Milliseconds), report.Spread(series[1], report.Milliseconds)},
 	}, nil
 }

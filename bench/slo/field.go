@@ -60,17 +60,11 @@ func all() []slo.Objective {
 }
 
 func newField(ctx context.Context, l *lab.Lab) (*field, error) {
-	url, err := l.Postgres(ctx, "slo", migrations.SLO)
+	pool, err := l.Pool(ctx, "slo", migrations.SLO)
 	if err != nil {
 		return nil, err
 	}
-	f := &field{rows: l.Size(10_000_000), took: map[string]time.Duration{}}
-	if l.Rounds < 5 {
-		f.rows /= 10 // whoever measures less often is developing
-	}
-	if f.pool, err = pgxpool.New(ctx, url); err != nil {
-		return nil, err
-	}
+	f := &field{pool: pool, rows: l.Many(10_000_000), took: map[string]time.Duration{}}
 	tables := map[string]slopg.Table{}
 	for _, o := range all() {
 		tables[o.Name] = requests

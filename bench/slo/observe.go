@@ -202,11 +202,11 @@ func (i *instruments) compare(ctx context.Context, l *lab.Lab, s *report.Section
 	t.Rows = append(t.Rows,
 		report.Row{
 			Case: name + ": tenon over Prometheus", Cells: cells, Target: report.Target{Bound: report.AtMost, Value: 1.5},
-			Figure: report.Figure{Value: series[0].Over(series[1]).Median(), Unit: report.Times},
+			Figure: report.Over(series[0], series[1]),
 		},
 		report.Row{
 			Case: name + ": tenon over OpenTelemetry", Cells: none, Target: report.Target{Bound: report.AtMost, Value: 0.35},
-			Figure: report.Figure{Value: series[0].Over(series[2]).Median(), Unit: report.Times},
+			Figure: report.Over(series[0], series[2]),
 		},
 		report.Row{
 			Case: name + ": allocations", Cells: none, Target: report.Target{Bound: report.AtMost, Value: 0},

@@ -73,7 +73,7 @@ func compareCalendar(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		Rows: []report.Row{
 			{
 				Case:   "Add: rickar/cal over tenon",
-				Figure: report.Figure{Value: series[1].Over(series[0]).Median(), Unit: report.Times},
+				Figure: report.Over(series[1], series[0]),
 				Target: report.Target{Bound: report.AtLeast, Value: 10}, Cells: cells,
 			},
 			{

@@ -21,7 +21,7 @@ import (
 type riverSide struct{ pool *pgxpool.Pool }
 
 func newRiver(ctx context.Context, l *lab.Lab, name string) (*riverSide, error) {
-	pool, err := newPool(ctx, l, name)
+	pool, err := l.PoolOf(ctx, 16, name)
 	if err != nil {
 		return nil, err
 	}

@@ -27,24 +27,11 @@ const (
 	timerWorkers    = 4
 )
 
-func newPool(ctx context.Context, l *lab.Lab, name string, sets ...migrations.Set) (*pgxpool.Pool, error) {
-	url, err := l.Postgres(ctx, name, sets...)
-	if err != nil {
-		return nil, err
-	}
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, err
-	}
-	config.MaxConns = 16
-	return pgxpool.NewWithConfig(ctx, config)
-}
-
 // tenonSide is tenon's timers on a database of its own.
 type tenonSide struct{ pool *pgxpool.Pool }
 
 func newTenon(ctx context.Context, l *lab.Lab, name string) (*tenonSide, error) {
-	pool, err := newPool(ctx, l, name, migrations.Support)
+	pool, err := l.PoolOf(ctx, 16, name, migrations.Support)
 	if err == nil {
 		_, err = pool.Exec(ctx, "create table public.fired (key text not null)")
 	}
@@ -178,7 +165,7 @@ func compareThroughput(ctx context.Context, l *lab.Lab, s *report.Section) error
 	}
 	row := func(name string, i int, target float64) report.Row {
 		return report.Row{
-			Case: name, Figure: report.Figure{Value: series[i].Over(series[2]).Median(), Unit: report.Times},
+			Case: name, Figure: report.Over(series[i], series[2]),
 			Target: report.Target{Bound: report.AtLeast, Value: target},
 			Cells:  []string{report.Spread(series[i], report.PerSecond), report.Spread(series[2], report.PerSecond)},
 		}
@@ -242,7 +229,7 @@ func compareLateness(ctx context.Context, l *lab.Lab, s *report.Section) error {
 		Columns: []string{"tenon", "River"},
 		Rows: []report.Row{{
 			Case:   "lateness, 99 in 100: tenon over River",
-			Figure: report.Figure{Value: series[0].Over(series[1]).Median(), Unit: report.Times},
+			Figure: report.Over(series[0], series[1]),
 			Target: report.Target{Bound: report.AtMost, Value: 0.5},
 			Cells:  []string{report.Spread(series[0], report.Milliseconds), report.Spread(series[1], report.Milliseconds)},
 		}},
@@ -258,7 +245,7 @@ func (c *called) late(share float64) float64 {
 		return 0
 	}
 	slices.Sort(c.lates)
-	return float64(c.lates[min(int(share*float64(len(c.lates))), len(c.lates)-1)].Nanoseconds()) / 1e6
+	return measure.Milliseconds(c.lates[min(int(share*float64(len(c.lates))), len(c.lates)-1)])
 }
 
 const futureSQL = `

@@ -13,6 +13,8 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directorypg"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // words that are near each other, so that searches find much on many levels.
@@ -96,9 +98,9 @@ func TestMemoryAndPostgresAgree(t *testing.T) {
 		})
 		require.NoError(t, err)
 	}
-	mustExec(t, pool, "analyze tenon.directory_entries, tenon.directory_words, tenon.directory_listings")
+	pgtest.Exec(t, pool, "analyze tenon.directory_entries, tenon.directory_words, tenon.directory_listings")
 	rounds := 200
-	if soak() {
+	if conform.Soak() {
 		rounds = 20_000
 	}
 	hits := 0

@@ -13,25 +13,15 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directorypg"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/notify/notifypg"
 )
 
-// maxSteps is more than any work here takes: a fault that never stops to fire is a defect of the test.
-const maxSteps = 60
-
-// recorder writes what it is told in the transaction that it is told in.
-type recorder struct{ tx pgx.Tx }
-
-func (r recorder) RecordChange(ctx context.Context, c tenon.Change) error {
-	_, err := r.tx.Exec(ctx, "insert into public.told values ($1)", c.Action)
-	return err
-}
-
 func outboxes() *directorypg.Options {
 	return &directorypg.Options{
 		Notifier: func(tx pgx.Tx) tenon.Notifier { return notifypg.New(tx, nil) },
-		Recorder: func(tx pgx.Tx) tenon.Recorder { return recorder{tx} },
+		Recorder: pgtest.Recorder,
 	}
 }
 
@@ -46,7 +36,7 @@ union all select 'step ' || n || ' ' || status from tenon.directory_status_log
 union all select 'word ' || word from tenon.directory_words
 union all select 'day ' || day || ' ' || expired || ' ' || expiring_soon from tenon.directory_digests
 union all select 'alert ' || title from tenon.notifications
-union all select 'told ' || what from public.told
+union all select 'told ' || (body ->> 'action') from public.told
 order by 1`
 
 // here is the partner that works are about; its id is the test's own, so that every work can be tried again.
@@ -114,25 +104,19 @@ var works = []struct {
 func play(t *testing.T, work, n int, fault pgtest.Fault) (end []string, fired bool) {
 	t.Helper()
 	pool := database(t)
-	mustExec(t, pool, "create table public.told (what text not null)")
+	pgtest.Tell(t, pool)
 	publish(t, bookAt(directorypg.New(pool, nil), noon, nil), "other", profile("Zyx Freight"))
 	for i, w := range works {
-		var db directorypg.DB = pool
-		var faulty *pgtest.Faulty
+		step := 0
 		if i == work {
-			faulty = pgtest.NewFaulty(pool, n, fault)
-			db = faulty
+			step = n
 		}
-		store := directorypg.New(db, outboxes())
-		err := w.do(t.Context(), store)
-		for tries := 0; err != nil && tries < 3; tries++ {
-			require.True(t, faulty != nil && faulty.Fired(), "%s: %v", w.name, err)
-			err = w.do(t.Context(), store)
-		}
-		require.NoError(t, err, "%s: %s at step %d", w.name, fault, n)
-		fired = fired || faulty != nil && faulty.Fired()
+		faulty := pgtest.NewFaulty(pool, step, fault)
+		store := directorypg.New(faulty, outboxes())
+		faulty.Try(t, func() error { return w.do(t.Context(), store) })
+		fired = fired || faulty.Fired()
 	}
-	return list[string](t, pool, endSQL), fired
+	return pgtest.List[string](t, pool, endSQL), fired
 }
 
 func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *testing.T) {
@@ -144,24 +128,15 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 	for i, w := range works {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			faults := []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
-			for n := 1; ; n++ {
-				tried := faults
-				if !soak() { // each step suffers one, the next step the next
-					tried = faults[(n+i)%len(faults):][:1]
-				}
-				fired := false
-				for _, fault := range tried {
-					var got []string
-					got, fired = play(t, i, n, fault)
-					require.Equal(t, want, got, "%s at step %d", fault, n)
-				}
-				if !fired {
-					require.Greater(t, n, 1, "no step at all")
-					break
-				}
-				require.Less(t, n, maxSteps)
+			faults := pgtest.InTurn(i)
+			if conform.Soak() {
+				faults = pgtest.Always(pgtest.Faults()...)
 			}
+			pgtest.EveryStep(t, faults, func(n int, fault pgtest.Fault) bool {
+				got, fired := play(t, i, n, fault)
+				require.Equal(t, want, got, "%s at step %d", fault, n)
+				return fired
+			})
 		})
 	}
 }

@@ -7,47 +7,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directorypg"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/internal/proctest"
-	"github.com/transbotai/tenon/migrations"
 )
 
-func TestMain(m *testing.M) { proctest.Main(m, map[string]proctest.Work{"settle": settle}) }
-
-// told writes each notification as a row, so that one that is told twice is there twice.
-type told struct{ tx pgx.Tx }
-
-func (n told) Notify(ctx context.Context, news tenon.Notification) error {
-	_, err := n.tx.Exec(ctx, "insert into public.told values ($1)", news.Key)
-	return err
-}
-
-func counting() *directorypg.Options {
-	return &directorypg.Options{Notifier: func(tx pgx.Tx) tenon.Notifier { return told{tx} }}
-}
+// counting tells in rows, so that what is told twice is there twice.
+var counting = &directorypg.Options{Notifier: pgtest.Notifier}
 
 // small makes many transactions of few alerts.
 var small = &directory.Options{Batch: 3}
 
 // settle settles batch after batch, and says after each how many partners it was.
-func settle(ctx context.Context, c *proctest.Child) error {
-	var url string
-	if err := c.Order(&url); err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	store := directorypg.New(pool, counting())
+func settle(ctx context.Context, c *proctest.Child, _ order, pool *pgxpool.Pool) error {
+	store := directorypg.New(pool, counting)
 	c.Ready()
 	for n := 0; ctx.Err() == nil; n++ {
 		if _, err := bookAt(store, noon, small).Settle(ctx); err != nil && ctx.Err() == nil {
@@ -72,13 +51,11 @@ func due(t *testing.T, pool *pgxpool.Pool, n int) {
 
 func TestProcessesThatAreKilledWhileTheyAlertTellEachDocumentOnce(t *testing.T) {
 	t.Parallel()
-	url := pgtest.Database(t, migrations.Directory)
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	defer pool.Close()
-	mustExec(t, pool, "create table public.told (key text not null)")
+	pool := database(t)
+	url := pool.Config().ConnString()
+	pgtest.Tell(t, pool)
 	kills, all := 3, 0
-	if soak() {
+	if conform.Soak() {
 		kills = 100
 	}
 	for range kills {
@@ -86,7 +63,7 @@ func TestProcessesThatAreKilledWhileTheyAlertTellEachDocumentOnce(t *testing.T) 
 		all += 40
 		var children []*proctest.Process[int]
 		for range 2 {
-			children = append(children, proctest.Start[int](t, "settle", url))
+			children = append(children, proctest.Start[int](t, "settle", order{URL: url}))
 		}
 		for _, c := range children {
 			c.Begin()
@@ -99,19 +76,19 @@ func TestProcessesThatAreKilledWhileTheyAlertTellEachDocumentOnce(t *testing.T) 
 			c.Kill()
 		}
 	}
-	_, err = bookAt(directorypg.New(pool, counting()), noon, small).Settle(t.Context())
+	_, err := bookAt(directorypg.New(pool, counting), noon, small).Settle(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, all, one[int64](t, pool, "select count(*) from public.told"))
-	require.EqualValues(t, all, one[int64](t, pool, "select count(distinct key) from public.told"))
+	require.EqualValues(t, all, pgtest.One[int64](t, pool, "select count(*) from public.told"))
+	require.EqualValues(t, all, pgtest.One[int64](t, pool, "select count(distinct key) from public.told"))
 }
 
 // TestRenewalsRaceWithAlerts renews documents while others alert, and holds every alert against what was in force.
 func TestRenewalsRaceWithAlerts(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	mustExec(t, pool, "create table public.told (key text not null)")
+	pgtest.Tell(t, pool)
 	due(t, pool, 30)
-	store := directorypg.New(pool, counting())
+	store := directorypg.New(pool, counting)
 	partners, err := bookAt(store, noon, nil).List(t.Context(), directory.ListQuery{Limit: 100})
 	require.NoError(t, err)
 	var wg sync.WaitGroup
@@ -135,15 +112,15 @@ func TestRenewalsRaceWithAlerts(t *testing.T) {
 		}
 	})
 	wg.Wait()
-	before := one[int64](t, pool, "select count(*) from public.told")
-	require.Equal(t, before, one[int64](t, pool, "select count(distinct key) from public.told"), "each at most once")
+	before := pgtest.One[int64](t, pool, "select count(*) from public.told")
+	require.Equal(t, before, pgtest.One[int64](t, pool, "select count(distinct key) from public.told"), "each at most once")
 	_, err = bookAt(store, noon.AddDate(0, 0, 10), nil).Settle(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, before, one[int64](t, pool, "select count(*) from public.told"), "nothing of what was renewed")
-	require.EqualValues(t, 30, one[int64](t, pool, "select count(*) from tenon.directory_docs where in_force and version = 2"))
+	require.Equal(t, before, pgtest.One[int64](t, pool, "select count(*) from public.told"), "nothing of what was renewed")
+	require.EqualValues(t, 30, pgtest.One[int64](t, pool, "select count(*) from tenon.directory_docs where in_force and version = 2"))
 	_, err = bookAt(store, noon.AddDate(0, 0, 95), nil).Settle(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, before+30, one[int64](t, pool, "select count(*) from public.told"))
+	require.EqualValues(t, before+30, pgtest.One[int64](t, pool, "select count(*) from public.told"))
 }
 
 // TestWordsThatAreForgottenWhileTheyAreLearntStay erases tenants while others publish the same words.
@@ -152,7 +129,7 @@ func TestWordsThatAreForgottenWhileTheyAreLearntStay(t *testing.T) {
 	pool := database(t)
 	store := directorypg.New(pool, nil)
 	rounds := 15
-	if soak() {
+	if conform.Soak() {
 		rounds = 1000
 	}
 	for n := range rounds {
@@ -173,7 +150,7 @@ func TestWordsThatAreForgottenWhileTheyAreLearntStay(t *testing.T) {
 			_, err := store.Erase(t.Context(), tenon.Subject{Tenant: fmt.Sprint("second", i)})
 			require.NoError(t, err)
 		}
-		require.Zero(t, one[int64](t, pool, "select count(*) from tenon.directory_words"))
+		require.Zero(t, pgtest.One[int64](t, pool, "select count(*) from tenon.directory_words"))
 	}
 }
 

@@ -2,7 +2,6 @@ package directorypg_test
 
 import (
 	"context"
-	"os"
 	"testing"
 	"time"
 
@@ -18,34 +17,9 @@ import (
 	"github.com/transbotai/tenon/migrations"
 )
 
-// soak says whether the long versions of the loops were asked for.
-func soak() bool { return os.Getenv("TENON_SOAK") != "" }
-
 func database(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	return pgtest.Pool(t, migrations.Directory, migrations.Notify)
-}
-
-func mustExec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
-	t.Helper()
-	_, err := pool.Exec(t.Context(), sql, args...)
-	require.NoError(t, err)
-}
-
-func list[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []T {
-	t.Helper()
-	rows, err := pool.Query(t.Context(), sql, args...)
-	require.NoError(t, err)
-	found, err := pgx.CollectRows(rows, pgx.RowTo[T])
-	require.NoError(t, err)
-	return found
-}
-
-func one[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) T {
-	t.Helper()
-	found := list[T](t, pool, sql, args...)
-	require.Len(t, found, 1)
-	return found[0]
 }
 
 // noon is when tests begin.
@@ -120,33 +94,28 @@ func TestStoreTells(t *testing.T) {
 // turns lets goroutines take turns with a store that is bound to a transaction, which is one connection.
 type turns struct {
 	*directorypg.Store
-	free chan struct{}
+	pgtest.Turns
 }
 
-func (s turns) take() func() {
-	s.free <- struct{}{}
-	return func() { <-s.free }
-}
-
-func (s turns) Load(ctx context.Context, ref directory.Ref) (*directory.Dossier, error) {
-	defer s.take()()
+func (s *turns) Load(ctx context.Context, ref directory.Ref) (*directory.Dossier, error) {
+	defer s.Take()()
 	return s.Store.Load(ctx, ref)
 }
 
-func (s turns) Change(ctx context.Context, ref directory.Ref, edit directory.Edit) (*directory.Dossier, error) {
-	defer s.take()()
+func (s *turns) Change(ctx context.Context, ref directory.Ref, edit directory.Edit) (*directory.Dossier, error) {
+	defer s.Take()()
 	return s.Store.Change(ctx, ref, edit)
 }
 
-func (s turns) ChangeDue(ctx context.Context, due directory.Due, edit directory.Edit) (int, error) {
-	defer s.take()()
+func (s *turns) ChangeDue(ctx context.Context, due directory.Due, edit directory.Edit) (int, error) {
+	defer s.Take()()
 	return s.Store.ChangeDue(ctx, due, edit)
 }
 
-func (s turns) Digest(
+func (s *turns) Digest(
 	ctx context.Context, now time.Time, day directory.Date, tell func(directory.Digest) directory.Effects,
 ) (directory.Digest, bool, error) {
-	defer s.take()()
+	defer s.Take()()
 	return s.Store.Digest(ctx, now, day, tell)
 }
 
@@ -154,10 +123,7 @@ func (s turns) Digest(
 // all that follows failed too: no expected outcome may be an SQL error.
 func bound(t *testing.T, opts *directorypg.Options) directory.Store {
 	t.Helper()
-	tx, err := database(t).Begin(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-	return turns{directorypg.New(tx, opts), make(chan struct{}, 1)}
+	return &turns{Store: directorypg.New(pgtest.Begin(t, database(t)), opts)}
 }
 
 func TestStoreInACallersTransaction(t *testing.T) {

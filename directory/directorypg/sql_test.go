@@ -36,7 +36,7 @@ func TestSearchPartnersAnswersByServiceAndRegion(t *testing.T) {
 		"": {"One", "Two"}, "'ltl'": {"One", "Two"}, "'ftl'": {"Two"}, "'ltl', 'us-ca'": {"One"}, "null, 'us-nv'": {"Two"},
 		"'air'": nil, "''''": nil, "'ltl'' | ''vftl'": nil, "''": nil, `'\'`: nil, "p_region => 'us-ca'": {"One"},
 	} {
-		got := list[string](t, pool, "select company_name from tenon.search_partners("+args+") order by 1")
+		got := pgtest.List[string](t, pool, "select company_name from tenon.search_partners("+args+") order by 1")
 		require.ElementsMatch(t, want, got, args)
 	}
 	rows, err := pool.Query(t.Context(), "select * from tenon.search_partners()")
@@ -73,7 +73,7 @@ func TestTheViewOfFreshnessSaysWhatNeedsAttentionAndNothingElse(t *testing.T) {
 	require.NoError(t, book.Remove(t.Context(), gone.Ref, ""))
 	require.Equal(t, []string{
 		"One licence  missing", "One old " + today.Add(-3).String() + " expired", "One soon " + today.Add(3).String() + " expiring_soon",
-	}, list[string](t, pool, `
+	}, pgtest.List[string](t, pool, `
 select concat_ws(' ', company_name, kind, coalesce(expires_at::text, ''), status)
 from tenon.directory_freshness_alerts
 order by kind`))
@@ -83,7 +83,7 @@ order by kind`))
 	defer func() { _ = listening.Close(t.Context()) }()
 	_, err = listening.Exec(t.Context(), "listen directory_alerts")
 	require.NoError(t, err)
-	require.EqualValues(t, 3, one[int64](t, pool, "select tenon.check_directory_freshness()"))
+	require.EqualValues(t, 3, pgtest.One[int64](t, pool, "select tenon.check_directory_freshness()"))
 	heard(t, listening, 3)
 	digest, err := book.Digest(t.Context())
 	require.NoError(t, err)
@@ -113,20 +113,20 @@ func TestMarkingACompanyAsDeletedTakesItFromThePublicWhoeverMarksIt(t *testing.T
 	hidden := func() { require.Empty(t, found(t, book, directory.Search{Text: "freight"})) }
 	shown := func() { require.Len(t, found(t, book, directory.Search{Text: "freight"}), 1) }
 	shown()
-	mustExec(t, pool, "update tenon.directory_companies set deleted_at = now() where tenant_id = 'acme'")
+	pgtest.Exec(t, pool, "update tenon.directory_companies set deleted_at = now() where tenant_id = 'acme'")
 	hidden()
 	_, err := book.Partner(t.Context(), d.Ref)
 	require.ErrorIs(t, err, directory.ErrUnknownPartner)
-	mustExec(t, pool, "update tenon.directory_companies set deleted_at = null where tenant_id = 'acme'")
+	pgtest.Exec(t, pool, "update tenon.directory_companies set deleted_at = null where tenant_id = 'acme'")
 	shown()
-	mustExec(t, pool, "update tenon.public_partners set is_public = false")
+	pgtest.Exec(t, pool, "update tenon.public_partners set is_public = false")
 	hidden()
-	require.Zero(t, one[int64](t, pool, "select count(*) from tenon.directory_listings"))
-	mustExec(t, pool, "update tenon.public_partners set is_public = true")
+	require.Zero(t, pgtest.One[int64](t, pool, "select count(*) from tenon.directory_listings"))
+	pgtest.Exec(t, pool, "update tenon.public_partners set is_public = true")
 	shown()
-	mustExec(t, pool, "delete from tenon.public_partners")
+	pgtest.Exec(t, pool, "delete from tenon.public_partners")
 	hidden()
-	require.Equal(t, "false", one[string](t, pool, `
+	require.Equal(t, "false", pgtest.One[string](t, pool, `
 select column_default
 from information_schema.columns
 where table_schema = 'tenon' and table_name = 'public_partners' and column_name = 'is_public'`))
@@ -146,7 +146,7 @@ func TestTheViewOfOnboardingCountsByWeekOfInvitation(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	require.Equal(t, []string{"2026-03-09 3 2", "2026-03-16 1 0"}, list[string](t, pool, `
+	require.Equal(t, []string{"2026-03-09 3 2", "2026-03-16 1 0"}, pgtest.List[string](t, pool, `
 select concat_ws(' ', week, invited, onboarded)
 from tenon.directory_onboarding
 order by week`))
@@ -156,9 +156,9 @@ order by week`))
 func TestStemsAreThoseOfSnowball(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	mustExec(t, pool, "create text search dictionary public.bare (template = pg_catalog.snowball, language = english)")
+	pgtest.Exec(t, pool, "create text search dictionary public.bare (template = pg_catalog.snowball, language = english)")
 	all := candidates()
-	rows := list[string](t, pool, "select (ts_lexize('public.bare', w))[1] from unnest($1::text[]) with ordinality u (w, n) order by n", all)
+	rows := pgtest.List[string](t, pool, "select (ts_lexize('public.bare', w))[1] from unnest($1::text[]) with ordinality u (w, n) order by n", all)
 	for i, w := range all {
 		require.Equal(t, rows[i], directory.Stem(w), w)
 	}
@@ -204,7 +204,7 @@ func TestWhatSQLTakesAwayIsFoundByNobody(t *testing.T) {
 		book := bookAt(directorypg.New(pool, nil), noon, nil)
 		d := publish(t, book, "acme", profile("Freight One"))
 		publish(t, book, "other", profile("Freight Two"))
-		mustExec(t, pool, sql, d.ID)
+		pgtest.Exec(t, pool, sql, d.ID)
 		require.Equal(t, []string{"Freight Two"}, found(t, book, directory.Search{Text: "freight"}), sql)
 		require.Equal(t, []string{"Freight Two"}, found(t, book, directory.Search{Services: []string{"ltl"}, Regions: []string{"us-ca"}}), sql)
 		_, err := book.Public(t.Context(), d.ID)
@@ -236,7 +236,7 @@ func TestSettleBringsEveryPartnerInLineThoughSomeAreDueTwice(t *testing.T) {
 		d, err := book.Create(t.Context(), "acme", profile("One"))
 		require.NoError(t, err)
 		last = d
-		if d.Version == 1 && one[int64](t, pool, "select count(*) from tenon.directory_companies") == 1 {
+		if d.Version == 1 && pgtest.One[int64](t, pool, "select count(*) from tenon.directory_companies") == 1 {
 			_, err = book.AddDocument(t.Context(), d.Ref, directory.Document{Kind: "licence", Expires: directory.DateOf(noon).Add(-1)})
 			require.NoError(t, err)
 		}
@@ -247,5 +247,5 @@ func TestSettleBringsEveryPartnerInLineThoughSomeAreDueTwice(t *testing.T) {
 	require.Equal(t, 3, n)
 	d, err := next.Partner(t.Context(), last.Ref)
 	require.NoError(t, err)
-	require.Equal(t, 1, len(list[string](t, pool, "select distinct policy from tenon.directory_companies")), d.Policy)
+	require.Equal(t, 1, len(pgtest.List[string](t, pool, "select distinct policy from tenon.directory_companies")), d.Policy)
 }

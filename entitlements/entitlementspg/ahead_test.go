@@ -10,6 +10,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // endsSoon puts a new tenant on basic with a present hour that ends in half an hour, uses one of it, and returns when it
@@ -33,7 +34,7 @@ where tenant_id = $1
 // sealedAhead returns until when the counter of the period that begins at start decides alone; none when it is not there.
 func sealedAhead(t *testing.T, pool *pgxpool.Pool, tenant string, start time.Time) []time.Time {
 	t.Helper()
-	return list[time.Time](t, pool, nextSealSQL, tenant, start)
+	return pgtest.List[time.Time](t, pool, nextSealSQL, tenant, start)
 }
 
 func TestRunMakesTheNextPeriodsCounters(t *testing.T) {
@@ -41,7 +42,7 @@ func TestRunMakesTheNextPeriodsCounters(t *testing.T) {
 
 	t.Run("so_that_the_first_use_needs_no_exact_path", func(t *testing.T) {
 		t.Parallel()
-		_, pool := database(t)
+		pool := database(t)
 		s := entitlementspg.New(pool, nil)
 		tenant, end := endsSoon(t, s)
 		runOnce(t, s)
@@ -61,7 +62,7 @@ func TestRunMakesTheNextPeriodsCounters(t *testing.T) {
 
 	t.Run("once_however_often_and_by_however_many", func(t *testing.T) {
 		t.Parallel()
-		_, pool := database(t)
+		pool := database(t)
 		s := entitlementspg.New(pool, nil)
 		tenant, _ := endsSoon(t, s)
 		runOnce(t, s)
@@ -74,7 +75,7 @@ func TestRunMakesTheNextPeriodsCounters(t *testing.T) {
 
 	t.Run("by_the_plan_of_then", func(t *testing.T) {
 		t.Parallel()
-		_, pool := database(t)
+		pool := database(t)
 		s := entitlementspg.New(pool, nil)
 		tenant, end := endsSoon(t, s)
 		_, err := s.Change(t.Context(), tenant, now(), func(r *entitlements.Rights, _ *entitlements.Versions) ([]tenon.Change, error) {
@@ -90,7 +91,7 @@ func TestRunMakesTheNextPeriodsCounters(t *testing.T) {
 
 	t.Run("and_a_change_of_plan_breaks_their_seals", func(t *testing.T) {
 		t.Parallel()
-		_, pool := database(t)
+		pool := database(t)
 		s := entitlementspg.New(pool, nil)
 		tenant, end := endsSoon(t, s)
 		runOnce(t, s)
@@ -103,7 +104,7 @@ func TestRunMakesTheNextPeriodsCounters(t *testing.T) {
 
 	t.Run("but_not_where_a_grant_or_a_hold_decides", func(t *testing.T) {
 		t.Parallel()
-		_, pool := database(t)
+		pool := database(t)
 		s := entitlementspg.New(pool, nil)
 		g := entitlements.NewGate(s, nil)
 		granted, end := endsSoon(t, s)

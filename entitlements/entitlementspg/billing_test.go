@@ -37,7 +37,7 @@ func concluding(customer, holder, event string, state entitlements.EventState) e
 
 func TestWorkOnManyCustomersAtOnceIsConcludedTogetherAndApart(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := entitlementspg.New(pool, &entitlementspg.Options{Timeout: time.Minute})
 	var failed, done atomic.Int64
 	together(60, func(i int) {
@@ -59,12 +59,12 @@ func TestWorkOnManyCustomersAtOnceIsConcludedTogetherAndApart(t *testing.T) {
 	})
 	require.EqualValues(t, 6, failed.Load(), "nobody fails for another")
 	require.EqualValues(t, 54, done.Load())
-	require.EqualValues(t, 54, one[int64](t, pool, "select count(*) from tenon.billing_events where state = 'done'"))
+	require.EqualValues(t, 54, pgtest.One[int64](t, pool, "select count(*) from tenon.billing_events where state = 'done'"))
 }
 
 func TestOneCustomerAndOneEventAtOnceAreConcludedOnce(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := entitlementspg.New(pool, &entitlementspg.Options{Timeout: time.Minute})
 	var held, concluded atomic.Int64
 	together(30, func(int) {
@@ -87,24 +87,24 @@ func TestOneCustomerAndOneEventAtOnceAreConcludedOnce(t *testing.T) {
 
 func TestALeaseWhoseCallerIsGoneIsUnknown(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := entitlementspg.New(pool, &entitlementspg.Options{Timeout: time.Minute})
-	tx := begin(t, pool)
-	execute(t, tx, "lock table tenon.billing_leases in access exclusive mode")
+	tx := pgtest.Begin(t, pool)
+	pgtest.Exec(t, tx, "lock table tenon.billing_leases in access exclusive mode")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := s.LeaseCustomer(ctx, entitlements.LeaseRequest{Customer: "cus", Holder: tenon.NewID(time.Now()), TTL: time.Hour})
 	require.ErrorIs(t, err, entitlements.ErrOutcomeUnknown)
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.Eventually(t, func() bool {
-		return one[int64](t, pool, "select count(*) from tenon.billing_leases") == 1
+		return pgtest.One[int64](t, pool, "select count(*) from tenon.billing_leases") == 1
 	}, 30*time.Second, 10*time.Millisecond, "the batch goes on")
 }
 
 func TestBillingJoinsTheCallersTransaction(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
-	tx := begin(t, pool)
+	pool := database(t)
+	tx := pgtest.Begin(t, pool)
 	s := entitlementspg.New(tx, nil)
 	holder := tenon.NewID(time.Now())
 	_, err := s.LinkCustomer(t.Context(), entitlements.BillingCustomer{Tenant: "acme", Customer: "cus", LinkedAt: now()})
@@ -118,7 +118,7 @@ func TestBillingJoinsTheCallersTransaction(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
 	for _, table := range []string{"billing_events", "billing_customers", "billing_leases", "org_entitlements"} {
-		require.Zero(t, one[int64](t, pool, "select count(*) from tenon."+table), table)
+		require.Zero(t, pgtest.One[int64](t, pool, "select count(*) from tenon."+table), table)
 	}
 }
 

@@ -10,12 +10,13 @@ import (
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/listenpg"
 )
 
 func TestALimitThatIsLoweredBindsEveryProcessFromTheMomentTheCallReturns(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	one, two := newGate(pool, nil), newGate(pool, nil)
 	for range 5 {
 		tenant := subscribe(t, one, "basic")
@@ -40,7 +41,7 @@ func TestALimitThatIsLoweredBindsEveryProcessFromTheMomentTheCallReturns(t *test
 
 func TestAPeriodThatEndsUnderLoadKeepsBothLimits(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	begun := now().Add(-30 * time.Minute)
@@ -62,7 +63,7 @@ func TestAPeriodThatEndsUnderLoadKeepsBothLimits(t *testing.T) {
 			fits = err == nil && d.Allowed
 		}
 	})
-	require.Equal(t, []int64{50, 50}, list[int64](t, pool, `
+	require.Equal(t, []int64{50, 50}, pgtest.List[int64](t, pool, `
 select used
 from tenon.usage_counters
 where tenant_id = $1
@@ -73,7 +74,8 @@ order by period_start`, tenant))
 
 func TestAGateLearnsAtOnceWhatOtherProcessesChange(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	config, err := pgx.ParseConfig(url)
 	require.NoError(t, err)
 	listener := listenpg.New(config, nil)
@@ -114,31 +116,31 @@ func TestAGateLearnsAtOnceWhatOtherProcessesChange(t *testing.T) {
 
 func TestDeclaringTheSameAgainChangesNothing(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
-	before := one[int64](t, pool, "select revision from tenon.catalog")
+	pool := database(t)
+	before := pgtest.One[int64](t, pool, "select revision from tenon.catalog")
 	diff, err := entitlementspg.New(pool, nil).Declare(t.Context(), catalog(), now())
 	require.NoError(t, err)
 	require.Empty(t, diff)
-	require.Equal(t, before, one[int64](t, pool, "select revision from tenon.catalog"))
+	require.Equal(t, before, pgtest.One[int64](t, pool, "select revision from tenon.catalog"))
 }
 
 func TestPlansAreReadableAsRows(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	c := catalog()
 	c.Plans[1].Currency, c.Plans[1].Monthly, c.Plans[1].Yearly = "USD", 9900, 99000
 	c.Plans = c.Plans[:2]
 	_, err := newGate(pool, nil).ApplyCatalog(t.Context(), c)
 	require.NoError(t, err)
-	require.Equal(t, []string{"basic 1 t 99.00 990.00 2", "free 0 t 0.00 0.00 1", "top 2 f 0.00 0.00 1"}, list[string](t, pool, `
+	require.Equal(t, []string{"basic 1 t 99.00 990.00 2", "free 0 t 0.00 0.00 1", "top 2 f 0.00 0.00 1"}, pgtest.List[string](t, pool, `
 select concat_ws(' ', id, tier, active, price_monthly, price_yearly, version)
 from tenon.plans
 order by id`))
-	require.Equal(t, []string{"1 1000 0 0", "2 1000 0 0"}, list[string](t, pool, `
+	require.Equal(t, []string{"1 1000 0 0", "2 1000 0 0"}, pgtest.List[string](t, pool, `
 select concat_ws(' ', plan_version, hard_limit, soft_limit, overage_limit)
 from tenon.plan_features
 where plan_id = 'basic'
   and feature_key = 'calls'
 order by 1`))
-	require.Equal(t, "-1", one[string](t, pool, "select hard_limit::text from tenon.plan_features where plan_id = 'top'"))
+	require.Equal(t, "-1", pgtest.One[string](t, pool, "select hard_limit::text from tenon.plan_features where plan_id = 'top'"))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // wrongClock runs f where time.Now is off by as much. A bubble of synctest has a clock of its own, which stands still
@@ -53,7 +54,7 @@ func decide(t *testing.T, url, tenant string) (d decided) {
 	r, err := g.Reserve(ctx, use(tenant, calls, 1, ""), time.Minute)
 	require.NoError(t, err)
 	d.holdFor, d.madeAt = r.Hold.ExpiresAt.Sub(r.Hold.CreatedAt), r.Hold.CreatedAt
-	d.event = one[time.Time](t, conn, "select occurred_at from tenon.usage_events where tenant_id = $1", tenant)
+	d.event = pgtest.One[time.Time](t, conn, "select occurred_at from tenon.usage_events where tenant_id = $1", tenant)
 	d.entitlement, err = g.Entitlement(ctx, tenant)
 	require.NoError(t, err)
 	return d
@@ -61,15 +62,16 @@ func decide(t *testing.T, url, tenant string) (d decided) {
 
 func TestProcessesWhoseClocksDifferDecideAlike(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
-	before := one[time.Time](t, pool, "select clock_timestamp()")
+	pool := database(t)
+	url := pool.Config().ConnString()
+	before := pgtest.One[time.Time](t, pool, "select clock_timestamp()")
 	right := decide(t, url, "right")
 	for name, off := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute, "days_ahead": 49 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			wrongClock(t, off, func(t *testing.T) {
 				here := time.Now()
 				wrong := decide(t, url, name)
-				after := one[time.Time](t, connected(t, url), "select clock_timestamp()")
+				after := pgtest.One[time.Time](t, connected(t, url), "select clock_timestamp()")
 				require.Greater(t, here.Sub(after).Abs(), 9*time.Minute, "this process's clock is wrong indeed")
 
 				require.Equal(t, right.consumed, wrong.consumed, "the numbers, the reasons and when the period ends")
@@ -94,7 +96,8 @@ func connected(t *testing.T, url string) *pgx.Conn {
 
 func TestAHoldExpiresByTheDatabasesClock(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "free")
 	r, err := g.Reserve(t.Context(), use(tenant, calls, 3, ""), 5*time.Minute)
@@ -127,7 +130,7 @@ func gateBehind(s *entitlementspg.Store, by time.Duration) *entitlements.Gate {
 
 func TestAUseRightAfterTheSubscriptionCountsInItsFirstPeriodWhateverTheClock(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	e, err := g.Entitlement(t.Context(), tenant)
@@ -144,34 +147,35 @@ func TestAUseRightAfterTheSubscriptionCountsInItsFirstPeriodWhateverTheClock(t *
 	s, err := late.Commit(t.Context(), r.Hold, 8)
 	require.NoError(t, err)
 	require.EqualValues(t, 15, s.Decision.Used)
-	tx := begin(t, pool)
+	tx := pgtest.Begin(t, pool)
 	allowed(t, late.WithStore(entitlementspg.New(tx, nil)), use(tenant, calls, 16, ""))
 	require.NoError(t, tx.Commit(t.Context()))
 
-	require.Equal(t, 1, one[int](t, pool, "select count(*) from tenon.usage_counters where tenant_id = $1", tenant))
+	require.Equal(t, 1, pgtest.One[int](t, pool, "select count(*) from tenon.usage_counters where tenant_id = $1", tenant))
 	require.EqualValues(t, 31, used(t, pool, tenant, calls))
-	require.Equal(t, e.StartedAt, one[time.Time](t, pool,
+	require.Equal(t, e.StartedAt, pgtest.One[time.Time](t, pool,
 		"select min(occurred_at) from tenon.usage_events where tenant_id = $1", tenant).UTC())
 	reconciled(t, g, tenant)
 }
 
 func TestAUseThatSaysThatItWasBeforeTheSubscriptionCountsThere(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	u := use(tenant, calls, 3, "")
 	u.At = now().Add(-time.Hour)
 	require.NoError(t, g.Record(t.Context(), u))
 	allowed(t, g, use(tenant, calls, 1, ""))
-	require.Equal(t, []int64{3, 1}, list[int64](t, pool,
+	require.Equal(t, []int64{3, 1}, pgtest.List[int64](t, pool,
 		"select used from tenon.usage_counters where tenant_id = $1 order by period_start", tenant))
 	reconciled(t, g, tenant)
 }
 
 func TestAUseAMinuteAheadIsJudgedByTheDatabasesClock(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	tenant := subscribe(t, newGate(pool, nil), "basic")
 	wrongClock(t, 10*time.Minute, func(t *testing.T) {
 		g := newGate(connected(t, url), nil)
@@ -184,7 +188,8 @@ func TestAUseAMinuteAheadIsJudgedByTheDatabasesClock(t *testing.T) {
 
 func TestRunGoesByTheDatabasesClock(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	opts := &entitlementspg.Options{KeepKeys: 5 * time.Minute}
 	g := newGate(pool, opts)
 	tenant := subscribe(t, g, "basic")
@@ -207,13 +212,14 @@ func TestRunGoesByTheDatabasesClock(t *testing.T) {
 
 func TestReconcileGoesByTheDatabasesClock(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	_, err := g.Subscribe(t.Context(), entitlements.Subscription{Tenant: tenant, Plan: "basic", CurrentPeriodStart: now().Add(-time.Hour)})
 	require.NoError(t, err)
 	allowed(t, g, use(tenant, calls, 1, ""))
-	execute(t, pool, "update tenon.usage_counters set used = used + 1 where tenant_id = $1", tenant)
+	pgtest.Exec(t, pool, "update tenon.usage_counters set used = used + 1 where tenant_id = $1", tenant)
 	wrongClock(t, 49*time.Hour, func(t *testing.T) {
 		s := entitlementspg.New(connected(t, url), &entitlementspg.Options{KeepEvents: 24 * time.Hour})
 		drifts, err := s.Reconcile(t.Context(), tenant, false)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/internal/proctest"
 )
 
@@ -77,7 +78,8 @@ func total(t *testing.T, reports []report) (sum report) {
 
 func TestFourProcessesOf64GoroutinesAcceptExactlyTheLimit(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	g := newGate(pool, nil)
 	tenants := make([]string, len(crowds))
 	for i := range tenants {
@@ -92,8 +94,8 @@ func TestFourProcessesOf64GoroutinesAcceptExactlyTheLimit(t *testing.T) {
 		require.EqualValues(t, 1000, sum.Accepted)
 		require.EqualValues(t, 4*crowds[i], sum.Refused)
 		require.EqualValues(t, 1000, used(t, pool, tenant, calls))
-		require.EqualValues(t, 1000, one[int64](t, pool, "select count(*) from tenon.usage_events where tenant_id = $1", tenant))
-		require.EqualValues(t, 1000, one[int64](t, pool, "select count(*) from tenon.usage_keys where tenant_id = $1", tenant))
+		require.EqualValues(t, 1000, pgtest.One[int64](t, pool, "select count(*) from tenon.usage_events where tenant_id = $1", tenant))
+		require.EqualValues(t, 1000, pgtest.One[int64](t, pool, "select count(*) from tenon.usage_keys where tenant_id = $1", tenant))
 		reconciled(t, g, tenant)
 	}
 	require.Empty(t, byTenant[""], "no errors")
@@ -200,8 +202,9 @@ alter table tenon.usage_counters add constraint never_more
 
 func TestNoMomentExceedsWhatIsAllowedWithHoldsGrantsOverageAndCorrections(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
-	execute(t, pool, watched)
+	pool := database(t)
+	url := pool.Config().ConnString()
+	pgtest.Exec(t, pool, watched)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	for _, amount := range []int64{40, 60} {
@@ -217,8 +220,8 @@ func TestNoMomentExceedsWhatIsAllowedWithHoldsGrantsOverageAndCorrections(t *tes
 	require.Positive(t, sum.Replayed)
 	require.LessOrEqual(t, sum.Accepted, int64(330))
 	require.Equal(t, sum.Accepted, used(t, pool, tenant, mixed), "what they were told adds up to what is counted")
-	require.Equal(t, sum.Accepted, one[int64](t, pool, "select sum(qty)::bigint from tenon.usage_events where tenant_id = $1", tenant))
-	require.Zero(t, one[int64](t, pool, "select sum(held)::bigint from tenon.usage_counters where tenant_id = $1", tenant))
+	require.Equal(t, sum.Accepted, pgtest.One[int64](t, pool, "select sum(qty)::bigint from tenon.usage_events where tenant_id = $1", tenant))
+	require.Zero(t, pgtest.One[int64](t, pool, "select sum(held)::bigint from tenon.usage_counters where tenant_id = $1", tenant))
 	reconciled(t, g, tenant)
 
 	for consume(t, g, use(tenant, mixed, 1, "")).Allowed {

@@ -58,7 +58,8 @@ func renumber(files fstest.MapFS, last int) {
 
 func TestTheNextReleasesMigrationRunsWhileThisOneWorks(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	g := newGate(pool, nil)
 	tenants := []string{subscribe(t, g, "basic"), subscribe(t, g, "basic")}
 	stop := hammer(t, g, tenants)

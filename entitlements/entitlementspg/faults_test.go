@@ -12,11 +12,6 @@ import (
 	"github.com/transbotai/tenon/internal/pgtest"
 )
 
-var faults = []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
-
-// maxSteps is more than any work here takes: a fault that never stops to fire is a defect of the test.
-const maxSteps = 60
-
 // run does the work with the n-th statement going wrong, and returns what it came to; false when there is no n-th.
 func (w work) run(t *testing.T, pool *pgxpool.Pool, opts *entitlementspg.Options, at time.Time, n int, fault pgtest.Fault) (rows []string, fired bool) {
 	t.Helper()
@@ -30,18 +25,11 @@ func (w work) run(t *testing.T, pool *pgxpool.Pool, opts *entitlementspg.Options
 	}
 	faulty := pgtest.NewFaulty(pool, n, fault)
 	by := entitlementspg.New(faulty, opts)
-	err := w.try(t.Context(), s, by, edit)
-	for range 3 {
-		if err != nil {
-			require.True(t, faulty.Fired(), "%v", err)
-			err = w.try(t.Context(), s, by, edit)
-		}
-	}
-	require.NoError(t, err, "%s at step %d", fault, n)
+	faulty.Try(t, func() error { return w.try(t.Context(), s, by, edit) })
 	drifts, err := s.store.Reconcile(t.Context(), s.tenant, false)
 	require.NoError(t, err)
 	require.Empty(t, drifts)
-	for _, key := range list[string](t, pool, "select key from public.told where tenant = $1 and body ? 'kind' order by key", s.tenant) {
+	for _, key := range pgtest.List[string](t, pool, "select key from public.told where tenant = $1 and body ? 'kind' order by key", s.tenant) {
 		rows = append(rows, "told "+key)
 	}
 	rows = append(rows, dump(t, pool, s.tenant)...)
@@ -50,24 +38,18 @@ func (w work) run(t *testing.T, pool *pgxpool.Pool, opts *entitlementspg.Options
 
 func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	opts := telling(t, pool)
 	at := now()
 	for _, w := range allWork {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			want, _ := w.run(t, pool, opts, at, 0, pgtest.Fail)
-			for _, fault := range faults {
-				for n := 1; ; n++ {
-					got, fired := w.run(t, pool, opts, at, n, fault)
-					require.Equal(t, want, got, "%s at step %d", fault, n)
-					if !fired {
-						require.Greater(t, n, 1, "no step at all")
-						break
-					}
-					require.Less(t, n, maxSteps)
-				}
-			}
+			pgtest.EveryStep(t, pgtest.Always(pgtest.Faults()...), func(n int, fault pgtest.Fault) bool {
+				got, fired := w.run(t, pool, opts, at, n, fault)
+				require.Equal(t, want, got, "%s at step %d", fault, n)
+				return fired
+			})
 		})
 	}
 }
@@ -80,19 +62,15 @@ where tenant_id = $1`
 
 func TestAChangeIsRecordedExactlyWhenItIsMade(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	opts := telling(t, pool)
-	for _, fault := range faults {
-		for n := 1; ; n++ {
-			s := newStage(t, entitlementspg.New(pool, opts), now())
-			faulty := pgtest.NewFaulty(pool, n, fault)
-			_, err := entitlementspg.New(faulty, opts).Change(t.Context(), s.tenant, s.at, subscribed("top", s.at))
-			require.True(t, one[bool](t, pool, changesSQL, s.tenant), "%s at step %d: %v", fault, n, err)
-			if !faulty.Fired() {
-				break
-			}
-		}
-	}
+	pgtest.EveryStep(t, pgtest.Always(pgtest.Faults()...), func(n int, fault pgtest.Fault) bool {
+		s := newStage(t, entitlementspg.New(pool, opts), now())
+		faulty := pgtest.NewFaulty(pool, n, fault)
+		_, err := entitlementspg.New(faulty, opts).Change(t.Context(), s.tenant, s.at, subscribed("top", s.at))
+		require.True(t, pgtest.One[bool](t, pool, changesSQL, s.tenant), "%s at step %d: %v", fault, n, err)
+		return faulty.Fired()
+	})
 }
 
 const catalogSQL = `
@@ -102,7 +80,7 @@ union all select 'version ' || plan_id || version from tenon.plan_versions
 union all select 'grants ' || p::text from tenon.plan_features p
 union all select 'addon ' || a::text from tenon.addons a
 union all select 'addon version ' || addon_id || version from tenon.addon_versions
-union all select 'told ' || key || (body ->> 'target') from public.told
+union all select 'told ' || key from public.told
 order by 1`
 
 func TestADeclarationThatFailsAtAnyStatementAndIsTriedAgainIsMadeOnce(t *testing.T) {
@@ -111,29 +89,25 @@ func TestADeclarationThatFailsAtAnyStatementAndIsTriedAgainIsMadeOnce(t *testing
 	next.Plans[0].Features = map[string]entitlements.Allowance{calls: monthly(entitlements.Limit{Hard: 9})}
 	next.Features = append(next.Features, entitlements.Feature{Key: "more", Kind: entitlements.Boolean})
 	run := func(t *testing.T, n int, fault pgtest.Fault) ([]string, bool) {
-		_, pool := database(t)
+		pool := database(t)
 		opts := telling(t, pool)
 		faulty := pgtest.NewFaulty(pool, n, fault)
 		s := entitlementspg.New(faulty, opts)
-		_, err := s.Declare(t.Context(), next, now())
-		if err != nil {
-			require.True(t, faulty.Fired(), "%v", err)
-			_, err = s.Declare(t.Context(), next, now())
-		}
-		require.NoError(t, err)
-		return list[string](t, pool, catalogSQL), faulty.Fired()
+		faulty.Try(t, func() error {
+			_, err := s.Declare(t.Context(), next, now())
+			return err
+		})
+		return pgtest.List[string](t, pool, catalogSQL), faulty.Fired()
 	}
 	want, _ := run(t, 0, pgtest.Fail)
-	for _, fault := range faults {
+	for _, fault := range pgtest.Faults() {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
-			for n := 1; n < maxSteps; n++ {
+			pgtest.EveryStep(t, pgtest.Always(fault), func(n int, fault pgtest.Fault) bool {
 				got, fired := run(t, n, fault)
 				require.Equal(t, want, got, "step %d", n)
-				if !fired {
-					return
-				}
-			}
+				return fired
+			})
 		})
 	}
 }

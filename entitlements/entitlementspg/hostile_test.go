@@ -12,11 +12,12 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 func TestOddTextIsKeptAsItIs(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	for _, odd := range []string{
 		"'", "''", `"`, "%", "_", `\`, `\\`, "$1", ";--", "'; drop table tenon.usage_keys; --", "{}", "{a,b}", "NULL", "null",
@@ -31,7 +32,7 @@ func TestOddTextIsKeptAsItIs(t *testing.T) {
 			allowed(t, g, u)
 		}
 		require.NoError(t, g.Record(t.Context(), use(tenant, mixed, 1, "")))
-		require.Equal(t, odd, one[string](t, pool, "select metadata ->> 'a' from tenon.usage_events where tenant_id = $1 and feature_key = 'calls'", tenant))
+		require.Equal(t, odd, pgtest.One[string](t, pool, "select metadata ->> 'a' from tenon.usage_events where tenant_id = $1 and feature_key = 'calls'", tenant))
 		require.EqualValues(t, 2, used(t, pool, tenant, calls), odd)
 		e, err := g.Entitlement(t.Context(), tenant)
 		require.NoError(t, err)
@@ -53,7 +54,7 @@ func TestOddTextIsKeptAsItIs(t *testing.T) {
 
 func TestBadInputIsRefusedByNameAndWritesNothing(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	allowed(t, g, use(tenant, calls, 1, ""))
@@ -95,7 +96,7 @@ func refusedField(t *testing.T, err error, field string) {
 
 func TestAKeyOf255BytesIsKeptAndTheNextOneIsAnother(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	for _, last := range []string{"a", "b"} {
@@ -108,7 +109,7 @@ func TestAKeyOf255BytesIsKeptAndTheNextOneIsAnother(t *testing.T) {
 
 func TestTextThatJSONKnowsAndPostgresDoesNotIsRefusedOrKeptButFailsNoOther(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	allowed(t, g, use(tenant, open, 1, ""))
@@ -124,7 +125,7 @@ func TestTextThatJSONKnowsAndPostgresDoesNotIsRefusedOrKeptButFailsNoOther(t *te
 
 func TestAQuantityNearTheBoundIsCountedOrRefusedAndNeverWraps(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	var sum int64
@@ -142,19 +143,20 @@ func TestAQuantityNearTheBoundIsCountedOrRefusedAndNeverWraps(t *testing.T) {
 
 func TestAStoreOnASingleConnectionAnswersAfterAnErrorToo(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	tenant := subscribe(t, newGate(pool, nil), "basic")
 	conn := connected(t, url)
 	s := entitlementspg.New(conn, nil)
-	execute(t, conn, "set statement_timeout = '20ms'")
-	tx := begin(t, pool)
-	execute(t, tx, "lock table tenon.usage_counters in access exclusive mode")
+	pgtest.Exec(t, conn, "set statement_timeout = '20ms'")
+	tx := pgtest.Begin(t, pool)
+	pgtest.Exec(t, tx, "lock table tenon.usage_counters in access exclusive mode")
 	_, err := s.Load(t.Context(), []string{tenant}, now())
 	require.Error(t, err)
 	_, err = s.Settle(t.Context(), []entitlements.Op{op(entitlements.OpConsume, use(tenant, calls, 1, ""), now())})
 	require.Error(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
-	execute(t, conn, "reset statement_timeout") // a busy machine may take longer over what is to succeed
+	pgtest.Exec(t, conn, "reset statement_timeout") // a busy machine may take longer over what is to succeed
 	_, err = s.Load(t.Context(), []string{tenant}, now())
 	require.NoError(t, err)
 	settle(t, s, op(entitlements.OpConsume, use(tenant, calls, 1, ""), now()))

@@ -14,7 +14,7 @@ import (
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 
 	t.Run("an_acceptance_is_replayed_and_counts_once", func(t *testing.T) {
@@ -159,7 +159,8 @@ func raceForKeys(ctx context.Context, c *child) error {
 
 func TestProcessesRacingWithTheSameKeysCountEachOnce(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	sum := total(t, four(t, "race", order{URL: url, Tenant: tenant}))

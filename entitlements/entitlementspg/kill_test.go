@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/internal/proctest"
 )
 
@@ -52,11 +54,12 @@ func (c *child) steadily(ctx context.Context, key string, n int) error {
 
 func TestAProcessKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	kills := 5
-	if soak() {
+	if conform.Soak() {
 		kills = 200
 	}
 	var sum int64
@@ -67,16 +70,16 @@ func TestAProcessKilledAtAnyMomentLosesAndDoublesNothing(t *testing.T) {
 			require.True(t, p.Next())
 		}
 		reports := p.Kill()
-		stored := list[string](t, pool, "select key from tenon.usage_keys where tenant_id = $1", tenant)
+		stored := pgtest.List[string](t, pool, "select key from tenon.usage_keys where tenant_id = $1", tenant)
 		sum += settleUnknown(t, g, tenant, reports, stored)
 		reconciled(t, g, tenant)
 	}
 	require.Equal(t, sum, used(t, pool, tenant, open))
-	require.Equal(t, sum, one[int64](t, pool, "select sum(qty)::bigint from tenon.usage_events where tenant_id = $1", tenant))
+	require.Equal(t, sum, pgtest.One[int64](t, pool, "select sum(qty)::bigint from tenon.usage_events where tenant_id = $1", tenant))
 	require.Equal(t,
-		one[int64](t, pool, "select count(*) from tenon.usage_events where tenant_id = $1", tenant),
-		one[int64](t, pool, "select count(*) from tenon.usage_keys where tenant_id = $1", tenant))
-	require.Empty(t, list[string](t, pool, `
+		pgtest.One[int64](t, pool, "select count(*) from tenon.usage_events where tenant_id = $1", tenant),
+		pgtest.One[int64](t, pool, "select count(*) from tenon.usage_keys where tenant_id = $1", tenant))
+	require.Empty(t, pgtest.List[string](t, pool, `
 select k.key
 from tenon.usage_keys k
 left join tenon.usage_events e on e.tenant_id = k.tenant_id and e.id = k.id

@@ -44,21 +44,12 @@ type child struct {
 
 // withGate does the work with a gate that knows the catalogue, when the parent lets it.
 func withGate(work func(context.Context, *child) error) proctest.Work {
-	return func(ctx context.Context, p *proctest.Child) error {
-		c := &child{Child: p}
-		if err := c.Order(&c.order); err != nil {
-			return err
-		}
-		pool, err := pgxpool.New(ctx, c.URL)
-		if err != nil {
-			return err
-		}
-		defer pool.Close()
-		c.gate = newGate(pool, nil)
+	return proctest.OnDatabase(func(ctx context.Context, p *proctest.Child, o order, pool *pgxpool.Pool) error {
+		c := &child{Child: p, order: o, gate: newGate(pool, nil)}
 		if _, err := c.gate.Catalog(ctx); err != nil {
 			return err
 		}
 		c.Ready()
 		return work(ctx, c)
-	}
+	})
 }

@@ -7,19 +7,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
 )
 
 func TestACancelledCallerIsToldAtOnceAndCancelsNobodyElse(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	allowed(t, g, use(tenant, calls, 1, ""))
@@ -64,7 +64,7 @@ func TestACancelledCallerIsToldAtOnceAndCancelsNobodyElse(t *testing.T) {
 
 func TestACallerWhoseContextHasEndedSendsNothing(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "basic")
 	allowed(t, g, use(tenant, calls, 1, ""))
@@ -82,7 +82,7 @@ func TestACallerWhoseContextHasEndedSendsNothing(t *testing.T) {
 
 func TestABatchThatWaitsTooLongEndsAndIsCountedOnceWhenSentAgain(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, &entitlementspg.Options{Timeout: 100 * time.Millisecond})
 	tenant := subscribe(t, g, "basic")
 	allowed(t, g, use(tenant, calls, 1, ""))
@@ -113,18 +113,10 @@ type outage struct {
 
 func newOutage(t *testing.T) *outage {
 	t.Helper()
-	server, err := pgtest.Start(t.Context(), &pgtest.Options{Durable: soak()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop()) })
-	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
-	require.NoError(t, err)
-	require.NoError(t, migrations.Apply(t.Context(), conn, migrations.Entitlements))
-	require.NoError(t, conn.Close(t.Context()))
-	pool, err := pgxpool.New(t.Context(), server.URL("postgres"))
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+	server := pgtest.Own(t, &pgtest.Options{Durable: conform.Soak()}, migrations.Entitlements)
+	pool := pgtest.Connect(t, server.URL("postgres"))
 	store := entitlementspg.New(pool, &entitlementspg.Options{Timeout: 100 * time.Millisecond})
-	_, err = store.Declare(t.Context(), catalog(), now())
+	_, err := store.Declare(t.Context(), catalog(), now())
 	require.NoError(t, err)
 	g := entitlements.NewGate(store, &entitlements.Options{
 		SpoolDir: t.TempDir(), Timeout: 200 * time.Millisecond, Refresh: 20 * time.Millisecond,
@@ -217,7 +209,7 @@ func (o *outage) settled(t *testing.T, stop func()) {
 		"counts once more what is spooled")
 	require.Zero(t, o.gate.Stats().SetAside)
 	stored := map[string]int{}
-	for _, key := range list[string](t, o.pool, `
+	for _, key := range pgtest.List[string](t, o.pool, `
 select k.key
 from tenon.usage_keys k
 join tenon.usage_events e on e.tenant_id = k.tenant_id and e.id = k.id
@@ -231,7 +223,7 @@ where k.tenant_id = $1`, o.tenant) {
 		_, known := o.kept[key]
 		require.True(t, known || o.unsure[key], "%s was never let through", key)
 	}
-	sum := one[int64](t, o.pool, "select sum(qty)::bigint from tenon.usage_events where tenant_id = $1", o.tenant)
+	sum := pgtest.One[int64](t, o.pool, "select sum(qty)::bigint from tenon.usage_events where tenant_id = $1", o.tenant)
 	require.EqualValues(t, len(stored), sum)
 	reconciled(t, o.gate, o.tenant)
 }
@@ -241,7 +233,7 @@ func TestPostgresKilledUnderLoadLosesNothingAcknowledged(t *testing.T) {
 	o := newOutage(t)
 	stop := o.load(t)
 	rounds := 1
-	if soak() {
+	if conform.Soak() {
 		rounds = 20
 	}
 	for range rounds {

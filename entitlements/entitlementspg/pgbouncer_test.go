@@ -14,33 +14,26 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
 )
 
-// execModes are those of pgx that prepare no statement under a name, as PgBouncer before 1.21 requires.
-var execModes = []string{"cache_describe", "exec", "simple_protocol"}
-
-// pooled returns a database and a pool on it that goes through PgBouncer in transaction mode, with fewer connections
-// than there are clients.
-func pooled(t *testing.T, mode string) (url string, through *pgxpool.Pool) {
+// pooled returns a pool on a database of its own that goes through PgBouncer, with fewer connections than there are
+// clients.
+func pooled(t *testing.T, mode string) *pgxpool.Pool {
 	t.Helper()
-	direct := pgtest.Database(t, migrations.Entitlements)
-	config, err := pgx.ParseConfig(direct)
-	require.NoError(t, err)
-	url = pgtest.PgBouncer(t, pgtest.Shared(t), config.Database, map[string]string{"default_pool_size": "4"}) +
-		"&pool_max_conns=12&default_query_exec_mode=" + mode
-	return url, connectPool(t, url)
+	return pgtest.Connect(t, pgtest.Pooled(pgtest.Pooler(t), pgtest.Database(t, migrations.Entitlements), mode))
 }
 
 func TestStoreThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	for _, mode := range execModes {
+	for _, mode := range pgtest.ExecModes() {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			_, pool := pooled(t, mode)
+			pool := pooled(t, mode)
 			newStore := func(*testing.T) entitlements.Store { return entitlementspg.New(pool, nil) }
-			if mode == "exec" || soak() {
+			if mode == "exec" || conform.Soak() {
 				entitlementstest.TestStore(t, newStore)
 			}
 			entitlementstest.TestModel(t, newStore, 1, 100)
@@ -50,7 +43,7 @@ func TestStoreThroughPgBouncer(t *testing.T) {
 
 func TestNotificationsThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	_, pool := pooled(t, "exec")
+	pool := pooled(t, "exec")
 	entitlementstest.TestNotifications(t, func(_ *testing.T, n tenon.Notifier) entitlements.Store {
 		return entitlementspg.New(pool, &entitlementspg.Options{Notifier: func(pgx.Tx) tenon.Notifier { return n }})
 	})
@@ -58,13 +51,13 @@ func TestNotificationsThroughPgBouncer(t *testing.T) {
 
 func TestDecisionsThroughPgBouncerAreExact(t *testing.T) {
 	t.Parallel()
-	for _, mode := range execModes {
+	for _, mode := range pgtest.ExecModes() {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			url, pool := pooled(t, mode)
+			pool := pooled(t, mode)
 			_, err := entitlementspg.New(pool, nil).Declare(t.Context(), catalog(), now())
 			require.NoError(t, err)
-			one, two := newGate(pool, nil), newGate(connectPool(t, url), nil)
+			one, two := newGate(pool, nil), newGate(pgtest.Connect(t, pool.Config().ConnString()), nil)
 			tenant := subscribe(t, one, "basic")
 			var accepted atomic.Int64
 			together(goroutines, func(i int) {
@@ -89,7 +82,7 @@ func TestDecisionsThroughPgBouncerAreExact(t *testing.T) {
 
 func TestNoSettingIsLeftBehindOnAPooledConnection(t *testing.T) {
 	t.Parallel()
-	_, pool := pooled(t, "exec")
+	pool := pooled(t, "exec")
 	_, err := entitlementspg.New(pool, nil).Declare(t.Context(), catalog(), now())
 	require.NoError(t, err)
 	g := newGate(pool, nil)
@@ -98,16 +91,16 @@ func TestNoSettingIsLeftBehindOnAPooledConnection(t *testing.T) {
 		allowed(t, g, use(tenant, calls, 1, ""))
 	}
 	for range 20 {
-		require.Equal(t, []string{"on", "on", "read committed", "off"}, list[string](t, pool, `
+		require.Equal(t, []string{"on", "on", "read committed", "off"}, pgtest.List[string](t, pool, `
 select unnest(array[current_setting('enable_seqscan'), current_setting('enable_mergejoin'),
   current_setting('transaction_isolation'), current_setting('transaction_read_only')])`))
 	}
-	require.Zero(t, one[int64](t, pool, "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"))
+	require.Zero(t, pgtest.One[int64](t, pool, "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"))
 }
 
 func TestMaintenanceThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	_, pool := pooled(t, "exec")
+	pool := pooled(t, "exec")
 	_, err := entitlementspg.New(pool, nil).Declare(t.Context(), catalog(), now())
 	require.NoError(t, err)
 	s := entitlementspg.New(pool, &entitlementspg.Options{Every: time.Millisecond})

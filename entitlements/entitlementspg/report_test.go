@@ -8,11 +8,12 @@ import (
 
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 func TestReconcileNamesEachNumberThatIsWrongAndRepairSetsItRight(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant, other := subscribe(t, g, "free"), subscribe(t, g, "basic")
 	_, err := g.Grant(t.Context(), tenant, entitlements.Grant{Feature: calls, Amount: 5})
@@ -22,9 +23,9 @@ func TestReconcileNamesEachNumberThatIsWrongAndRepairSetsItRight(t *testing.T) {
 	require.NoError(t, err)
 	allowed(t, g, use(other, calls, 7, ""))
 	right := dump(t, pool, tenant)
-	execute(t, pool, "update tenon.usage_counters set used = 1, held = 9, granted = 0, sealed_until = 'infinity', ceiling = 99, hard_limit = 99 where tenant_id = $1", tenant)
-	execute(t, pool, "update tenon.grants set used = 0, held = 1 where tenant_id = $1", tenant)
-	execute(t, pool, "update tenon.usage_counters set used = used + 1 where tenant_id = $1", other)
+	pgtest.Exec(t, pool, "update tenon.usage_counters set used = 1, held = 9, granted = 0, sealed_until = 'infinity', ceiling = 99, hard_limit = 99 where tenant_id = $1", tenant)
+	pgtest.Exec(t, pool, "update tenon.grants set used = 0, held = 1 where tenant_id = $1", tenant)
+	pgtest.Exec(t, pool, "update tenon.usage_counters set used = used + 1 where tenant_id = $1", other)
 
 	drifts, err := g.Reconcile(t.Context(), tenant)
 	require.NoError(t, err)
@@ -47,7 +48,7 @@ func TestReconcileNamesEachNumberThatIsWrongAndRepairSetsItRight(t *testing.T) {
 
 func TestACounterThatIsGoneIsCountedAnewFromEventsDrawsAndOpenHolds(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, nil)
 	tenant := subscribe(t, g, "free")
 	_, err := g.Grant(t.Context(), tenant, entitlements.Grant{Feature: calls, Amount: 5})
@@ -57,7 +58,7 @@ func TestACounterThatIsGoneIsCountedAnewFromEventsDrawsAndOpenHolds(t *testing.T
 	require.NoError(t, err)
 	before := consume(t, g, use(tenant, calls, 0, ""))
 	counters := dump(t, pool, tenant)
-	execute(t, pool, "delete from tenon.usage_counters where tenant_id = $1", tenant)
+	pgtest.Exec(t, pool, "delete from tenon.usage_counters where tenant_id = $1", tenant)
 	require.Equal(t, before, consume(t, g, use(tenant, calls, 0, "")))
 	require.Equal(t, counters, dump(t, pool, tenant))
 	_, err = g.Commit(t.Context(), r.Hold, 1)
@@ -67,13 +68,13 @@ func TestACounterThatIsGoneIsCountedAnewFromEventsDrawsAndOpenHolds(t *testing.T
 
 func TestReconcileLeavesOutWhatBeganBeforeTheEventsThatAreKept(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	g := newGate(pool, &entitlementspg.Options{KeepEvents: 24 * time.Hour})
 	tenant := subscribe(t, g, "basic")
 	_, err := g.Subscribe(t.Context(), entitlements.Subscription{Tenant: tenant, Plan: "basic", CurrentPeriodStart: now().Add(-48 * time.Hour)})
 	require.NoError(t, err)
 	allowed(t, g, use(tenant, calls, 7, ""))
-	execute(t, pool, "delete from tenon.usage_events where tenant_id = $1", tenant)
+	pgtest.Exec(t, pool, "delete from tenon.usage_events where tenant_id = $1", tenant)
 	reconciled(t, g, tenant)
 	_, err = g.Repair(t.Context(), tenant)
 	require.NoError(t, err)
@@ -82,7 +83,7 @@ func TestReconcileLeavesOutWhatBeganBeforeTheEventsThatAreKept(t *testing.T) {
 
 func TestStatsSayWhatAStoreDid(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := entitlementspg.New(pool, nil)
 	g := entitlements.NewGate(s, nil)
 	tenant := subscribe(t, g, "basic")

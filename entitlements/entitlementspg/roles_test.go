@@ -1,7 +1,6 @@
 package entitlementspg_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -12,78 +11,28 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
-	"github.com/transbotai/tenon/migrations"
+	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
-
-// roles are a database under row level security, with a pool for each of its roles.
-type roles struct {
-	admin, owner, app, worker *pgxpool.Pool
-}
-
-func newRoles(t *testing.T) roles {
-	t.Helper()
-	url, admin := database(t)
-	database := admin.Config().ConnConfig.Database
-	names := migrations.Roles{Owner: database + "_owner", App: database + "_app", Worker: database + "_worker"}
-	for _, name := range []string{names.Owner, names.App, names.Worker} {
-		createRole(t, admin, name)
-	}
-	conn := connected(t, url)
-	require.NoError(t, migrations.ApplyGrants(t.Context(), conn, names))
-	r := roles{admin: admin, owner: as(t, admin, names.Owner), app: as(t, admin, names.App), worker: as(t, admin, names.Worker)}
-	config := conn.Config()
-	config.User = names.Owner
-	owner, err := pgx.ConnectConfig(t.Context(), config)
-	require.NoError(t, err)
-	defer owner.Close(t.Context())
-	require.NoError(t, migrations.EnableRLS(t.Context(), owner, names))
-	return r
-}
-
-// createRole makes a role that goes with the test; roles belong to the server.
-func createRole(t *testing.T, admin *pgxpool.Pool, name string) {
-	t.Helper()
-	execute(t, admin, "create role "+name+" login")
-	t.Cleanup(func() {
-		ctx := context.Background()
-		conn, err := pgx.ConnectConfig(ctx, admin.Config().ConnConfig)
-		require.NoError(t, err)
-		defer conn.Close(ctx)
-		for _, sql := range []string{"reassign owned by " + name + " to current_user", "drop owned by " + name, "drop role " + name} {
-			_, err = conn.Exec(ctx, sql)
-			require.NoError(t, err, sql)
-		}
-	})
-}
-
-func as(t *testing.T, admin *pgxpool.Pool, role string) *pgxpool.Pool {
-	t.Helper()
-	config := admin.Config()
-	config.ConnConfig.User = role
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
-}
 
 // inTenant runs f in a transaction that names its tenant, as a host's middleware does.
 func inTenant(t *testing.T, app *pgxpool.Pool, tenant string, f func(g *entitlements.Gate, tx pgx.Tx)) {
 	t.Helper()
-	tx := begin(t, app)
-	execute(t, tx, "select set_config('tenon.tenant_id', $1, true)", tenant)
+	tx := pgtest.Begin(t, app)
+	pgtest.Exec(t, tx, "select set_config('tenon.tenant_id', $1, true)", tenant)
 	f(within(newGate(app, nil), tx), tx)
 	require.NoError(t, tx.Commit(t.Context()))
 }
 
 func TestUnderRowLevelSecurity(t *testing.T) {
 	t.Parallel()
-	r := newRoles(t)
-	worker := newGate(r.worker, nil)
+	r := pgtest.NewRoles(t, database(t))
+	worker := newGate(r.Worker, nil)
 	tenant, other := subscribe(t, worker, "free"), subscribe(t, worker, "basic")
 	allowed(t, worker, use(other, calls, 2, "theirs"))
-	theirs := dump(t, r.admin, other)
+	theirs := dump(t, r.Admin, other)
 
-	inTenant(t, r.app, tenant, func(g *entitlements.Gate, tx pgx.Tx) {
+	inTenant(t, r.App, tenant, func(g *entitlements.Gate, tx pgx.Tx) {
 		allowed(t, g, use(tenant, calls, 1, "k"))
 		require.True(t, consume(t, g, use(tenant, calls, 1, "k")).Replayed)
 		res, err := g.Reserve(t.Context(), use(tenant, calls, 2, ""), time.Minute)
@@ -111,12 +60,12 @@ func TestUnderRowLevelSecurity(t *testing.T) {
 		drifts, err := g.Reconcile(t.Context(), "")
 		require.NoError(t, err)
 		require.Empty(t, drifts)
-		require.Equal(t, []string{tenant}, list[string](t, tx, "select distinct tenant_id from tenon.usage_counters"))
+		require.Equal(t, []string{tenant}, pgtest.List[string](t, tx, "select distinct tenant_id from tenon.usage_counters"))
 	})
-	require.EqualValues(t, 2, used(t, r.admin, tenant, calls))
+	require.EqualValues(t, 2, used(t, r.Admin, tenant, calls))
 
 	t.Run("the_app_role_has_no_effect_on_another_tenant", func(t *testing.T) {
-		inTenant(t, r.app, tenant, func(g *entitlements.Gate, tx pgx.Tx) {
+		inTenant(t, r.App, tenant, func(g *entitlements.Gate, tx pgx.Tx) {
 			require.Equal(t, entitlements.ReasonNoPlan, consume(t, g, use(other, calls, 1, "theirs")).Reason)
 			require.ErrorIs(t, g.Record(t.Context(), use(other, calls, 1, "")), entitlements.ErrUnknownTenant)
 			_, err := g.Correct(t.Context(), entitlements.Correction{Tenant: other, Key: "theirs"})
@@ -129,33 +78,33 @@ func TestUnderRowLevelSecurity(t *testing.T) {
 				require.Zero(t, n, table)
 			}
 		})
-		tx := begin(t, r.app)
-		execute(t, tx, "select set_config('tenon.tenant_id', $1, true)", tenant)
-		_, err := within(newGate(r.app, nil), tx).Subscribe(t.Context(), entitlements.Subscription{Tenant: other, Plan: "top"})
-		require.Equal(t, "42501", state(err), "%v", err)
-		require.Equal(t, theirs, dump(t, r.admin, other))
+		tx := pgtest.Begin(t, r.App)
+		pgtest.Exec(t, tx, "select set_config('tenon.tenant_id', $1, true)", tenant)
+		_, err := within(newGate(r.App, nil), tx).Subscribe(t.Context(), entitlements.Subscription{Tenant: other, Plan: "top"})
+		require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "%v", err)
+		require.Equal(t, theirs, dump(t, r.Admin, other))
 	})
 	t.Run("the_app_role_declares_nothing", func(t *testing.T) {
-		_, err := newGate(r.app, nil).ApplyCatalog(t.Context(), catalog())
-		require.Equal(t, "42501", state(err), "%v", err)
+		_, err := newGate(r.App, nil).ApplyCatalog(t.Context(), catalog())
+		require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "%v", err)
 	})
 	t.Run("the_worker_role_commits_groups_and_runs_across_tenants", func(t *testing.T) {
-		s := entitlementspg.New(r.worker, nil)
+		s := entitlementspg.New(r.Worker, nil)
 		planned(t, s, "due")
 		expiring(t, s, other, mixed)
 		stop := hammer(t, worker, []string{tenant, other})
 		runOnce(t, s)
 		stop()
-		require.Equal(t, "free true 2", one[string](t, r.admin, planSQL, "due"))
+		require.Equal(t, "free true 2", pgtest.One[string](t, r.Admin, planSQL, "due"))
 		drifts, err := s.Reconcile(t.Context(), "", false)
 		require.NoError(t, err)
 		require.Empty(t, drifts)
 	})
 	t.Run("the_owner_sees_every_tenant", func(t *testing.T) {
-		require.Greater(t, one[int](t, r.owner, "select count(distinct tenant_id) from tenon.usage_events"), 1)
+		require.Greater(t, pgtest.One[int](t, r.Owner, "select count(distinct tenant_id) from tenon.usage_events"), 1)
 	})
 	t.Run("a_role_that_is_filtered_does_not_run_and_is_told_what_is_missing", func(t *testing.T) {
-		err := entitlementspg.New(r.app, nil).Run(t.Context())
+		err := entitlementspg.New(r.App, nil).Run(t.Context())
 		require.ErrorIs(t, err, tenon.ErrDenied)
 		require.ErrorContains(t, err, "tenon.usage_counters")
 		require.ErrorContains(t, err, "connect as the worker role")

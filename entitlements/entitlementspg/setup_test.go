@@ -2,12 +2,9 @@ package entitlementspg_test
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -71,24 +67,12 @@ func catalog() entitlements.Catalog {
 	}
 }
 
-// soak says whether the long versions of the loops were asked for.
-func soak() bool { return os.Getenv("TENON_SOAK") != "" }
-
-// database returns the URL of a database of the test's own and a pool on it, with the catalogue declared.
-func database(t *testing.T) (string, *pgxpool.Pool) {
+// database returns a pool on a database of the test's own, with the catalogue declared.
+func database(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	url := pgtest.Database(t, migrations.Entitlements)
-	pool := connectPool(t, url)
+	pool := pgtest.Pool(t, migrations.Entitlements)
 	_, err := entitlementspg.New(pool, nil).Declare(t.Context(), catalog(), now())
 	require.NoError(t, err)
-	return url, pool
-}
-
-func connectPool(t *testing.T, url string) *pgxpool.Pool {
-	t.Helper()
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
 	return pool
 }
 
@@ -140,33 +124,10 @@ func reconciled(t *testing.T, g *entitlements.Gate, tenant string) {
 	require.Empty(t, drifts)
 }
 
-// one reads one value.
-func one[T any](t *testing.T, db entitlementspg.DB, sql string, args ...any) T {
-	t.Helper()
-	var v T
-	require.NoError(t, db.QueryRow(t.Context(), sql, args...).Scan(&v), sql)
-	return v
-}
-
-func execute(t *testing.T, db entitlementspg.DB, sql string, args ...any) {
-	t.Helper()
-	_, err := db.Exec(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
-}
-
-func list[T any](t *testing.T, db entitlementspg.DB, sql string, args ...any) []T {
-	t.Helper()
-	rows, err := db.Query(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
-	values, err := pgx.CollectRows(rows, pgx.RowTo[T])
-	require.NoError(t, err, sql)
-	return values
-}
-
 // used is what the counter of a feature says.
 func used(t *testing.T, db entitlementspg.DB, tenant, feature string) int64 {
 	t.Helper()
-	return one[int64](t, db, `select coalesce(max(used), 0) from tenon.usage_counters where tenant_id = $1 and feature_key = $2`, tenant, feature)
+	return pgtest.One[int64](t, db, `select coalesce(max(used), 0) from tenon.usage_counters where tenant_id = $1 and feature_key = $2`, tenant, feature)
 }
 
 const tenantTablesSQL = `
@@ -184,8 +145,8 @@ order by 1`
 func dump(t *testing.T, db entitlementspg.DB, tenant string) []string {
 	t.Helper()
 	var rows []string
-	for _, table := range list[string](t, db, tenantTablesSQL) {
-		found := list[string](t, db, "select to_jsonb(t)::text from tenon."+table+" t where tenant_id = $1", tenant)
+	for _, table := range pgtest.List[string](t, db, tenantTablesSQL) {
+		found := pgtest.List[string](t, db, "select to_jsonb(t)::text from tenon."+table+" t where tenant_id = $1", tenant)
 		for i := range found {
 			found[i] = table + " " + found[i]
 		}
@@ -271,34 +232,11 @@ func subscribed(plan string, at time.Time) entitlements.Edit {
 	}
 }
 
-// told is a notifier and a recorder that write into a table of the host's, in the transaction that they are given.
-type told struct{ tx pgx.Tx }
-
-func (n told) Notify(ctx context.Context, m tenon.Notification) error {
-	return n.write(ctx, m.Tenant, m.Key, m)
-}
-
-func (n told) RecordChange(ctx context.Context, c tenon.Change) error {
-	return n.write(ctx, c.Tenant, c.Action, c)
-}
-
-func (n told) write(ctx context.Context, tenant, key string, v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = n.tx.Exec(ctx, "insert into public.told (tenant, key, body) values ($1, $2, $3::text::jsonb)", tenant, key, string(body))
-	return err
-}
-
-// telling makes the table, and returns options that write to it.
+// telling makes a table of what is told, and returns options that write to it.
 func telling(t *testing.T, db entitlementspg.DB) *entitlementspg.Options {
 	t.Helper()
-	execute(t, db, "create table public.told (tenant text, key text, body jsonb)")
-	return &entitlementspg.Options{
-		Notifier: func(tx pgx.Tx) tenon.Notifier { return told{tx} },
-		Recorder: func(tx pgx.Tx) tenon.Recorder { return told{tx} },
-	}
+	pgtest.Tell(t, db)
+	return &entitlementspg.Options{Notifier: pgtest.Notifier, Recorder: pgtest.Recorder}
 }
 
 // together runs f in n goroutines at once and waits for all.

@@ -3,7 +3,6 @@ package entitlementspg_test
 import (
 	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
 )
@@ -52,7 +52,7 @@ func TestModel(t *testing.T) {
 	pool := suiteDatabase(t)
 	store := entitlementspg.New(pool, nil)
 	seeds, steps := int64(4), 150
-	if soak() {
+	if conform.Soak() {
 		seeds, steps = 60, 300
 	}
 	for seed := range seeds {
@@ -67,39 +67,34 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// oneAtATime lets goroutines take turns with a store that is bound to a transaction, which is one connection.
-type oneAtATime struct {
+// turns lets goroutines take turns with a store that is bound to a transaction, which is one connection.
+type turns struct {
 	*entitlementspg.Store
-	mu sync.Mutex
+	pgtest.Turns
 }
 
-func (s *oneAtATime) Settle(ctx context.Context, ops []entitlements.Op) ([]entitlements.Outcome, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *turns) Settle(ctx context.Context, ops []entitlements.Op) ([]entitlements.Outcome, error) {
+	defer s.Take()()
 	return s.Store.Settle(ctx, ops)
 }
 
-func (s *oneAtATime) Load(ctx context.Context, tenants []string, at time.Time) ([]entitlements.Standing, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *turns) Load(ctx context.Context, tenants []string, at time.Time) ([]entitlements.Standing, error) {
+	defer s.Take()()
 	return s.Store.Load(ctx, tenants, at)
 }
 
-func (s *oneAtATime) Change(ctx context.Context, tenant string, at time.Time, edit entitlements.Edit) (*entitlements.Rights, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *turns) Change(ctx context.Context, tenant string, at time.Time, edit entitlements.Edit) (*entitlements.Rights, error) {
+	defer s.Take()()
 	return s.Store.Change(ctx, tenant, at, edit)
 }
 
-func (s *oneAtATime) Versions(ctx context.Context) (*entitlements.Versions, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *turns) Versions(ctx context.Context) (*entitlements.Versions, error) {
+	defer s.Take()()
 	return s.Store.Versions(ctx)
 }
 
-func (s *oneAtATime) Declare(ctx context.Context, c entitlements.Catalog, at time.Time) (entitlements.CatalogDiff, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (s *turns) Declare(ctx context.Context, c entitlements.Catalog, at time.Time) (entitlements.CatalogDiff, error) {
+	defer s.Take()()
 	return s.Store.Declare(ctx, c, at)
 }
 
@@ -107,10 +102,7 @@ func (s *oneAtATime) Declare(ctx context.Context, c entitlements.Catalog, at tim
 // that failed would abort it, so that all that follows failed too: no expected outcome may be an SQL error.
 func inTransaction(pool *pgxpool.Pool, opts *entitlementspg.Options) func(t *testing.T) entitlements.Store {
 	return func(t *testing.T) entitlements.Store {
-		tx, err := pool.Begin(t.Context())
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-		return &oneAtATime{Store: entitlementspg.New(tx, opts)}
+		return &turns{Store: entitlementspg.New(pgtest.Begin(t, pool), opts)}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // full makes a tenant with a row in every table that has rows of tenants.
@@ -60,17 +61,17 @@ func bill(t *testing.T, s *entitlementspg.Store, tenant string) {
 
 func TestErase(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := entitlementspg.New(pool, nil)
 	tenant, other := full(t, s), full(t, s)
 	theirs := dump(t, pool, other)
 	mine := dump(t, pool, tenant)
-	tables := list[string](t, pool, tenantTablesSQL)
+	tables := pgtest.List[string](t, pool, tenantTablesSQL)
 
 	erased, err := s.Erase(t.Context(), tenon.Subject{Tenant: tenant})
 	require.NoError(t, err)
 	for _, table := range []string{"billing_events", "billing_leases"} {
-		require.Equal(t, []string{"cus_" + other}, list[string](t, pool, "select customer_id from tenon."+table))
+		require.Equal(t, []string{"cus_" + other}, pgtest.List[string](t, pool, "select customer_id from tenon."+table))
 	}
 	require.Len(t, erased, len(tables), "it answers for every table of schema tenon with a column tenant_id, and no other")
 	var sum int64
@@ -95,7 +96,7 @@ func TestErase(t *testing.T) {
 
 func TestEraseOfAPersonEmptiesTheAuthorshipAndNothingElse(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := entitlementspg.New(pool, nil)
 	tenant, other := full(t, s), full(t, s)
 	before, theirs := dump(t, pool, tenant), dump(t, pool, other)
@@ -110,7 +111,7 @@ func TestEraseOfAPersonEmptiesTheAuthorshipAndNothingElse(t *testing.T) {
 
 func TestEraseWhileTheTenantIsUsedLeavesNothing(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := entitlementspg.New(pool, nil)
 	tenant := full(t, s)
 	stop := hammer(t, entitlements.NewGate(s, nil), []string{tenant})
@@ -122,7 +123,7 @@ func TestEraseWhileTheTenantIsUsedLeavesNothing(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := entitlementspg.New(pool, nil)
 	tenant := full(t, s)
 	full(t, s)

@@ -53,7 +53,10 @@ var holdRules = group{"holds", []rule{
 		"holds_are_listed_while_they_are_open",
 		"Holds lists the open ones that have not expired, oldest first.",
 		func(r *rig) {
-			reporter := r.reporter()
+			reporter, ok := r.reporter()
+			if !ok {
+				return
+			}
 			r.on(basic)
 			first := r.reserve(calls, 1, time.Hour)
 			r.later(time.Minute)

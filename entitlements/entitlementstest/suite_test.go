@@ -19,6 +19,14 @@ func TestSharedMemoryStore(t *testing.T) {
 	entitlementstest.TestStore(t, func(*testing.T) entitlements.Store { return shared })
 }
 
+// bare has nothing beside what a Store must have.
+type bare struct{ entitlements.Store }
+
+func TestAStoreWithoutReportsKeepsWhatItPromises(t *testing.T) {
+	t.Parallel()
+	entitlementstest.TestStore(t, func(*testing.T) entitlements.Store { return bare{entitlements.NewMemoryStore(nil)} })
+}
+
 func TestMemoryStoreNotifies(t *testing.T) {
 	t.Parallel()
 	entitlementstest.TestNotifications(t, func(_ *testing.T, n tenon.Notifier) entitlements.Store {

@@ -44,7 +44,8 @@ create index concurrently if not exists flag_versions_at on tenon.flag_versions 
 
 func TestTheNextReleasesMigrationRunsWhileThisOneWorks(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	store := flagspg.New(pool, nil)
 	set := loaded(t, pool)
 	require.NoError(t, set.Declare(t.Context(), named("beta", "acme")))

@@ -17,11 +17,6 @@ import (
 	"github.com/transbotai/tenon/internal/pgtest"
 )
 
-var faults = []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
-
-// maxSteps is more than any work here takes: a fault that never stops to fire is a defect of the test.
-const maxSteps = 40
-
 // seen is an epoch that marks are made for.
 var seen = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -68,7 +63,7 @@ var work = map[string]func(ctx context.Context, s *flagspg.Store, set *flags.Set
 // prepare stores two versions of a flag.
 func prepare(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	_, pool := database(t)
+	pool := database(t)
 	ann := tenon.WithCaller(t.Context(), tenon.Caller{Actor: "ann"})
 	set := loaded(t, pool)
 	d, err := set.Put(ann, named("beta", "acme"), "")
@@ -84,7 +79,7 @@ var when = regexp.MustCompile(`"at": "[^"]*"`)
 // outcome is what is stored and what was told, without times.
 func outcome(t *testing.T, pool *pgxpool.Pool) []string {
 	t.Helper()
-	rows := append(dump(t, pool), list[string](t, pool, "select 'told ' || key from public.told order by key")...)
+	rows := append(dump(t, pool), pgtest.List[string](t, pool, "select 'told ' || key from public.told order by key")...)
 	for i, row := range rows {
 		rows[i] = when.ReplaceAllString(row, "")
 	}
@@ -99,33 +94,19 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 			t.Parallel()
 			run := func(n int, fault pgtest.Fault) ([]string, bool) {
 				pool := prepare(t)
-				opts := telling(t, pool)
 				faulty := pgtest.NewFaulty(pool, n, fault)
-				store := flagspg.New(faulty, opts)
+				store := flagspg.New(faulty, telling(t, pool))
 				set := patient(store)
-				err := tryOnce(t.Context(), store, set, do)
-				for range 3 {
-					if err != nil {
-						require.True(t, faulty.Fired(), "%v", err)
-						err = tryOnce(t.Context(), store, set, do)
-					}
-				}
-				require.NoError(t, err, "%s at step %d", fault, n)
+				faulty.Try(t, func() error { return tryOnce(t.Context(), store, set, do) })
 				consistent(t, pool)
 				return outcome(t, pool), faulty.Fired()
 			}
 			want, _ := run(0, pgtest.Fail)
-			for _, fault := range faults {
-				for n := 1; ; n++ {
-					got, fired := run(n, fault)
-					require.Equal(t, want, got, "%s at step %d", fault, n)
-					if !fired {
-						require.Greater(t, n, 1, "no step at all")
-						break
-					}
-					require.Less(t, n, maxSteps)
-				}
-			}
+			pgtest.EveryStep(t, pgtest.Always(pgtest.Faults()...), func(n int, fault pgtest.Fault) bool {
+				got, fired := run(n, fault)
+				require.Equal(t, want, got, "%s at step %d", fault, n)
+				return fired
+			})
 		})
 	}
 }
@@ -139,24 +120,23 @@ func tryOnce(ctx context.Context, s *flagspg.Store, set *flags.Set, do func(cont
 
 func TestAChangeIsRecordedExactlyWhenItIsMade(t *testing.T) {
 	t.Parallel()
-	for _, fault := range faults {
+	for _, fault := range pgtest.Faults() {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
-			for n := 1; ; n++ {
-				_, pool := database(t)
-				opts := telling(t, pool)
+			pgtest.EveryStep(t, pgtest.Always(fault), func(n int, fault pgtest.Fault) bool {
+				pool := database(t)
 				faulty := pgtest.NewFaulty(pool, n, fault)
-				_, err := flagspg.New(faulty, opts).Write(t.Context(), flags.Write{
+				_, err := flagspg.New(faulty, telling(t, pool)).Write(t.Context(), flags.Write{
 					Records: []flags.Record{record(t, named("beta"), 1)}, Changes: []tenon.Change{{Action: "a", Target: "b"}},
 				})
-				revision := one[int64](t, pool, "select revision from tenon.flags_revision")
-				require.Equal(t, revision, one[int64](t, pool, "select count(*) from public.told"), "step %d: %v", n, err)
-				require.Equal(t, revision, one[int64](t, pool, "select count(*) from tenon.flag_versions"))
+				revision := pgtest.One[int64](t, pool, "select revision from tenon.flags_revision")
+				require.Equal(t, revision, pgtest.One[int64](t, pool, "select count(*) from public.told"), "step %d: %v", n, err)
+				require.Equal(t, revision, pgtest.One[int64](t, pool, "select count(*) from tenon.flag_versions"))
 				if !faulty.Fired() {
 					require.NoError(t, err)
-					return
 				}
-			}
+				return faulty.Fired()
+			})
 		})
 	}
 }

@@ -12,17 +12,20 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/flags/flagspg"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/internal/proctest"
 )
 
 // writeForEver edits one flag again and again, and says what was answered.
-func writeForEver(ctx context.Context, c *child) error {
-	set := patient(flagspg.New(c.pool, nil))
+func writeForEver(ctx context.Context, c *proctest.Child, o order, pool *pgxpool.Pool) error {
+	set := patient(flagspg.New(pool, nil))
+	c.Ready()
 	for n := 0; ; n++ {
 		d, err := set.Edit(ctx, "beta", func(d *flags.Definition) error {
-			d.Description = fmt.Sprint(c.Name, "/", n)
+			d.Description = fmt.Sprint(o.Name, "/", n)
 			return nil
-		}, c.Name)
+		}, o.Name)
 		if err != nil {
 			return err
 		}
@@ -38,10 +41,11 @@ where key = 'beta'
 
 func TestAProcessKilledAtAnyMomentLosesAndDoublesNoVersion(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	require.NoError(t, loaded(t, pool).Declare(t.Context(), named("beta")))
 	kills := 5
-	if soak() {
+	if conform.Soak() {
 		kills = 100
 	}
 	for k := range kills {
@@ -51,7 +55,7 @@ func TestAProcessKilledAtAnyMomentLosesAndDoublesNoVersion(t *testing.T) {
 			require.True(t, p.Next())
 		}
 		for _, r := range p.Kill() {
-			require.Equal(t, r.Key, one[string](t, pool, saidSQL, r.Version), "it was answered")
+			require.Equal(t, r.Key, pgtest.One[string](t, pool, saidSQL, r.Version), "it was answered")
 		}
 		consistent(t, pool)
 		counted(t, pool)
@@ -84,8 +88,9 @@ func tending(db flagspg.DB, opts *flagspg.Options, guard tenon.Guard) *flags.Set
 }
 
 // rampForEver looks after ramps.
-func rampForEver(ctx context.Context, c *child) error {
-	return tending(c.pool, nil, open{}).Run(ctx)
+func rampForEver(ctx context.Context, c *proctest.Child, _ order, pool *pgxpool.Pool) error {
+	c.Ready()
+	return tending(pool, nil, open{}).Run(ctx)
 }
 
 // startRamp stores a flag whose ramp is about to begin.
@@ -108,7 +113,7 @@ order by version`
 // reached returns the stages in the order in which they were written.
 func reached(t *testing.T, pool *pgxpool.Pool) []int {
 	t.Helper()
-	return list[int](t, pool, reachedSQL)
+	return pgtest.List[int](t, pool, reachedSQL)
 }
 
 func everyStageOnce() []int {
@@ -121,7 +126,8 @@ func everyStageOnce() []int {
 
 func TestARampGoesOnWhereAProcessWasKilled(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	startRamp(t, pool)
 	for _, upTo := range []int{5, 15, 25} {
 		p := proctest.Start[report](t, "ramp", order{URL: url})
@@ -138,7 +144,7 @@ func TestARampGoesOnWhereAProcessWasKilled(t *testing.T) {
 
 func TestTwoInstancesThatAdvanceOneRampActOnce(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	startRamp(t, pool)
 	opts := telling(t, pool)
 	sets := []*flags.Set{tending(pool, opts, open{}), tending(pool, opts, open{}), tending(pool, opts, open{})}
@@ -147,7 +153,7 @@ func TestTwoInstancesThatAdvanceOneRampActOnce(t *testing.T) {
 	}
 	eventually(t, func() bool { return len(reached(t, pool)) == stages+1 })
 	require.Equal(t, everyStageOnce(), reached(t, pool))
-	require.EqualValues(t, stages, one[int](t, pool, "select count(*) from public.told where key like 'flags.ramp_advanced %'"))
+	require.EqualValues(t, stages, pgtest.One[int](t, pool, "select count(*) from public.told where key like 'flags.ramp_advanced %'"))
 	eventually(t, func() bool { // the counter of the last one may come after its commit
 		var sum int64
 		for _, s := range sets {
@@ -166,7 +172,7 @@ func (failing) Guard(context.Context) (tenon.Verdict, error) {
 
 func TestTwoInstancesThatRollOneRampBackNotifyOnceAndStay(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	set := startRamp(t, pool)
 	for range 3 {
 		_, err := set.Advance(t.Context(), "beta", "by hand")
@@ -178,7 +184,7 @@ func TestTwoInstancesThatRollOneRampBackNotifyOnceAndStay(t *testing.T) {
 		stops = append(stops, running(t, tending(pool, opts, failing{}).Run))
 	}
 	const back = "select count(*) from public.told where body ->> 'kind' is not null"
-	eventually(t, func() bool { return one[int](t, pool, back) > 0 })
+	eventually(t, func() bool { return pgtest.One[int](t, pool, back) > 0 })
 	for _, stop := range stops {
 		stop()
 	}
@@ -188,7 +194,7 @@ func TestTwoInstancesThatRollOneRampBackNotifyOnceAndStay(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, flags.RampRolledBack, d.Rollout.Ramp.State)
 	require.Equal(t, []int{0, 1, 2, 3, 2}, reached(t, pool))
-	require.Equal(t, 1, one[int](t, pool, back))
+	require.Equal(t, 1, pgtest.One[int](t, pool, back))
 	require.Contains(t, d.Rollout.Ramp.Note, "the budget is spent")
 
 	_, err = set.Resume(t.Context(), "beta", "mended")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/flags/flagspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/listenpg"
 )
 
@@ -50,7 +51,8 @@ func newListener(t *testing.T, url string) *listenpg.Listener {
 
 func TestASetLearnsAtOnceWhatOtherProcessesWrite(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	listener := newListener(t, url)
 	set := flags.NewSet(flagspg.New(pool, &flagspg.Options{Listener: listener}), &flags.Options{Refresh: time.Hour, Timeout: time.Minute})
 	running(t, listener.Run)
@@ -71,7 +73,7 @@ func TestASetLearnsAtOnceWhatOtherProcessesWrite(t *testing.T) {
 
 func TestPollingCoversWhatIsNotTold(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	set := flags.NewSet(flagspg.New(pool, nil), &flags.Options{Refresh: 5 * time.Millisecond, Timeout: time.Minute})
 	running(t, set.Run)
 	_, err := loaded(t, pool).Put(t.Context(), named("beta", "acme"), "")
@@ -110,7 +112,7 @@ func (m *mouth) heard() bool {
 
 func TestNotificationsOutOfOrderTwiceOrWithoutSenseNeverLeadBack(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	m := &mouth{}
 	set := flags.NewSet(flagspg.New(pool, &flagspg.Options{Listener: m}), &flags.Options{Refresh: time.Hour, Timeout: time.Minute})
 	running(t, set.Run)
@@ -136,11 +138,12 @@ func TestNotificationsOutOfOrderTwiceOrWithoutSenseNeverLeadBack(t *testing.T) {
 
 func TestTheNotificationCarriesTheRevisionAlone(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	execute(t, conn, "listen "+flagspg.Channel)
+	pgtest.Exec(t, conn, "listen "+flagspg.Channel)
 	put(t, flagspg.New(pool, nil), record(t, named("beta", "acme"), 1), record(t, named("gamma"), 1))
 	n, err := conn.WaitForNotification(t.Context())
 	require.NoError(t, err)
@@ -149,7 +152,7 @@ func TestTheNotificationCarriesTheRevisionAlone(t *testing.T) {
 
 func TestWritersInCrowdsCountEveryRevisionOnce(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	require.NoError(t, loaded(t, pool).Declare(t.Context(), named("beta")))
 	const writers, each = 6, 5
 	var wait sync.WaitGroup
@@ -168,7 +171,7 @@ func TestWritersInCrowdsCountEveryRevisionOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	require.EqualValues(t, 1+writers*each, one[int64](t, pool, "select revision from tenon.flags_revision"))
+	require.EqualValues(t, 1+writers*each, pgtest.One[int64](t, pool, "select revision from tenon.flags_revision"))
 	consistent(t, pool)
 	counted(t, pool)
 }
@@ -189,12 +192,12 @@ where v.version <> v.before + 1
 // consistent fails when versions have gaps, or the newest is not the one that is live.
 func consistent(t *testing.T, db flagspg.DB) {
 	t.Helper()
-	require.Empty(t, list[string](t, db, inconsistentSQL))
+	require.Empty(t, pgtest.List[string](t, db, inconsistentSQL))
 }
 
 // counted fails when a revision is not one write, or a write not one revision.
 func counted(t *testing.T, db flagspg.DB) {
 	t.Helper()
-	require.Equal(t, one[int64](t, db, "select count(distinct revision) from tenon.flag_versions"),
-		one[int64](t, db, "select revision from tenon.flags_revision"))
+	require.Equal(t, pgtest.One[int64](t, db, "select count(distinct revision) from tenon.flag_versions"),
+		pgtest.One[int64](t, db, "select revision from tenon.flags_revision"))
 }

@@ -8,35 +8,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/flags/flagspg"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
 )
 
 // away is how long Postgres stays away.
 func away() time.Duration {
-	if soak() {
+	if conform.Soak() {
 		return time.Minute
 	}
 	return 200 * time.Millisecond
-}
-
-// ownServer starts a server of the test's own, since it is going to be killed.
-func ownServer(t *testing.T) *pgtest.Server {
-	t.Helper()
-	server, err := pgtest.Start(t.Context(), nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop()) })
-	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
-	require.NoError(t, err)
-	require.NoError(t, migrations.Apply(t.Context(), conn, migrations.Flags))
-	require.NoError(t, conn.Close(t.Context()))
-	return server
 }
 
 // asking evaluates without a pause until stop, which returns how often the answer was wrong.
@@ -60,9 +47,9 @@ func asking(set *flags.Set, key, tenant string) (stop func() (asked, wrong int))
 
 func TestSetsAnswerWhilePostgresIsAwayAndCatchUpAfterwards(t *testing.T) {
 	t.Parallel()
-	server := ownServer(t)
+	server := pgtest.Own(t, nil, migrations.Flags)
 	url := server.URL("postgres")
-	pool := connectPool(t, url)
+	pool := pgtest.Connect(t, url)
 	copied := filepath.Join(t.TempDir(), "flags.json")
 	opts := &flags.Options{
 		Refresh: 10 * time.Millisecond, Every: 10 * time.Millisecond, MarkEvery: -1, Timeout: time.Minute, Bootstrap: copied,
@@ -92,7 +79,7 @@ func TestSetsAnswerWhilePostgresIsAwayAndCatchUpAfterwards(t *testing.T) {
 
 	<-time.After(away())
 	require.NoError(t, server.Restart(t.Context()))
-	other := loaded(t, connectPool(t, url))
+	other := loaded(t, pgtest.Connect(t, url))
 	_, err = other.Put(t.Context(), named("later", "acme"), "")
 	require.NoError(t, err)
 	for name, set := range map[string]*flags.Set{"by polling": polls, "by listening": hears} {

@@ -77,16 +77,16 @@ func (s *oneAtATime) Marks(ctx context.Context) ([]flags.Mark, error) {
 func TestStoreInACallersTransaction(t *testing.T) {
 	t.Parallel()
 	flagstest.TestStore(t, func(t *testing.T) flags.Store {
-		return &oneAtATime{store: flagspg.New(begin(t, pgtest.Pool(t, migrations.Flags)), nil)}
+		return &oneAtATime{store: flagspg.New(pgtest.Begin(t, pgtest.Pool(t, migrations.Flags)), nil)}
 	})
 }
 
 func TestAWriteInACallersTransactionHoldsWhenItCommits(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	set := loaded(t, pool)
 	for _, commit := range []bool{false, true} {
-		tx := begin(t, pool)
+		tx := pgtest.Begin(t, pool)
 		bound := set.WithStore(flagspg.New(tx, nil))
 		_, err := bound.Put(t.Context(), named("beta", "acme"), "signed")
 		require.NoError(t, err)
@@ -108,17 +108,17 @@ func TestAWriteInACallersTransactionHoldsWhenItCommits(t *testing.T) {
 
 func TestTheHostIsToldInTheTransactionAndItsErrorUndoesTheWrite(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := flagspg.New(pool, telling(t, pool))
 	write := flags.Write{
 		Records:       []flags.Record{record(t, named("beta"), 1)},
 		Changes:       []tenon.Change{{Action: "flags.changed", Target: "flag/beta"}},
 		Notifications: []tenon.Notification{{Key: "beta/1", Kind: "flags.rolled_back"}},
 	}
-	execute(t, pool, "alter table public.told add constraint unique_key unique (key)")
+	pgtest.Exec(t, pool, "alter table public.told add constraint unique_key unique (key)")
 	_, err := s.Write(t.Context(), write)
 	require.NoError(t, err)
-	require.Equal(t, []string{"beta/1", "flags.changed flag/beta"}, list[string](t, pool, "select key from public.told order by key"))
+	require.Equal(t, []string{"beta/1", "flags.changed flag/beta"}, pgtest.List[string](t, pool, "select key from public.told order by key"))
 
 	before := dump(t, pool)
 	write.Base, write.Records[0].Version = 1, 2
@@ -136,7 +136,7 @@ func (refusing) Notify(context.Context, tenon.Notification) error { return tenon
 
 func TestAHostThatRefusesLeavesNothingBehindInItsOwnTransaction(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	write := flags.Write{
 		Records: []flags.Record{record(t, named("beta"), 1)},
 		Changes: []tenon.Change{{Action: "flags.changed"}}, Notifications: []tenon.Notification{{Key: "k"}},
@@ -145,7 +145,7 @@ func TestAHostThatRefusesLeavesNothingBehindInItsOwnTransaction(t *testing.T) {
 		{Recorder: func(pgx.Tx) tenon.Recorder { return refusing{} }},
 		{Notifier: func(pgx.Tx) tenon.Notifier { return refusing{} }},
 	} {
-		tx := begin(t, pool)
+		tx := pgtest.Begin(t, pool)
 		_, err := flagspg.New(tx, opts).Write(t.Context(), write)
 		require.ErrorIs(t, err, tenon.ErrDenied)
 		require.Equal(t, []string{"revision 0"}, dump(t, tx), "the caller may go on and commit")
@@ -155,7 +155,7 @@ func TestAHostThatRefusesLeavesNothingBehindInItsOwnTransaction(t *testing.T) {
 
 func TestABodyIsKeptAsItWasWritten(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := flagspg.New(pool, nil)
 	for key, body := range map[string]string{
 		"order":   `{"b": 1, "a": 2, "a": 3}`,
@@ -173,7 +173,7 @@ func TestABodyIsKeptAsItWasWritten(t *testing.T) {
 
 func TestWhatPostgresCannotKeepIsInvalid(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := flagspg.New(pool, nil)
 	before := dump(t, pool)
 	for name, r := range map[string]flags.Record{
@@ -189,7 +189,7 @@ func TestWhatPostgresCannotKeepIsInvalid(t *testing.T) {
 	require.ErrorIs(t, err, tenon.ErrInvalid)
 	require.Equal(t, before, dump(t, pool))
 
-	tx := begin(t, pool)
+	tx := pgtest.Begin(t, pool)
 	for _, body := range []string{`{`, "\"\xff\""} {
 		_, err := flagspg.New(tx, nil).Write(t.Context(), flags.Write{Records: []flags.Record{
 			{Kind: flags.KindFlag, Key: "beta", Version: 1, Body: []byte(body), At: now()},
@@ -201,14 +201,14 @@ func TestWhatPostgresCannotKeepIsInvalid(t *testing.T) {
 
 func TestAPoisonedRowKeepsItsLastGoodVersionAndStopsNoOther(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	set := loaded(t, pool)
 	for _, key := range []string{"first", "poisoned", "last"} {
 		_, err := set.Put(t.Context(), named(key, "acme"), "")
 		require.NoError(t, err)
 	}
-	execute(t, pool, `update tenon.flags_revision set revision = revision + 1`)
-	execute(t, pool, `
+	pgtest.Exec(t, pool, `update tenon.flags_revision set revision = revision + 1`)
+	pgtest.Exec(t, pool, `
 update tenon.flags
 set body = '{"key": "poisoned", "type": "bool", "rules": [{"if": {"attr": "a", "op": "of next year"}, "serve": "on"}]}',
   version = 2, revision = 4
@@ -228,8 +228,8 @@ where key = 'poisoned'`)
 
 func TestTheClockIsTheDatabases(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
-	before := one[int64](t, pool, "select floor(extract(epoch from clock_timestamp()))::bigint")
+	pool := database(t)
+	before := pgtest.One[int64](t, pool, "select floor(extract(epoch from clock_timestamp()))::bigint")
 	at, err := flagspg.New(pool, nil).Clock(t.Context())
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, at.Unix(), before)

@@ -10,6 +10,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/flags/flagspg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // naming returns definitions that name tenants wherever one can be named.
@@ -65,10 +66,10 @@ func writeNaming(t *testing.T, db flagspg.DB) *flags.Set {
 
 func TestEraseTakesACompanyOutOfEveryVersion(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	set := writeNaming(t, pool)
 	opts := telling(t, pool)
-	before := one[int64](t, pool, "select revision from tenon.flags_revision")
+	before := pgtest.One[int64](t, pool, "select revision from tenon.flags_revision")
 
 	erased, err := flagspg.New(pool, opts).Erase(t.Context(), tenon.Subject{Tenant: "acme"})
 	require.NoError(t, err)
@@ -76,8 +77,8 @@ func TestEraseTakesACompanyOutOfEveryVersion(t *testing.T) {
 	text := strings.ReplaceAll(strings.Join(dump(t, pool), "\n"), `"attr": "plan", "value": "acme"`, "")
 	require.NotContains(t, text, "acme", "but where it is a plan's name")
 	require.Contains(t, text, "other")
-	require.EqualValues(t, before+1, one[int64](t, pool, "select revision from tenon.flags_revision"))
-	require.EqualValues(t, 6, one[int64](t, pool, "select count(*) from public.told where key like 'flags.erased %'"))
+	require.EqualValues(t, before+1, pgtest.One[int64](t, pool, "select revision from tenon.flags_revision"))
+	require.EqualValues(t, 6, pgtest.One[int64](t, pool, "select count(*) from public.told where key like 'flags.erased %'"))
 
 	require.NoError(t, set.Load(t.Context()))
 	require.Empty(t, set.Stats().Faults, "what is left is sound")
@@ -93,7 +94,7 @@ func TestEraseTakesACompanyOutOfEveryVersion(t *testing.T) {
 	again, err := flagspg.New(pool, opts).Erase(t.Context(), tenon.Subject{Tenant: "acme"})
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"tenon.flags": 0, "tenon.flag_versions": 0}, again)
-	require.EqualValues(t, before+1, one[int64](t, pool, "select revision from tenon.flags_revision"), "nothing was written")
+	require.EqualValues(t, before+1, pgtest.One[int64](t, pool, "select revision from tenon.flags_revision"), "nothing was written")
 
 	_, err = flagspg.New(pool, opts).Erase(t.Context(), tenon.Subject{Tenant: "other"})
 	require.NoError(t, err)
@@ -105,7 +106,7 @@ func TestEraseTakesACompanyOutOfEveryVersion(t *testing.T) {
 
 func TestErasePassesOverWhatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	s := flagspg.New(pool, nil)
 	for i, body := range []string{`[]`, `7`, `{"tenants": 7, "rollout": [], "rules": {"if": 1}, "if": "acme"}`, `{"rules": [7, {"if": {"attr": "tenant", "values": "acme", "all": [1], "not": []}}]}`} {
 		put(t, s, flags.Record{Kind: flags.KindFlag, Key: string(rune('a' + i)), Version: 1, Body: []byte(body), At: now()})
@@ -119,7 +120,7 @@ func TestErasePassesOverWhatCannotBeRead(t *testing.T) {
 
 func TestEraseOfAPersonEmptiesTheAuthorshipAndNothingElse(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	set := writeNaming(t, pool)
 	before := strings.Join(dump(t, pool), "\n")
 	erased, err := flagspg.New(pool, nil).Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "bob"})
@@ -133,12 +134,12 @@ func TestEraseOfAPersonEmptiesTheAuthorshipAndNothingElse(t *testing.T) {
 	require.Equal(t, "", versions[0].By)
 	require.Equal(t, "ann", versions[1].By)
 	require.NoError(t, set.Load(t.Context()))
-	require.EqualValues(t, one[int64](t, pool, "select revision from tenon.flags_revision"), set.Revision())
+	require.EqualValues(t, pgtest.One[int64](t, pool, "select revision from tenon.flags_revision"), set.Revision())
 }
 
 func TestExportYieldsWhatIsSaidOfACompanyAndOfNoOther(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	writeNaming(t, pool)
 	s := flagspg.New(pool, nil)
 	rows := map[string]int{}

@@ -3,13 +3,13 @@ package gdprpg_test
 import (
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 func TestASubjectThatIsNotThere(t *testing.T) {
@@ -39,10 +39,10 @@ func TestASchemaThatChangedAfterThePlan(t *testing.T) {
 	require.NoError(t, err)
 	before := bazaarDump(t, pool)
 
-	mustExec(t, pool, "alter table bazaar.users alter column email type varchar(90)")
+	pgtest.Exec(t, pool, "alter table bazaar.users alter column email type varchar(90)")
 	_, err = host.Erase(t.Context(), d, plan)
 	require.ErrorIs(t, err, gdpr.ErrSchemaChanged)
-	mustExec(t, pool, "create table bazaar.notes (id int primary key, company_id text references bazaar.companies)")
+	pgtest.Exec(t, pool, "create table bazaar.notes (id int primary key, company_id text references bazaar.companies)")
 	_, err = host.Erase(t.Context(), d, plan)
 	require.ErrorIs(t, err, gdpr.ErrSchemaChanged)
 	require.ErrorIs(t, err, gdpr.ErrUnclassified, "a new table needs a rule first")
@@ -55,7 +55,7 @@ func TestASchemaThatChangedAfterThePlan(t *testing.T) {
 	_, err = host.Erase(t.Context(), deletion("zenith"), plan)
 	require.ErrorIs(t, err, gdpr.ErrPlan, "it is another's")
 
-	mustExec(t, pool, "drop table bazaar.notes")
+	pgtest.Exec(t, pool, "drop table bazaar.notes")
 	plan, err = host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	_, err = host.Erase(t.Context(), d, plan)
@@ -66,7 +66,7 @@ func TestATableWithoutAPrimaryKey(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
 	openBazaar(t, pool)
-	mustExec(t, pool, `
+	pgtest.Exec(t, pool, `
 create table bazaar.log (company_id text not null references bazaar.companies, no int not null, said text);
 insert into bazaar.log
 select c, i, 'by ' || c from unnest(array['acme', 'zenith']) c, generate_series(1, 4) i, generate_series(1, 2)`)
@@ -86,7 +86,7 @@ select c, i, 'by ' || c from unnest(array['acme', 'zenith']) c, generate_series(
 	erasure, err := host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)
 	require.EqualValues(t, 8, erasure.Rows()["bazaar.log"])
-	require.Equal(t, 8, one[int](t, pool, "select count(*) from bazaar.log where company_id = 'zenith'"))
+	require.Equal(t, 8, pgtest.One[int](t, pool, "select count(*) from bazaar.log where company_id = 'zenith'"))
 }
 
 func TestOthersRowsThatReferToWhatIsDeleted(t *testing.T) {
@@ -98,7 +98,7 @@ func TestOthersRowsThatReferToWhatIsDeleted(t *testing.T) {
 			t.Parallel()
 			pool := database(t)
 			openBazaar(t, pool)
-			mustExec(t, pool, `
+			pgtest.Exec(t, pool, `
 create table bazaar.likes (id int primary key, company_id text not null references bazaar.companies,
   liked bigint references bazaar.users on delete `+action+`);
 insert into bazaar.likes values (1, 'zenith', 101), (2, 'acme', 102)`)
@@ -121,7 +121,7 @@ insert into bazaar.likes values (1, 'zenith', 101), (2, 'acme', 102)`)
 			require.NoError(t, err)
 			_, err = host.Erase(t.Context(), d, plan)
 			require.NoError(t, err)
-			require.Equal(t, []string{"(1,zenith,)"}, list[string](t, pool, "select l::text from bazaar.likes l"))
+			require.Equal(t, []string{"(1,zenith,)"}, pgtest.List[string](t, pool, "select l::text from bazaar.likes l"))
 		})
 	}
 }
@@ -129,21 +129,9 @@ insert into bazaar.likes values (1, 'zenith', 101), (2, 'acme', 102)`)
 // worker returns a pool of a role that may do everything in the bazaar.
 func worker(t *testing.T, admin *pgxpool.Pool) (*pgxpool.Pool, string) {
 	t.Helper()
-	role := admin.Config().ConnConfig.Database + "_worker"
-	mustExec(t, admin, "create role "+role+" login; grant usage on schema bazaar, tenon to "+role+
-		"; grant all on all tables in schema bazaar, tenon to "+role)
-	config := admin.Config()
-	config.ConnConfig.User = role
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		pool.Close()
-		conn, err := pgx.ConnectConfig(t.Context(), admin.Config().ConnConfig)
-		if err != nil {
-			return // the database has gone, and the role's rights with it
-		}
-		_ = conn.Close(t.Context())
-	})
+	pool := pgtest.Role(t, admin, "worker")
+	role := pool.Config().ConnConfig.User
+	pgtest.Exec(t, admin, "grant usage on schema bazaar, tenon to "+role+"; grant all on all tables in schema bazaar, tenon to "+role)
 	return pool, role
 }
 
@@ -153,17 +141,17 @@ func TestAPermissionRefusedHalfWay(t *testing.T) {
 	openBazaar(t, admin)
 	pool, role := worker(t, admin)
 	host, d := bazaarHost(pool), deletion("acme")
-	mustExec(t, admin, "revoke delete on bazaar.lines from "+role)
+	pgtest.Exec(t, admin, "revoke delete on bazaar.lines from "+role)
 	refused, err := host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	require.Len(t, refused.Problems, 1, "a plan sees it before")
 	require.Equal(t, "bazaar.lines", refused.Problems[0].Table)
 
-	mustExec(t, admin, "grant delete on bazaar.lines to "+role)
+	pgtest.Exec(t, admin, "grant delete on bazaar.lines to "+role)
 	plan, err := host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	require.Empty(t, plan.Problems)
-	mustExec(t, admin, "revoke delete on bazaar.lines from "+role)
+	pgtest.Exec(t, admin, "revoke delete on bazaar.lines from "+role)
 	erasure, err := host.Erase(t.Context(), d, plan)
 	require.ErrorIs(t, err, gdpr.ErrUnfinished)
 	require.ErrorIs(t, err, tenon.ErrUnavailable)
@@ -183,7 +171,7 @@ func TestAPermissionRefusedHalfWay(t *testing.T) {
 	_, err = host.Certify(t.Context(), d, nil)
 	require.ErrorIs(t, err, gdpr.ErrUnfinished)
 
-	mustExec(t, admin, "grant delete on bazaar.lines to "+role)
+	pgtest.Exec(t, admin, "grant delete on bazaar.lines to "+role)
 	_, err = host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)
 	certificate, err := host.Certify(t.Context(), d, nil)
@@ -196,7 +184,7 @@ func TestRowLevelSecurityThatHidesRowsIsAProblemOfThePlan(t *testing.T) {
 	admin := database(t)
 	openBazaar(t, admin)
 	pool, _ := worker(t, admin)
-	mustExec(t, admin, "alter table bazaar.lines enable row level security")
+	pgtest.Exec(t, admin, "alter table bazaar.lines enable row level security")
 	plan, err := bazaarHost(pool).Plan(t.Context(), tenon.Subject{Tenant: "acme"})
 	require.NoError(t, err)
 	require.Contains(t, plan.Problems[0].Text, "row level security")
@@ -209,15 +197,15 @@ func TestRowsThatCameAfterTheirTableWasDoneAreErasedByTheNextAttempt(t *testing.
 	host, d := bazaarHost(pool), deletion("acme")
 	plan, err := host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
-	mustExec(t, pool, `
+	pgtest.Exec(t, pool, `
 create function bazaar.refuse() returns trigger language plpgsql as $$ begin raise 'not now'; end $$;
 create trigger refuse before delete on bazaar.companies for each row execute function bazaar.refuse()`)
 	_, err = host.Erase(t.Context(), d, plan)
 	require.ErrorContains(t, err, "not now")
-	mustExec(t, pool, `
+	pgtest.Exec(t, pool, `
 drop trigger refuse on bazaar.companies;
 insert into bazaar."Order" values ('acme', 77, 'late')`)
-	mustExec(t, pool, `alter table bazaar."Order" drop constraint company, add constraint company foreign key (company_id) references bazaar.companies on delete restrict`)
+	pgtest.Exec(t, pool, `alter table bazaar."Order" drop constraint company, add constraint company foreign key (company_id) references bazaar.companies on delete restrict`)
 	plan, err = host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	_, err = host.Erase(t.Context(), d, plan)
@@ -225,7 +213,7 @@ insert into bazaar."Order" values ('acme', 77, 'late')`)
 	certificate, err := host.Certify(t.Context(), d, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 6, rows(certificate.Tables)[`bazaar."Order" owned`])
-	require.Empty(t, list[string](t, pool, `select no::text from bazaar."Order" where company_id = 'acme'`))
+	require.Empty(t, pgtest.List[string](t, pool, `select no::text from bazaar."Order" where company_id = 'acme'`))
 }
 
 func TestWhatIsLeftInOwnRowsKeepsTheCertificateBack(t *testing.T) {
@@ -255,7 +243,7 @@ func TestWhatIsLeftInOwnRowsKeepsTheCertificateBack(t *testing.T) {
 	require.ErrorContains(t, err, "5 rows of bazaar.invoices in extra")
 	require.NotContains(t, err.Error(), "company_id", "the law keeps it")
 
-	mustExec(t, pool, "update bazaar.invoices set extra = '{}' where company_id = 'acme'; update bazaar.referrals set partner_name = 'Ask User3@Acme.test!' where id = 3")
+	pgtest.Exec(t, pool, "update bazaar.invoices set extra = '{}' where company_id = 'acme'; update bazaar.referrals set partner_name = 'Ask User3@Acme.test!' where id = 3")
 	certificate, err := host.Certify(t.Context(), d, nil)
 	require.NoError(t, err)
 	found := []gdpr.Finding{

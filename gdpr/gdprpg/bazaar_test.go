@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/transbotai/tenon/gdpr"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // The bazaar is a small host with one of everything: a cycle of NOT NULL RESTRICT keys, composite and soft references, a
@@ -109,7 +110,7 @@ func bazaarDump(t *testing.T, pool *pgxpool.Pool) []string {
 	t.Helper()
 	var all []string
 	for _, table := range bazaarTables {
-		for _, row := range list[string](t, pool, fmt.Sprintf("select t::text from %s t", table)) {
+		for _, row := range pgtest.List[string](t, pool, fmt.Sprintf("select t::text from %s t", table)) {
 			all = append(all, table+" "+token.ReplaceAllString(row, "token"))
 		}
 	}
@@ -120,6 +121,6 @@ func bazaarDump(t *testing.T, pool *pgxpool.Pool) []string {
 // openBazaar makes the bazaar afresh.
 func openBazaar(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
-	mustExec(t, pool, "drop schema if exists bazaar cascade; truncate tenon.gdpr_deletions, tenon.gdpr_marks, tenon.gdpr_work, tenon.gdpr_certificates, tenon.gdpr_suppressions")
-	mustExec(t, pool, bazaarSQL)
+	pgtest.Exec(t, pool, "drop schema if exists bazaar cascade; truncate tenon.gdpr_deletions, tenon.gdpr_marks, tenon.gdpr_work, tenon.gdpr_certificates, tenon.gdpr_suppressions")
+	pgtest.Exec(t, pool, bazaarSQL)
 }

@@ -8,16 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
-	"github.com/transbotai/tenon/internal/proctest"
-	"github.com/transbotai/tenon/migrations"
 )
 
 const officeSQL = `
@@ -25,7 +23,6 @@ create table public.companies (id text primary key, name text not null, deleted_
 create table public.users (
   company_id text not null references public.companies, id int not null, email text not null, deleted_at timestamptz,
   primary key (company_id, id));
-create table public.told (what text not null, key text not null);
 insert into public.companies values ('acme', 'Acme Freight'), ('zenith', 'Zenith Freight');
 insert into public.users select c, n, c || n || '@example.test', case when n = 3 then timestamptz '2026-01-01' end
 from unnest(array['acme', 'zenith']) c, generate_series(1, 25) n`
@@ -41,22 +38,17 @@ func officeDefinition() *gdpr.Definition {
 			"public.users": {Rule: gdpr.Delete, Mark: "deleted_at", Columns: map[string]gdpr.ColumnRule{
 				"company_id": {}, "id": {}, "email": given, "deleted_at": {},
 			}},
-			"public.told": {Rule: gdpr.Ignore, Columns: gdpr.Columns(gdpr.ColumnRule{Rule: gdpr.Ignore}, "what", "key")},
 		},
 	}
 }
 
-// telltale writes what it is told in the transaction that it is told in.
-type telltale struct{ tx pgx.Tx }
-
-func (o telltale) Notify(ctx context.Context, n tenon.Notification) error {
-	_, err := o.tx.Exec(ctx, "insert into public.told values ($1, '')", n.Kind)
-	return err
-}
-
-func (o telltale) RecordChange(ctx context.Context, c tenon.Change) error {
-	_, err := o.tx.Exec(ctx, "insert into public.told values ($1, '')", c.Action)
-	return err
+// openOffice makes the host's tables, and the one of what is told.
+func openOffice(t *testing.T) *pgxpool.Pool {
+	t.Helper()
+	pool := database(t)
+	pgtest.Exec(t, pool, officeSQL)
+	pgtest.Tell(t, pool)
+	return pool
 }
 
 // later gives a store another time.
@@ -70,10 +62,11 @@ func (l later) Clock(context.Context) (time.Time, error) { return l.at, nil }
 
 // office returns a desk over db at a time. What it erases it does in small batches.
 func office(db gdprpg.DB, at time.Time, files gdpr.Files) *gdpr.Desk {
-	host := gdprpg.NewHost(db, gdprpg.HostOptions{Company: officeDefinition(), Secret: gdpr.NewSecret("a key"), Batch: 10})
+	def, ignored := officeDefinition(), gdpr.ColumnRule{Rule: gdpr.Ignore}
+	def.Tables["public.told"] = gdpr.TableRule{Rule: gdpr.Ignore, Columns: gdpr.Columns(ignored, "tenant", "key", "body")}
+	host := gdprpg.NewHost(db, gdprpg.HostOptions{Company: def, Secret: gdpr.NewSecret("a key"), Batch: 10})
 	store := gdprpg.New(db, &gdprpg.Options{
-		Notifier: func(tx pgx.Tx) tenon.Notifier { return telltale{tx} },
-		Recorder: func(tx pgx.Tx) tenon.Recorder { return telltale{tx} },
+		Notifier: pgtest.Notifier, Recorder: pgtest.Recorder,
 	})
 	if files == nil {
 		files = gdprpg.NewFiles(db)
@@ -120,7 +113,7 @@ var stages = []struct {
 const officeEndSQL = `
 select 'company ' || id || coalesce(deleted_at::text, '') from public.companies
 union all select 'user ' || email || coalesce(deleted_at::text, '') from public.users
-union all select 'told ' || what from public.told
+union all select 'told ' || coalesce(body ->> 'kind', body ->> 'action') from public.told
 union all select 'request ' || (body ->> 'kind') || ' ' || (body ->> 'state') || ' ' || left(tenant_id, 7) || ' ' ||
   coalesce((select jsonb_agg(s -> 'rows' order by s ->> 'name') from jsonb_array_elements((body -> 'steps')::jsonb) s
     where s ->> 'name' <> 'export')::text, '')
@@ -149,31 +142,29 @@ func settle(t *testing.T, pool *pgxpool.Pool, at time.Time) {
 // leave goes through all stages with the n-th statement of one of them going wrong.
 func leave(t *testing.T, stage, n int, fault pgtest.Fault) (end []string, fired bool) {
 	t.Helper()
-	pool := database(t)
-	mustExec(t, pool, officeSQL)
+	pool := openOffice(t)
 	at := noon
 	for i, s := range stages {
-		var db gdprpg.DB = pool
-		var faulty *pgtest.Faulty
+		step := 0
 		if i == stage {
-			faulty = pgtest.NewFaulty(pool, n, fault)
-			db = faulty
+			step = n
 		}
+		faulty := pgtest.NewFaulty(pool, step, fault)
 		if s.name == "erase" {
 			at = at.Add(15 * 24 * time.Hour)
 		}
-		err := s.do(t.Context(), office(db, at, nil))
-		for tries := 0; err != nil && tries < 3; tries++ {
-			require.True(t, faulty != nil && faulty.Fired(), "%s: %v", s.name, err)
-			at = at.Add(2 * time.Hour) // what the dead one had leased is free
-			err = s.do(t.Context(), office(db, at, nil))
-		}
-		require.NoError(t, err, "%s: %s at step %d", s.name, fault, n)
+		faulty.Try(t, func() error {
+			err := s.do(t.Context(), office(faulty, at, nil))
+			if err != nil {
+				at = at.Add(2 * time.Hour) // what the dead one had leased is free
+			}
+			return err
+		})
 		at = at.Add(2 * time.Hour)
 		settle(t, pool, at)
-		fired = fired || faulty != nil && faulty.Fired()
+		fired = fired || faulty.Fired()
 	}
-	return list[string](t, pool, officeEndSQL), fired
+	return pgtest.List[string](t, pool, officeEndSQL), fired
 }
 
 func TestARequestThatFailsAtAnyStatementEndsAsIfNothingHadFailed(t *testing.T) {
@@ -186,7 +177,7 @@ func TestARequestThatFailsAtAnyStatementEndsAsIfNothingHadFailed(t *testing.T) {
 	for i, s := range stages {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for first, fault := range []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter} {
+			for first, fault := range pgtest.Faults() {
 				for n := 1 + first*stride()/3; ; n += stride() {
 					got, fired := leave(t, i, n, fault)
 					require.Equal(t, want, got, "%s at step %d", fault, n)
@@ -202,87 +193,15 @@ func TestARequestThatFailsAtAnyStatementEndsAsIfNothingHadFailed(t *testing.T) {
 
 // stride leaves statements out where the loops are short: each kind of fault hits others.
 func stride() int {
-	if soak() {
+	if conform.Soak() {
 		return 1
 	}
 	return 9
 }
 
-// seed is what a child of the kill loop is told.
-type seed struct {
-	URL string
-	At  time.Time
-}
-
-// workForEver does rounds until it is killed.
-func workForEver(ctx context.Context, c *proctest.Child) error {
-	var s seed
-	if err := c.Order(&s); err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, s.URL)
-	if err != nil {
-		return err
-	}
-	d := office(pool, s.At, nil)
-	c.Ready()
-	for n := 0; ; n++ {
-		if err := d.Round(ctx); err != nil {
-			return err
-		}
-		c.Say(n)
-	}
-}
-
-func TestRequestsOfAProcessThatIsKilledAreFinishedByAnother(t *testing.T) {
-	t.Parallel()
-	kills := 4
-	if soak() {
-		kills = 60
-	}
-	for k := range kills {
-		url := pgtest.Database(t, migrations.GDPR)
-		pool, err := pgxpool.New(t.Context(), url)
-		require.NoError(t, err)
-		mustExec(t, pool, officeSQL)
-		at := noon
-		for _, s := range stages[:2] {
-			require.NoError(t, s.do(t.Context(), office(pool, at, nil)))
-		}
-		at = at.Add(15 * 24 * time.Hour)
-		p := proctest.Start[int](t, "requests", seed{url, at})
-		p.Begin()
-		// Between some statement and the next one: those of a round are as many as this loop asks for, and more.
-		for range 1 + 7*k%23 {
-			_, err := pool.Exec(t.Context(), "select count(*) from tenon.gdpr_requests")
-			require.NoError(t, err)
-		}
-		p.Kill()
-		settle(t, pool, at.Add(2*time.Hour))
-		end := list[string](t, pool, officeEndSQL)
-		require.Contains(t, end, "certificates 1")
-		require.NotContains(t, end, "company acme")
-		require.Contains(t, end, "user zenith25@example.test")
-		for _, once := range []string{"told gdpr.erased", "told gdpr.exported", "told gdpr.marked", "told gdpr.certified"} {
-			require.Equal(t, 1, count(end, once), "%s in %v", once, end)
-		}
-		pool.Close()
-	}
-}
-
-func count(all []string, one string) (n int) {
-	for _, s := range all {
-		if s == one {
-			n++
-		}
-	}
-	return n
-}
-
 func TestWhatWasExportedCanBeReadAndIsTheCompanysAlone(t *testing.T) {
 	t.Parallel()
-	pool := database(t)
-	mustExec(t, pool, officeSQL)
+	pool := openOffice(t)
 	for name, files := range map[string]gdpr.Files{"": nil, "folder": gdpr.NewDirFiles(t.TempDir())} {
 		d := office(pool, noon, files)
 		r, err := d.Ask(staff(t.Context()), gdpr.Order{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: "zenith"}})

@@ -67,7 +67,7 @@ func TestErasingOneOfTwoCompanies(t *testing.T) {
 	require.Contains(t, after, `bazaar.invoices (101,,"",token,10,2026-01-01,{},{})`)
 	require.Len(t, slices.DeleteFunc(after, func(r string) bool { return !strings.HasPrefix(r, "bazaar.comments") }), 10)
 	for _, table := range []string{"deletions", "marks", "work"} {
-		require.Zero(t, one[int](t, pool, "select count(*) from tenon.gdpr_"+table), "%s: nothing names who it was", table)
+		require.Zero(t, pgtest.One[int](t, pool, "select count(*) from tenon.gdpr_"+table), "%s: nothing names who it was", table)
 	}
 
 	again, err := host.Erase(t.Context(), d, plan)
@@ -76,59 +76,4 @@ func TestErasingOneOfTwoCompanies(t *testing.T) {
 	same, err := host.Certify(t.Context(), d, nil)
 	require.NoError(t, err)
 	require.Equal(t, certificate, same)
-}
-
-var faults = []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
-
-// maxSteps is more than any work here takes: a fault that never stops to fire is a defect of the test.
-const maxSteps = 400
-
-func TestAnErasureThatFailsAtAnyStatementAndGoesOnEndsAsIfNothingHadFailed(t *testing.T) {
-	t.Parallel()
-	pool := database(t)
-	openBazaar(t, pool)
-	certificate, steps := eraseWith(t, pgtest.NewFaulty(pool, 0, pgtest.Fail))
-	require.Equal(t, erasedRows, rows(certificate.Tables))
-	want := bazaarDump(t, pool)
-	require.Less(t, steps, maxSteps)
-	every := len(faults) // each step goes wrong in one way; in a soak, in all
-	if soak() {
-		every = 1
-	}
-	for i, fault := range faults {
-		t.Run(fault.String(), func(t *testing.T) {
-			t.Parallel()
-			pool := database(t)
-			for n := 1 + i%every; n <= steps; n += every {
-				openBazaar(t, pool)
-				faulty := pgtest.NewFaulty(pool, n, fault)
-				certificate, _ := eraseWith(t, faulty)
-				require.True(t, faulty.Fired(), "step %d of %d", n, steps)
-				require.Equal(t, want, bazaarDump(t, pool), "%s at step %d", fault, n)
-				require.Equal(t, erasedRows, rows(certificate.Tables), "%s at step %d", fault, n)
-			}
-		})
-	}
-}
-
-// eraseWith plans, erases and certifies, each again until it succeeds, and returns how many statements it took.
-func eraseWith(t *testing.T, db *pgtest.Faulty) (certificate gdpr.Certificate, steps int) {
-	t.Helper()
-	host, d := bazaarHost(db), deletion("acme")
-	again := func(f func() error) {
-		t.Helper()
-		err := f()
-		for range 3 {
-			if err != nil {
-				require.True(t, db.Fired(), "%v", err)
-				err = f()
-			}
-		}
-		require.NoError(t, err)
-	}
-	var plan gdpr.Plan
-	again(func() (err error) { plan, err = host.Plan(t.Context(), d.Subject); return err })
-	again(func() error { _, err := host.Erase(t.Context(), d, plan); return err })
-	again(func() (err error) { certificate, err = host.Certify(t.Context(), d, nil); return err })
-	return certificate, db.Steps()
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // byTable returns the rows of an archive by their tables, each as one text, in an order.
@@ -59,7 +61,7 @@ func same(t *testing.T, rows []string) []string {
 func exportAll(t *testing.T, pool *pgxpool.Pool, seed uint64) {
 	t.Helper()
 	w := newWorld(seed)
-	mustExec(t, pool, w.sql())
+	pgtest.Exec(t, pool, w.sql())
 	def := w.definition()
 	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: def})
 	m, err := gdprpg.Discover(t.Context(), pool, def)
@@ -72,21 +74,21 @@ func exportAll(t *testing.T, pool *pgxpool.Pool, seed uint64) {
 				continue
 			}
 			sql := fmt.Sprintf("select to_jsonb(t)::text from %s t where t::text like '%%of-%d-%%'", table.Name, c)
-			if rows := list[string](t, pool, sql); len(rows) > 0 {
+			if rows := pgtest.List[string](t, pool, sql); len(rows) > 0 {
 				want[table.Name] = same(t, rows)
 			}
 		}
 		require.NotEmpty(t, want)
 		require.Equal(t, want, byTable(t, body), "seed %d, company %d", seed, c)
 	}
-	mustExec(t, pool, fmt.Sprintf("drop schema %s cascade", quote(w.schema)))
+	pgtest.Exec(t, pool, fmt.Sprintf("drop schema %s cascade", quote(w.schema)))
 }
 
 func TestExportsOfRandomSchemasAgreeWithANaiveReader(t *testing.T) {
 	t.Parallel()
 	const lanes = 2
 	worlds := 20
-	if soak() {
+	if conform.Soak() {
 		worlds = 400
 	}
 	for lane := range lanes {

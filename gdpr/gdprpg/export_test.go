@@ -93,7 +93,7 @@ func shopDefinition() *gdpr.Definition {
 func shop(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	pool := database(t)
-	mustExec(t, pool, shopSQL)
+	pgtest.Exec(t, pool, shopSQL)
 	return pool
 }
 
@@ -161,9 +161,9 @@ func naive(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []any {
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback(context.Background()) }()
 	for _, set := range []string{"timezone = 'UTC'", "intervalstyle = 'iso_8601'"} {
-		mustExec(t, tx, "set local "+set)
+		pgtest.Exec(t, tx, "set local "+set)
 	}
-	return values(t, list[string](t, tx, sql, args...)...)
+	return values(t, pgtest.List[string](t, tx, sql, args...)...)
 }
 
 func pack(t *testing.T, p *gdprpg.Packer, s tenon.Subject) ([]byte, gdpr.Manifest) {
@@ -227,8 +227,8 @@ func TestTheDocumentIsTheCustomersShape(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(out.Bytes(), &got), out.String())
 		require.Equal(t, tenant, got.Company["id"])
-		require.Len(t, got.Users, one[int](t, pool, "select count(*) from users where company_id = $1", tenant))
-		require.Len(t, got.Remarks, one[int](t, pool, "select count(*) from remarks where company_id = $1", tenant))
+		require.Len(t, got.Users, pgtest.One[int](t, pool, "select count(*) from users where company_id = $1", tenant))
+		require.Len(t, got.Remarks, pgtest.One[int](t, pool, "select count(*) from remarks where company_id = $1", tenant))
 		require.Len(t, got.Directory, 2)
 		require.NotContains(t, got.Company, "secret")
 	}
@@ -237,7 +237,7 @@ func TestTheDocumentIsTheCustomersShape(t *testing.T) {
 func TestADocumentWithoutRowsIsStillJSON(t *testing.T) {
 	t.Parallel()
 	pool := shop(t)
-	mustExec(t, pool, "insert into companies values ('lonely', 'Lonely')")
+	pgtest.Exec(t, pool, "insert into companies values ('lonely', 'Lonely')")
 	var out bytes.Buffer
 	require.NoError(t, shopPacker(pool, nil).Document(t.Context(), tenon.Subject{Tenant: "lonely"}, &out))
 	var got map[string]any
@@ -305,8 +305,8 @@ func TestAnExportIsOneSnapshot(t *testing.T) {
 		Inside: map[string]func(pgx.Tx) tenon.Exporter{"count": func(tx pgx.Tx) tenon.Exporter { return countOf{tx} }},
 	})
 	_, err := p.Pack(t.Context(), tenon.Subject{Tenant: "acme"}, &writes{&late, func() {
-		mustExec(t, pool, "insert into users (company_id, email) values ('acme', 'late@acme.test')")
-		mustExec(t, pool, "delete from remarks where company_id = 'acme'")
+		pgtest.Exec(t, pool, "insert into users (company_id, email) values ('acme', 'late@acme.test')")
+		pgtest.Exec(t, pool, "delete from remarks where company_id = 'acme'")
 	}})
 	require.NoError(t, err)
 	files := unpack(t, late.Bytes())
@@ -339,7 +339,7 @@ func TestAnExportOfNobodyIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, tenon.ErrInvalid)
 	_, err = p.Pack(t.Context(), tenon.Subject{Tenant: "acme", User: "ann"}, io.Discard)
 	require.ErrorIs(t, err, tenon.ErrInvalid, "there is no definition for persons")
-	mustExec(t, pool, "alter table users add column phone text")
+	pgtest.Exec(t, pool, "alter table users add column phone text")
 	_, err = p.Pack(t.Context(), tenon.Subject{Tenant: "acme"}, io.Discard)
 	require.ErrorIs(t, err, gdpr.ErrUnclassified, "a new column is not exported unseen")
 	tx, err := pool.Begin(t.Context())
@@ -347,23 +347,4 @@ func TestAnExportOfNobodyIsRefused(t *testing.T) {
 	defer func() { _ = tx.Rollback(context.Background()) }()
 	_, err = shopPacker(tx, nil).Pack(t.Context(), tenon.Subject{Tenant: "acme"}, io.Discard)
 	require.ErrorIs(t, err, tenon.ErrInvalid)
-}
-
-func TestAnExportThatFailsAtAnyStatementGivesItsConnectionBack(t *testing.T) {
-	t.Parallel()
-	pool := shop(t)
-	want, _ := pack(t, shopPacker(pool, nil), tenon.Subject{Tenant: "acme"})
-	for _, fault := range []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter} {
-		for n := 1; ; n++ {
-			faulty := pgtest.NewFaulty(pool, n, fault)
-			var out bytes.Buffer
-			_, err := shopPacker(faulty, nil).Pack(t.Context(), tenon.Subject{Tenant: "acme"}, &out)
-			if !faulty.Fired() {
-				require.NoError(t, err)
-				require.Equal(t, unpack(t, want), unpack(t, out.Bytes()))
-				break
-			}
-			require.Less(t, n, 40)
-		}
-	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
-	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
@@ -91,30 +90,6 @@ func TestNobodySeesAFileThatWasNotPutWhole(t *testing.T) {
 			_, err := files.Open(t.Context(), k)
 			require.ErrorIs(t, err, tenon.ErrNotFound)
 		})
-	}
-}
-
-func TestAFileThatIsPutWithAFaultAndAgainIsWhole(t *testing.T) {
-	t.Parallel()
-	pool, k, want := database(t), key("acme"), noise(600<<10)
-	for _, fault := range []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter} {
-		for n := 1; ; n++ {
-			faulty := pgtest.NewFaulty(pool, n, fault)
-			files := gdprpg.NewFiles(faulty)
-			if err := files.Put(t.Context(), k, bytes.NewReader(want)); err != nil {
-				require.True(t, faulty.Fired(), "%v", err)
-				require.NoError(t, files.Put(t.Context(), k, bytes.NewReader(want)))
-			}
-			f, err := gdprpg.NewFiles(pool).Open(t.Context(), k)
-			require.NoError(t, err)
-			got, err := io.ReadAll(f)
-			require.NoError(t, err)
-			require.True(t, bytes.Equal(want, got), "%s at step %d", fault, n)
-			if !faulty.Fired() {
-				break
-			}
-			require.Less(t, n, 40)
-		}
 	}
 }
 

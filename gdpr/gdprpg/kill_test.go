@@ -9,6 +9,7 @@ import (
 
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/internal/proctest"
 )
 
@@ -20,18 +21,9 @@ type order struct {
 }
 
 // eraseOnce carries out a plan.
-func eraseOnce(ctx context.Context, c *proctest.Child) error {
-	var o order
-	if err := c.Order(&o); err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, o.URL)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
+func eraseOnce(ctx context.Context, c *proctest.Child, o order, pool *pgxpool.Pool) error {
 	c.Ready()
-	if _, err = smallHost(pool).Erase(ctx, o.Deletion, o.Plan); err != nil {
+	if _, err := smallHost(pool).Erase(ctx, o.Deletion, o.Plan); err != nil {
 		return err
 	}
 	<-ctx.Done() // a child is killed, whether it was fast or not
@@ -62,11 +54,11 @@ func TestAnErasureGoesOnWhereAProcessWasKilled(t *testing.T) {
 		p := proctest.Start[struct{}](t, "erase", order{URL: pool.Config().ConnString(), Deletion: d, Plan: plan})
 		p.Begin()
 		require.Eventually(t, func() bool {
-			now := one[int64](t, pool, erasedSoFarSQL)
+			now := pgtest.One[int64](t, pool, erasedSoFarSQL)
 			return now >= min(reached+3, total)
 		}, patience, tick)
 		p.Kill()
-		reached = one[int64](t, pool, erasedSoFarSQL)
+		reached = pgtest.One[int64](t, pool, erasedSoFarSQL)
 	}
 	_, err = host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)

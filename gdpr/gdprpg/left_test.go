@@ -9,6 +9,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 const agencySQL = `
@@ -35,7 +36,7 @@ func agency() *gdpr.Definition {
 func TestTheScanFindsValuesHoweverTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	mustExec(t, pool, agencySQL)
+	pgtest.Exec(t, pool, agencySQL)
 	want := []string{}
 	for column, value := range map[string]string{
 		"raw":   `'{"a": "J\u00f6rg M\u00fcller"}'`,
@@ -46,10 +47,10 @@ func TestTheScanFindsValuesHoweverTheyAreWritten(t *testing.T) {
 		"parts": `('BookWorm-77', 3)::agency.mail`,
 		"note":  `'给北京贸易公司的信'`,
 	} {
-		mustExec(t, pool, "insert into agency.archive (id, "+column+") select coalesce(max(id), 0) + 1, "+value+" from agency.archive")
+		pgtest.Exec(t, pool, "insert into agency.archive (id, "+column+") select coalesce(max(id), 0) + 1, "+value+" from agency.archive")
 		want = append(want, column)
 	}
-	mustExec(t, pool, `insert into agency.archive values (100, '{"a": "Zoe"}', '<p>Zoe &amp; Co</p>', to_tsvector('zoe'), 'zoe', gen_random_uuid(), row('zoe', 1), 'zoe')`)
+	pgtest.Exec(t, pool, `insert into agency.archive values (100, '{"a": "Zoe"}', '<p>Zoe &amp; Co</p>', to_tsvector('zoe'), 'zoe', gen_random_uuid(), row('zoe', 1), 'zoe')`)
 	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: agency(), Secret: secret})
 	d := deletion("6f2d9c58-6cbb-4f0b-8a0e-0c1f6f5f1a01")
 	plan, err := host.Plan(t.Context(), d.Subject)
@@ -70,7 +71,7 @@ func TestTheScanFindsValuesHoweverTheyAreWritten(t *testing.T) {
 func TestACertificateSaysThatThereMayHaveBeenMoreValues(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	mustExec(t, pool, agencySQL)
+	pgtest.Exec(t, pool, agencySQL)
 	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: agency(), Secret: secret, Values: 3})
 	d := deletion("6f2d9c58-6cbb-4f0b-8a0e-0c1f6f5f1a01")
 	plan, err := host.Plan(t.Context(), d.Subject)
@@ -86,7 +87,7 @@ func TestACertificateSaysThatThereMayHaveBeenMoreValues(t *testing.T) {
 func TestAPlansDigestDoesNotTellWhoseItIs(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	mustExec(t, pool, shortSQL)
+	pgtest.Exec(t, pool, shortSQL)
 	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: short()})
 	first, err := host.Plan(t.Context(), tenon.Subject{Tenant: "acme"})
 	require.NoError(t, err)
@@ -104,7 +105,7 @@ func TestAnExportThatWouldMissRowsIsRefused(t *testing.T) {
 	packer := gdprpg.NewPacker(bazaarHost(limited), nil)
 	_, err := packer.Pack(t.Context(), tenon.Subject{Tenant: "acme"}, io.Discard)
 	require.NoError(t, err)
-	mustExec(t, pool, "alter table bazaar.comments enable row level security; create policy few on bazaar.comments to "+role+" using (false)")
+	pgtest.Exec(t, pool, "alter table bazaar.comments enable row level security; create policy few on bazaar.comments to "+role+" using (false)")
 	_, err = packer.Pack(t.Context(), tenon.Subject{Tenant: "acme"}, io.Discard)
 	require.ErrorIs(t, err, tenon.ErrDenied)
 	require.ErrorContains(t, err, "bazaar.comments")
@@ -118,13 +119,13 @@ func TestAnErasureThatWouldMissRowsIsRefused(t *testing.T) {
 	host, d := bazaarHost(limited), deletion("acme")
 	plan, err := host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
-	mustExec(t, pool, "alter table bazaar.comments enable row level security; create policy few on bazaar.comments to "+role+" using (false)")
+	pgtest.Exec(t, pool, "alter table bazaar.comments enable row level security; create policy few on bazaar.comments to "+role+" using (false)")
 	_, err = host.Erase(t.Context(), d, plan)
 	require.ErrorIs(t, err, tenon.ErrDenied)
-	mustExec(t, pool, "alter table bazaar.comments disable row level security")
+	pgtest.Exec(t, pool, "alter table bazaar.comments disable row level security")
 	_, err = host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)
-	mustExec(t, pool, "alter table bazaar.countries enable row level security")
+	pgtest.Exec(t, pool, "alter table bazaar.countries enable row level security")
 	_, err = host.Certify(t.Context(), d, nil)
 	require.ErrorIs(t, err, tenon.ErrDenied, "the scan would see nothing there")
 }

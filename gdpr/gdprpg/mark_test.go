@@ -25,7 +25,7 @@ func TestMarkingAndRestoringOneOfTwoCompanies(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, marked, "one user was deleted before")
 	}
-	require.Equal(t, 14, one[int](t, pool, `
+	require.Equal(t, 14, pgtest.One[int](t, pool, `
 select (select count(*) from bazaar.companies where deleted_at = $1)
   + (select count(*) from bazaar.users where deleted_at = $1 at time zone 'UTC')
   + (select count(*) from bazaar."Order" where deleted_at = $1)`, d.At))
@@ -49,12 +49,12 @@ func TestRestoreLeavesWhatTheHostDeletedAgain(t *testing.T) {
 	host, d := bazaarHost(pool), deletion("acme")
 	_, err := host.Mark(t.Context(), d)
 	require.NoError(t, err)
-	mustExec(t, pool, "update bazaar.users set deleted_at = '2026-02-02' where id = 103")
+	pgtest.Exec(t, pool, "update bazaar.users set deleted_at = '2026-02-02' where id = 103")
 	restored, err := host.Restore(t.Context(), d)
 	require.NoError(t, err)
 	require.EqualValues(t, 7, restored["bazaar.users"])
-	require.Equal(t, "2026-02-02", one[string](t, pool, "select deleted_at::date::text from bazaar.users where id = 103"))
-	require.EqualValues(t, 1, one[int](t, pool, "select count(*) from bazaar.users where id = 107 and deleted_at is not null"))
+	require.Equal(t, "2026-02-02", pgtest.One[string](t, pool, "select deleted_at::date::text from bazaar.users where id = 103"))
+	require.EqualValues(t, 1, pgtest.One[int](t, pool, "select count(*) from bazaar.users where id = 107 and deleted_at is not null"))
 }
 
 func TestAnErasureHasNoWayBack(t *testing.T) {
@@ -81,37 +81,4 @@ func TestAnErasureHasNoWayBack(t *testing.T) {
 	_, err = host.Mark(t.Context(), gdpr.Deletion{ID: tenon.NewID(asked), Subject: tenon.Subject{Tenant: "nobody"}, At: asked})
 	require.ErrorIs(t, err, gdpr.ErrUnknownSubject)
 	require.ErrorIs(t, err, tenon.ErrNotFound)
-}
-
-func TestMarkingAndRestoringThatFailAtAnyStatementAreWholeOrNotThere(t *testing.T) {
-	t.Parallel()
-	for _, fault := range faults {
-		t.Run(fault.String(), func(t *testing.T) {
-			t.Parallel()
-			pool := database(t)
-			openBazaar(t, pool)
-			before := bazaarDump(t, pool)
-			for n := 1; ; n++ {
-				faulty, d := pgtest.NewFaulty(pool, n, fault), deletion("acme")
-				host := bazaarHost(faulty)
-				if _, err := host.Mark(t.Context(), d); err != nil {
-					require.True(t, faulty.Fired(), "%v", err)
-					_, err = host.Mark(t.Context(), d)
-					require.NoError(t, err)
-				}
-				require.Equal(t, 14, one[int](t, pool, "select count(*) from tenon.gdpr_marks"))
-				if _, err := host.Restore(t.Context(), d); err != nil {
-					_, err = host.Restore(t.Context(), d)
-					require.NoError(t, err)
-				}
-				require.Equal(t, before, bazaarDump(t, pool), "%s at step %d", fault, n)
-				mustExec(t, pool, "truncate tenon.gdpr_marks")
-				if !faulty.Fired() {
-					require.Greater(t, n, 1)
-					return
-				}
-				require.Less(t, n, maxSteps)
-			}
-		})
-	}
 }

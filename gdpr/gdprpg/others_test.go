@@ -13,6 +13,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 const likesSQL = `
@@ -30,23 +31,23 @@ func TestRowsOfOthersThatCameAfterThePlanAreNotTakenAlong(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
 	openBazaar(t, pool)
-	mustExec(t, pool, likesSQL)
+	pgtest.Exec(t, pool, likesSQL)
 	host, d := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: likes(gdpr.ColumnRule{})}), deletion("acme")
 	plan, err := host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	require.Empty(t, plan.Problems)
 
-	mustExec(t, pool, "insert into bazaar.likes values (11, 'zenith', 101)")
+	pgtest.Exec(t, pool, "insert into bazaar.likes values (11, 'zenith', 101)")
 	before := bazaarDump(t, pool)
 	_, err = host.Erase(t.Context(), d, plan)
 	require.ErrorIs(t, err, gdpr.ErrPlan)
 	require.ErrorContains(t, err, "bazaar.likes.liked: 1 rows")
 	require.Equal(t, before, bazaarDump(t, pool), "nothing was done")
 
-	mustExec(t, pool, "update bazaar.likes set liked = null where id = 11")
+	pgtest.Exec(t, pool, "update bazaar.likes set liked = null where id = 11")
 	_, err = host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)
-	require.Equal(t, 2, one[int](t, pool, "select count(*) from bazaar.likes"))
+	require.Equal(t, 2, pgtest.One[int](t, pool, "select count(*) from bazaar.likes"))
 }
 
 // meddler does something before the first batch of statements that begins a deletion or a change.
@@ -75,14 +76,14 @@ func TestMentionsThatCameBehindTheOnesThatWereAnonymisedAreFoundByAResume(t *tes
 	t.Parallel()
 	pool := database(t)
 	openBazaar(t, pool)
-	mustExec(t, pool, likesSQL+", (20, 'zenith', 102)")
+	pgtest.Exec(t, pool, likesSQL+", (20, 'zenith', 102)")
 	m := &meddler{Pool: pool, before: deletesFrom("bazaar.users"), do: func() {
-		mustExec(t, pool, "insert into bazaar.likes values (11, 'zenith', 101)")
+		pgtest.Exec(t, pool, "insert into bazaar.likes values (11, 'zenith', 101)")
 	}}
 	liked := gdpr.ColumnRule{Rule: gdpr.Anonymise, Method: gdpr.SetNull}
 	d := deletion("acme")
 	host := gdprpg.NewHost(m, gdprpg.HostOptions{Company: likes(liked)})
-	mustExec(t, pool, "alter table bazaar.likes drop constraint likes_liked_fkey, add constraint likes_liked_fkey foreign key (liked) references bazaar.users")
+	pgtest.Exec(t, pool, "alter table bazaar.likes drop constraint likes_liked_fkey, add constraint likes_liked_fkey foreign key (liked) references bazaar.users")
 	plan, err := host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	_, err = host.Erase(t.Context(), d, plan)
@@ -90,22 +91,22 @@ func TestMentionsThatCameBehindTheOnesThatWereAnonymisedAreFoundByAResume(t *tes
 	erasure, err := host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, erasure.Rows()["bazaar.likes"], "each is counted once")
-	require.Equal(t, 3, one[int](t, pool, "select count(*) from bazaar.likes"))
+	require.Equal(t, 3, pgtest.One[int](t, pool, "select count(*) from bazaar.likes"))
 }
 
 func TestANewPlanDoesNotForgetWhichMentionsWereAnonymised(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
 	openBazaar(t, pool)
-	mustExec(t, pool, likesSQL+", (20, 'zenith', 102)")
+	pgtest.Exec(t, pool, likesSQL+", (20, 'zenith', 102)")
 	d := deletion("acme")
 	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: likes(gdpr.ColumnRule{Rule: gdpr.Anonymise, Method: gdpr.SetNull})})
 	plan, err := host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
-	mustExec(t, pool, "create function bazaar.no() returns trigger language plpgsql as $$ begin raise 'no'; end $$; create trigger no before delete on bazaar.users for each row execute function bazaar.no()")
+	pgtest.Exec(t, pool, "create function bazaar.no() returns trigger language plpgsql as $$ begin raise 'no'; end $$; create trigger no before delete on bazaar.users for each row execute function bazaar.no()")
 	_, err = host.Erase(t.Context(), d, plan)
 	require.ErrorIs(t, err, gdpr.ErrUnfinished)
-	mustExec(t, pool, "drop trigger no on bazaar.users")
+	pgtest.Exec(t, pool, "drop trigger no on bazaar.users")
 	plan, err = host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	erasure, err := host.Erase(t.Context(), d, plan)
@@ -118,21 +119,21 @@ func TestARowThatWasGivenToAnotherCompanyStays(t *testing.T) {
 	pool := database(t)
 	openBazaar(t, pool)
 	m := &meddler{Pool: pool, before: deletesFrom("bazaar.webhooks"), do: func() {
-		mustExec(t, pool, `update bazaar.webhooks set body = '{"company": {"id": "zenith"}}' where id = 101`)
+		pgtest.Exec(t, pool, `update bazaar.webhooks set body = '{"company": {"id": "zenith"}}' where id = 101`)
 	}}
 	host, d := bazaarHost(m), deletion("acme")
 	plan, err := host.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	_, err = host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)
-	require.Equal(t, 4, one[int](t, pool, "select count(*) from bazaar.webhooks"))
+	require.Equal(t, 4, pgtest.One[int](t, pool, "select count(*) from bazaar.webhooks"))
 }
 
 func TestATriggerThatKeepsRowsFailsTheTable(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
 	openBazaar(t, pool)
-	mustExec(t, pool, `
+	pgtest.Exec(t, pool, `
 create function bazaar.keep() returns trigger language plpgsql as $$ begin return null; end $$;
 create trigger keep before delete on bazaar.webhooks for each row execute function bazaar.keep()`)
 	host, d := bazaarHost(pool), deletion("acme")
@@ -143,7 +144,7 @@ create trigger keep before delete on bazaar.webhooks for each row execute functi
 	_, err = host.Erase(ctx, d, plan)
 	require.ErrorIs(t, err, gdpr.ErrUnfinished)
 	require.ErrorContains(t, err, "bazaar.webhooks: rows are still there")
-	mustExec(t, pool, "drop trigger keep on bazaar.webhooks")
+	pgtest.Exec(t, pool, "drop trigger keep on bazaar.webhooks")
 	_, err = host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)
 }
@@ -172,7 +173,7 @@ func short() *gdpr.Definition {
 func TestAnIDThatIsTooLongForAColumnIsNobodyElses(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	mustExec(t, pool, shortSQL)
+	pgtest.Exec(t, pool, shortSQL)
 	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: short()})
 	_, err := host.Plan(t.Context(), tenon.Subject{Tenant: "zenith-of-another-town"})
 	require.ErrorIs(t, err, gdpr.ErrUnknownSubject)
@@ -188,7 +189,7 @@ func TestAnIDThatIsTooLongForAColumnIsNobodyElses(t *testing.T) {
 func TestMarksInColumnsThatAreLessPreciseAreRestored(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	mustExec(t, pool, shortSQL)
+	pgtest.Exec(t, pool, shortSQL)
 	host, d := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: short()}), deletion("acme")
 	d.At = d.At.Add(123456789)
 	_, err := host.Mark(t.Context(), d)
@@ -196,14 +197,14 @@ func TestMarksInColumnsThatAreLessPreciseAreRestored(t *testing.T) {
 	restored, err := host.Restore(t.Context(), d)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"short.companies": 1, "short.letters": 1}, restored)
-	require.Zero(t, one[int](t, pool, `
+	require.Zero(t, pgtest.One[int](t, pool, `
 select (select count(deleted_at) from short.companies) + (select count(deleted_at) from short.letters)`))
 }
 
 func TestAnIDIsTakenOnlyAsTheRootWritesIt(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	mustExec(t, pool, `
+	pgtest.Exec(t, pool, `
 create schema numbers;
 create table numbers.companies (id int primary key);
 create table numbers.events (id int primary key, body jsonb);

@@ -13,6 +13,8 @@ import (
 
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // A random world is a schema and rows of several companies. Every row has an owner, and carries its name: "of-2-" in a
@@ -284,7 +286,7 @@ func (w *world) dump(t *testing.T, pool *pgxpool.Pool) map[int][]string {
 	t.Helper()
 	all := map[int][]string{}
 	for _, table := range w.tables {
-		for _, row := range list[string](t, pool, fmt.Sprintf("select t::text from %s t order by 1", w.of(table))) {
+		for _, row := range pgtest.List[string](t, pool, fmt.Sprintf("select t::text from %s t order by 1", w.of(table))) {
 			company := -1
 			for c := range companies {
 				if strings.Contains(row, fmt.Sprintf("of-%d-", c)) {
@@ -310,7 +312,7 @@ func (w *world) valid(t *testing.T, pool *pgxpool.Pool) {
 				set = append(set, "c."+quote(r.Columns[i])+" is not null")
 				same = append(same, "c."+quote(r.Columns[i])+" = p."+quote(r.ToColumns[i]))
 			}
-			broken := list[int](t, pool, fmt.Sprintf("select count(*) from %s c where %s and not exists (select from %s p where %s)",
+			broken := pgtest.List[int](t, pool, fmt.Sprintf("select count(*) from %s c where %s and not exists (select from %s p where %s)",
 				w.of(table), strings.Join(set, " and "), w.of(w.tables[r.to]), strings.Join(same, " and ")))
 			require.Zero(t, broken[0], "%s.%s", table.name, r.Name)
 		}
@@ -353,7 +355,7 @@ func TestRandomSchemasForgetOneCompanyAndKeepTheOthersByteForByte(t *testing.T) 
 	t.Parallel()
 	const lanes = 4
 	worlds := 200
-	if soak() {
+	if conform.Soak() {
 		worlds = 1000
 	}
 	for lane := range lanes {

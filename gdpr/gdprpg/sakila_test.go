@@ -13,6 +13,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 func openSakila(t *testing.T) *pgxpool.Pool {
@@ -20,7 +21,7 @@ func openSakila(t *testing.T) *pgxpool.Pool {
 	script, err := os.ReadFile("testdata/sakila.sql")
 	require.NoError(t, err)
 	pool := database(t)
-	mustExec(t, pool, string(script))
+	pgtest.Exec(t, pool, string(script))
 	return pool
 }
 
@@ -94,8 +95,8 @@ func sakilaStore(t *testing.T, pool *pgxpool.Pool) *gdpr.Definition {
 func sakilaRows(t *testing.T, pool *pgxpool.Pool) []string {
 	t.Helper()
 	var all []string
-	for _, table := range list[string](t, pool, "select tablename::text from pg_tables where schemaname = 'sakila' order by 1") {
-		all = append(all, list[string](t, pool, fmt.Sprintf("select '%[1]s ' || t::text from only sakila.%[1]s t order by 1", table))...)
+	for _, table := range pgtest.List[string](t, pool, "select tablename::text from pg_tables where schemaname = 'sakila' order by 1") {
+		all = append(all, pgtest.List[string](t, pool, fmt.Sprintf("select '%[1]s ' || t::text from only sakila.%[1]s t order by 1", table))...)
 	}
 	return all
 }
@@ -156,7 +157,7 @@ func TestSakilaForgetsCustomer1(t *testing.T) {
 func TestSakilaLeavesAnAddressThatTwoShare(t *testing.T) {
 	t.Parallel()
 	pool := openSakila(t)
-	mustExec(t, pool, "update sakila.customer set address_id = 101 where customer_id = 2")
+	pgtest.Exec(t, pool, "update sakila.customer set address_id = 101 where customer_id = 2")
 	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Person: sakilaPerson(t, pool), Secret: secret})
 	lost, certificate := forget(t, pool, host, tenon.Subject{Tenant: "1", User: "1"})
 	require.NotContains(t, lost, "sakila.address")
@@ -176,8 +177,8 @@ func TestSakilaForgetsAStoreWhoseStaffAndItReferToEachOther(t *testing.T) {
 		"sakila.payment_p2007_04": 30, "sakila.payment_p2007_05": 30, "sakila.payment_p2007_06": 30,
 	}, lost)
 
-	mustExec(t, pool, "insert into sakila.store values (3, 2, 140)")
-	mustExec(t, pool, "insert into sakila.inventory values (99, 1, 3); insert into sakila.rental values (999, '2007-01-01', 99, 2, null, 2)")
+	pgtest.Exec(t, pool, "insert into sakila.store values (3, 2, 140)")
+	pgtest.Exec(t, pool, "insert into sakila.inventory values (99, 1, 3); insert into sakila.rental values (999, '2007-01-01', 99, 2, null, 2)")
 	plan, err := host.Plan(t.Context(), tenon.Subject{Tenant: "2"})
 	require.NoError(t, err)
 	require.NotEmpty(t, plan.Problems, "a customer of store 2 rented from store 3, and store 3 is managed by its staff")

@@ -100,7 +100,7 @@ func unanswered(t *testing.T, pool *pgxpool.Pool) []string {
 			require.NoError(t, err, name)
 		}
 	}
-	return slices.DeleteFunc(list[string](t, pool, allTablesSQL), func(table string) bool {
+	return slices.DeleteFunc(pgtest.List[string](t, pool, allTablesSQL), func(table string) bool {
 		return answered[table] != "" || nobodys[table] != ""
 	})
 }
@@ -110,11 +110,11 @@ func TestEveryTableOfTenonIsErasedOrDeclared(t *testing.T) {
 	pool := pgtest.Pool(t, migrations.All()...)
 	require.Empty(t, unanswered(t, pool), "nobody erases these: let their package's store answer for them, or declare why not")
 
-	there := list[string](t, pool, allTablesSQL)
+	there := pgtest.List[string](t, pool, allTablesSQL)
 	for _, table := range slices.Sorted(maps.Keys(nobodys)) {
 		require.Contains(t, there, table, "it is declared and not there")
 	}
-	mustExec(t, pool, "create table tenon.forgotten (tenant_id text primary key)")
+	pgtest.Exec(t, pool, "create table tenon.forgotten (tenant_id text primary key)")
 	require.Equal(t, []string{"tenon.forgotten"}, unanswered(t, pool))
 }
 
@@ -130,7 +130,7 @@ where n.nspname = 'tenon'
 func TestNoTableWithATenantIsDeclaredAsNobodys(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Pool(t, migrations.All()...)
-	for _, table := range list[string](t, pool, tenantTablesSQL) {
+	for _, table := range pgtest.List[string](t, pool, tenantTablesSQL) {
 		require.NotContains(t, nobodys, table)
 	}
 }

@@ -38,31 +38,26 @@ func TestDesk(t *testing.T) {
 // turns lets goroutines take turns with a store that is bound to a transaction, which is one connection.
 type turns struct {
 	*gdprpg.Store
-	free chan struct{}
+	pgtest.Turns
 }
 
-func (s turns) take() func() {
-	s.free <- struct{}{}
-	return func() { <-s.free }
-}
-
-func (s turns) Load(ctx context.Context, tenant string) (*gdpr.Case, error) {
-	defer s.take()()
+func (s *turns) Load(ctx context.Context, tenant string) (*gdpr.Case, error) {
+	defer s.Take()()
 	return s.Store.Load(ctx, tenant)
 }
 
-func (s turns) Change(ctx context.Context, tenant string, edit gdpr.Edit) (*gdpr.Case, error) {
-	defer s.take()()
+func (s *turns) Change(ctx context.Context, tenant string, edit gdpr.Edit) (*gdpr.Case, error) {
+	defer s.Take()()
 	return s.Store.Change(ctx, tenant, edit)
 }
 
-func (s turns) List(ctx context.Context, q gdpr.Query) ([]gdpr.Request, error) {
-	defer s.take()()
+func (s *turns) List(ctx context.Context, q gdpr.Query) ([]gdpr.Request, error) {
+	defer s.Take()()
 	return s.Store.List(ctx, q)
 }
 
-func (s turns) Claim(ctx context.Context, c gdpr.Claim) ([]gdpr.Request, error) {
-	defer s.take()()
+func (s *turns) Claim(ctx context.Context, c gdpr.Claim) ([]gdpr.Request, error) {
+	defer s.Take()()
 	return s.Store.Claim(ctx, c)
 }
 
@@ -70,10 +65,7 @@ func (s turns) Claim(ctx context.Context, c gdpr.Claim) ([]gdpr.Request, error) 
 // all that follows failed too: no expected outcome may be an SQL error.
 func bound(t *testing.T, opts *gdprpg.Options) gdpr.Store {
 	t.Helper()
-	tx, err := database(t).Begin(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-	return turns{gdprpg.New(tx, opts), make(chan struct{}, 1)}
+	return &turns{Store: gdprpg.New(pgtest.Begin(t, database(t)), opts)}
 }
 
 func TestStoreInACallersTransaction(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/gdpr"
 	"github.com/transbotai/tenon/gdpr/gdprpg"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // erasure erases, or fails when it is told to.
@@ -76,7 +77,7 @@ func TestATriggerIsToldOfTheErasure(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
 	openBazaar(t, pool)
-	mustExec(t, pool, `
+	pgtest.Exec(t, pool, `
 create table public.seen (erasure text, tbl text);
 create function public.look() returns trigger language plpgsql as $$
 begin
@@ -93,8 +94,8 @@ create trigger look after update or delete on bazaar.lines for each row execute 
 	require.NoError(t, err)
 	_, err = host.Erase(t.Context(), d, plan)
 	require.NoError(t, err)
-	require.Equal(t, []string{d.ID}, list[string](t, pool, "select distinct erasure from public.seen"))
-	require.Equal(t, 8+9+5+15, one[int](t, pool, "select count(*) from public.seen"))
+	require.Equal(t, []string{d.ID}, pgtest.List[string](t, pool, "select distinct erasure from public.seen"))
+	require.Equal(t, 8+9+5+15, pgtest.One[int](t, pool, "select count(*) from public.seen"))
 }
 
 func TestTwoInstancesThatEraseOneCompanyCountEachRowOnce(t *testing.T) {

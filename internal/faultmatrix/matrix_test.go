@@ -6,7 +6,6 @@ package faultmatrix_test
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -15,12 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
 )
-
-// faults are all that can become of a statement: it was refused, it never arrived, or its answer was lost.
-var faults = []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
 
 // maxSteps is more than any write takes: a fault that never stops to fire is a defect of the test.
 const maxSteps = 120
@@ -63,20 +60,17 @@ var matrix = []feature{
 	auditing, billing, counting, directories, entitling, erasing, flagging, limiting, measuring, notifying, supporting,
 }
 
-// soak says whether the long versions of the loops were asked for.
-func soak() bool { return os.Getenv("TENON_SOAK") != "" }
-
 // tried returns the faults to try at the n-th statement: all of them, or, where the loops are short, one after another.
 func tried(w write, n int) []pgtest.Fault {
-	if soak() {
-		return faults
+	if conform.Soak() {
+		return pgtest.Faults()
 	}
-	return faults[(n+len(w.name()))%len(faults):][:1]
+	return pgtest.InTurn(len(w.name()))(n)
 }
 
 // stride leaves statements of long writes out where the loops are short.
 func stride(steps int) int {
-	if soak() {
+	if conform.Soak() {
 		return 1
 	}
 	return 1 + steps/10

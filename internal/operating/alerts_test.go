@@ -36,7 +36,7 @@ var metric = regexp.MustCompile(`tenon_[a-z0-9_]+`)
 
 func TestEveryMetricOfTheAlertRulesIsOneThatAProcessExports(t *testing.T) {
 	t.Parallel()
-	s := open(t, connect(t, pgtest.Database(t, house...)), patience)
+	s := open(t, pgtest.Connect(t, pgtest.Database(t, house...)), patience)
 	exported := map[string]bool{ // of a board these depend on what it holds
 		"tenon_slo_alert_firing": true, "tenon_slo_releases_frozen": true,
 	}

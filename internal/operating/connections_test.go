@@ -40,7 +40,7 @@ func background(t *testing.T, s *services) (stop func() map[string]error) {
 func TestEverythingWorksOnAPoolOfOneConnection(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t, house...)
-	s := open(t, connect(t, url+"&pool_max_conns=1"), patience)
+	s := open(t, pgtest.Connect(t, url+"&pool_max_conns=1"), patience)
 	prepare(t, s, "acme")
 	stop := background(t, s)
 	ctx, cancel := context.WithTimeout(staff(t.Context()), patience)
@@ -73,12 +73,12 @@ const groupCommits = 4
 func TestEveryLoopKeepsWithinItsBudgetOfConnections(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t, house...)
-	host := open(t, connect(t, url), patience)
+	host := open(t, pgtest.Connect(t, url), patience)
 	prepare(t, host, "acme", "other", "third")
 	for name := range host.loops() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			pool := connect(t, url+"&pool_max_conns=30")
+			pool := pgtest.Connect(t, url+"&pool_max_conns=30")
 			s := open(t, pool, patience)
 			ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 			ended := make(chan error, 1)
@@ -103,7 +103,7 @@ func TestEveryLoopKeepsWithinItsBudgetOfConnections(t *testing.T) {
 
 func TestGroupCommitsKeepWithinTheirBudgetOfConnections(t *testing.T) {
 	t.Parallel()
-	pool := connect(t, pgtest.Database(t, house...)+"&pool_max_conns=100")
+	pool := pgtest.Connect(t, pgtest.Database(t, house...)+"&pool_max_conns=100")
 	s := open(t, pool, patience)
 	prepare(t, s, "acme")
 	write := s.writes("acme")["entitlements"]

@@ -67,7 +67,7 @@ func TestWhatTheFirstReleaseStoredIsThereAfterTheUpgrade(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
 	require.NoError(t, migrations.Apply(t.Context(), conn, firstRelease(t)...))
-	pool := connect(t, url)
+	pool := pgtest.Connect(t, url)
 	s := open(t, pool, patience)
 	prepare(t, s, "acme", "zenith")
 	for name, write := range s.writes("acme") {

@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 // A server that stands still answers nothing and closes nothing: only the caller's own deadline ends a call.
 func TestCallsOfAServerThatStandsStillEndAtTheirDeadlineAndGoOnAfterwards(t *testing.T) {
 	t.Parallel()
 	server := start(t, nil)
-	pool := connect(t, server.URL("postgres")+"&pool_max_conns=12")
+	pool := pgtest.Connect(t, server.URL("postgres")+"&pool_max_conns=12")
 	s := open(t, pool, patience)
 	prepare(t, s, "before", "paused", "after")
 	for name, write := range s.writes("before") {

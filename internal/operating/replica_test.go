@@ -11,6 +11,7 @@ import (
 	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 	"github.com/transbotai/tenon/support"
@@ -70,7 +71,7 @@ func (s *services) reads() map[string]func(context.Context) (int, error) {
 func TestAReplicaServesBoardsExportsSearchAndReportsAndDecidesNothing(t *testing.T) {
 	t.Parallel()
 	primary := start(t, nil)
-	pool := connect(t, primary.URL("postgres"))
+	pool := pgtest.Connect(t, primary.URL("postgres"))
 	writer := open(t, pool, patience)
 	prepare(t, writer, "acme", "zenith")
 	replica, err := primary.Replica(t.Context())
@@ -83,24 +84,24 @@ func TestAReplicaServesBoardsExportsSearchAndReportsAndDecidesNothing(t *testing
 	require.NoError(t, writer.events.Fold(t.Context()))
 	require.NoError(t, replica.CaughtUp(t.Context(), primary))
 
-	reader := open(t, connect(t, replica.URL("postgres")), patience)
+	reader := open(t, pgtest.Connect(t, replica.URL("postgres")), patience)
 	for name, read := range reader.reads() {
 		found, err := read(t.Context())
 		require.NoError(t, err, name)
 		require.Positive(t, found, name)
 	}
-	both := kpipg.New(pool, &kpipg.Options{Replica: connect(t, replica.URL("postgres"))})
+	both := kpipg.New(pool, &kpipg.Options{Replica: pgtest.Connect(t, replica.URL("postgres"))})
 	r, err := kpi.NewBoard(both, &kpi.BoardOptions{Timeout: patience}).Read(t.Context(), kpi.Query{KPI: "sent", Last: 2})
 	require.NoError(t, err)
 	require.NotEmpty(t, r.Points, "definitions from the primary, counts from the replica")
 
-	before := one[string](t, pool, "select pg_current_wal_insert_lsn()::text")
+	before := pgtest.One[string](t, pool, "select pg_current_wal_insert_lsn()::text")
 	for name, write := range reader.writes("zenith") {
 		err := write(staff(t.Context()))
 		require.ErrorIs(t, err, tenon.ErrUnavailable, name)
 		require.True(t, pgerr.Is(err, pgerr.ReadOnly), "%s: %v", name, err)
 	}
-	require.Equal(t, before, one[string](t, pool, "select pg_current_wal_insert_lsn()::text"), "nothing was written")
+	require.Equal(t, before, pgtest.One[string](t, pool, "select pg_current_wal_insert_lsn()::text"), "nothing was written")
 }
 
 // publish lists a partner that everybody finds.

@@ -16,7 +16,7 @@ const drain = 10*time.Second + patience
 
 func TestEveryLoopEndsWithinItsDrainAndLosesNothingThatWasAcknowledged(t *testing.T) {
 	t.Parallel()
-	pool := connect(t, pgtest.Database(t, house...))
+	pool := pgtest.Connect(t, pgtest.Database(t, house...))
 	s := open(t, pool, patience)
 	prepare(t, s, "acme", "other")
 	stop := background(t, s)
@@ -37,20 +37,20 @@ func TestEveryLoopEndsWithinItsDrainAndLosesNothingThatWasAcknowledged(t *testin
 	}
 	require.Less(t, time.Since(began), drain)
 
-	require.Equal(t, sent+2, one[int](t, pool, "select count(*) from tenon.events"), "events that were sent")
-	require.Equal(t, sent+2, one[int](t, pool, "select count(*) from tenon.audit_log where action = 'quote.sent'"))
-	require.Equal(t, 2, one[int](t, pool, "select count(*) from tenon.usage_events"))
-	require.Equal(t, 2, one[int](t, pool, "select count(*) from tenon.tickets"))
+	require.Equal(t, sent+2, pgtest.One[int](t, pool, "select count(*) from tenon.events"), "events that were sent")
+	require.Equal(t, sent+2, pgtest.One[int](t, pool, "select count(*) from tenon.audit_log where action = 'quote.sent'"))
+	require.Equal(t, 2, pgtest.One[int](t, pool, "select count(*) from tenon.usage_events"))
+	require.Equal(t, 2, pgtest.One[int](t, pool, "select count(*) from tenon.tickets"))
 	told := len(s.told.Keys())
-	waiting := one[int](t, pool, "select count(*) from tenon.notifications where state <> 'delivered'")
-	all := one[int](t, pool, "select count(*) from tenon.notifications")
+	waiting := pgtest.One[int](t, pool, "select count(*) from tenon.notifications where state <> 'delivered'")
+	all := pgtest.One[int](t, pool, "select count(*) from tenon.notifications")
 	require.GreaterOrEqual(t, told+waiting, all, "told, or still to be told")
 
 	again := open(t, pool, patience) // the next process finds what is left
 	background(t, again)
 	require.Eventually(t, func() bool {
-		left := one[int](t, pool, "select count(*) from tenon.notifications where state <> 'delivered'")
-		folded := one[int](t, pool, "select count(*) from tenon.kpi_pending")
+		left := pgtest.One[int](t, pool, "select count(*) from tenon.notifications where state <> 'delivered'")
+		folded := pgtest.One[int](t, pool, "select count(*) from tenon.kpi_pending")
 		return left == 0 && folded == 0
 	}, patience, 10*time.Millisecond)
 }

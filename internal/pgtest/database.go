@@ -108,7 +108,22 @@ func Clone(t TB, database string) string {
 // given every connection back by then.
 func Pool(t TB, sets ...migrations.Set) *pgxpool.Pool {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), Database(t, sets...))
+	return Connect(t, Database(t, sets...))
+}
+
+// Connect returns a pool on a database by its connection string, which is closed as [Pool]'s is.
+func Connect(t TB, url string) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return connect(t, config)
+}
+
+func connect(t TB, config *pgxpool.Config) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
@@ -124,7 +139,7 @@ func closePool(t TB, pool *pgxpool.Pool) {
 	}()
 	select {
 	case <-closed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("pgtest: %d connections were not given back to the pool", pool.Stat().AcquiredConns())
 	}
 }

@@ -72,12 +72,13 @@ type Faulty struct {
 	at     int64
 	fault  Fault
 	steps  *atomic.Int64
+	lost   *atomic.Uint32 // the process of the server whose connection was cut
 }
 
 // NewFaulty returns a Faulty over a pool, a connection or a transaction, whose n-th step, counted from 1, suffers the
 // fault. With n = 0 it only counts.
 func NewFaulty(h Handle, n int, fault Fault) *Faulty {
-	return &Faulty{handle: h, at: int64(n), fault: fault, steps: new(atomic.Int64)}
+	return &Faulty{handle: h, at: int64(n), fault: fault, steps: new(atomic.Int64), lost: new(atomic.Uint32)}
 }
 
 // Steps returns how many steps there were so far.
@@ -105,7 +106,7 @@ func (f *Faulty) Begin(ctx context.Context) (pgx.Tx, error) {
 
 // over returns a Faulty on another handle that counts on.
 func (f *Faulty) over(h Handle) *Faulty {
-	return &Faulty{handle: h, at: f.at, fault: f.fault, steps: f.steps}
+	return &Faulty{handle: h, at: f.at, fault: f.fault, steps: f.steps, lost: f.lost}
 }
 
 // Exec executes a statement.
@@ -181,6 +182,7 @@ func (f *Faulty) step(ctx context.Context, h Handle, run func(Handle) error) err
 		return err
 	}
 	defer release()
+	f.lost.Store(conn.PgConn().PID())
 	if f.fault.kind == cutBefore {
 		return cutThen(conn, func() error { return run(conn) })
 	}

@@ -60,9 +60,6 @@ func (p *Process[R]) Next() bool {
 	return true
 }
 
-// Reports returns what was read so far.
-func (p *Process[R]) Reports() []R { return p.reports }
-
 // Last returns the newest report that was read; the zero R when none was.
 func (p *Process[R]) Last() (last R) {
 	if len(p.reports) > 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
@@ -47,7 +48,7 @@ func TestWhatIsTrackedWhileACompanyIsErasedIsCountedOrGone(t *testing.T) {
 	for _, table := range []string{"event_keys", "events", "event_quarantine", "kpi_pending", "kpi_rollups"} {
 		t.Run(table, func(t *testing.T) {
 			t.Parallel()
-			_, pool := database(t)
+			pool := database(t)
 			define(t, pool)
 			track(t, pool, sent("acme", "1"))
 			fold(t, pool)
@@ -67,7 +68,7 @@ func TestWhatIsTrackedWhileACompanyIsErasedIsCountedOrGone(t *testing.T) {
 func TestACorrectionThatIsSentAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, folded := range []bool{false, true} {
-		_, pool := database(t)
+		pool := database(t)
 		define(t, pool)
 		track(t, pool, sent("acme", "1"), accepted("acme", "1"))
 		store := kpipg.New(pool, nil)
@@ -91,7 +92,7 @@ func TestACorrectionThatIsSentAgainChangesNothing(t *testing.T) {
 
 func TestVerifyFindsNothingWhileEventsOfASubjectAreFoldedApart(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	early, late := sent("acme", "1"), sent("acme", "1")
 	late.At = time.Now()
@@ -101,8 +102,8 @@ func TestVerifyFindsNothingWhileEventsOfASubjectAreFoldedApart(t *testing.T) {
 	fold(t, pool)
 	first := track(t, pool, early)[0]
 	require.NoError(t, patient(kpipg.New(pool, nil)).Retract(t.Context(), kpi.Ref{Tenant: "acme", Key: late.Key}))
-	tx := begin(t, pool)
-	execute(t, tx, "select from tenon.kpi_pending where id = $1 for update", first.ID)
+	tx := pgtest.Begin(t, pool)
+	pgtest.Exec(t, tx, "select from tenon.kpi_pending where id = $1 for update", first.ID)
 	fold(t, pool) // all but that
 	consistent(t, pool)
 	require.Equal(t, "0 of 1, 0", figure(t, pool, "quote_book", "acme"))
@@ -114,21 +115,21 @@ func TestVerifyFindsNothingWhileEventsOfASubjectAreFoldedApart(t *testing.T) {
 
 func TestWhoDoesNotUnderstandAMeasureLeavesFoldingToOthers(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	fold(t, pool)
 	const newer = "update tenon.kpi_measures set measure = 'newer', definition = definition || '{\"newer\": true}' where within is null and definition ? 'property'"
-	execute(t, pool, newer)
-	execute(t, pool, "update tenon.kpis set measures = '{newer}' where name = 'amount'")
+	pgtest.Exec(t, pool, newer)
+	pgtest.Exec(t, pool, "update tenon.kpis set measures = '{newer}' where name = 'amount'")
 	track(t, pool, sent("acme", "1"))
 	require.ErrorContains(t, kpipg.New(pool, nil).Fold(t.Context()), "newer")
-	require.EqualValues(t, 1, one[int64](t, pool, "select count(*) from tenon.kpi_pending"), "whoever knows it finds the event")
+	require.EqualValues(t, 1, pgtest.One[int64](t, pool, "select count(*) from tenon.kpi_pending"), "whoever knows it finds the event")
 	require.Equal(t, "1 of 1, 12.5", figure(t, pool, "amount", "acme"))
 }
 
 func TestTheNewestEventIsTheNewestOfABatch(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	now := tenon.Instant(time.Now())
 	var entries []kpi.Entry
@@ -150,13 +151,13 @@ func TestTheNewestEventIsTheNewestOfABatch(t *testing.T) {
 
 func TestACohortIsNotMatureBeforeItsWeekIsOver(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.DirectoryOnboard("UTC", 0)))
 	week := func(ago int) string {
-		return one[string](t, pool, "select coalesce(max(mature::text), '-') from tenon.kpi_directory_onboard_cohorts where cohort = date_trunc('week', now() - $1 * interval '7 days')::date", ago)
+		return pgtest.One[string](t, pool, "select coalesce(max(mature::text), '-') from tenon.kpi_directory_onboard_cohorts where cohort = date_trunc('week', now() - $1 * interval '7 days')::date", ago)
 	}
 	for _, ago := range []int{0, 1} {
-		at := one[time.Time](t, pool, "select date_trunc('week', now() - $1 * interval '7 days')", ago)
+		at := pgtest.One[time.Time](t, pool, "select date_trunc('week', now() - $1 * interval '7 days')", ago)
 		track(t, pool, kpi.Event{Tenant: "acme", Name: "directory_invited", At: at, Properties: map[string]any{"partner_id": ago}})
 	}
 	fold(t, pool)
@@ -165,7 +166,7 @@ func TestACohortIsNotMatureBeforeItsWeekIsOver(t *testing.T) {
 
 func TestAPersonsEventsDoNotLeaveAgainWhenThePersonIsErased(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	store := kpipg.New(pool, telling(t, pool))
 	track(t, pool, sent("acme", "1"))
@@ -174,36 +175,36 @@ func TestAPersonsEventsDoNotLeaveAgainWhenThePersonIsErased(t *testing.T) {
 	_, err := store.Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann"})
 	require.NoError(t, err)
 	require.NoError(t, store.Fold(t.Context()))
-	require.EqualValues(t, 2, one[int64](t, pool, "select count(*) from public.told"), "each once")
-	require.Equal(t, []bool{true, false}, list[bool](t, pool, "select text like '%ann%' from public.told order by text like '%ann%' desc"))
+	require.EqualValues(t, 2, pgtest.One[int64](t, pool, "select count(*) from public.told"), "each once")
+	require.Equal(t, []bool{true, false}, pgtest.List[bool](t, pool, "select body ->> 'text' like '%ann%' from public.told order by 1 desc"))
 }
 
 func TestADefinitionOfANewerVersionStaysAsItIs(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
-	execute(t, pool, "update tenon.kpis set definition = definition || '{\"newer\": true}', measures = '{newer}' where name = 'sent'")
+	pgtest.Exec(t, pool, "update tenon.kpis set definition = definition || '{\"newer\": true}', measures = '{newer}' where name = 'sent'")
 	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.KPI{Name: "other", Count: &kpi.Count{Of: kpi.On("e")}}))
-	require.True(t, one[bool](t, pool, "select definition ? 'newer' and measures = '{newer}' from tenon.kpis where name = 'sent'"))
+	require.True(t, pgtest.One[bool](t, pool, "select definition ? 'newer' and measures = '{newer}' from tenon.kpis where name = 'sent'"))
 }
 
 // longAgo tracks a quote that was sent two months ago, folds it, and drops its partition.
 func longAgo(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
-	execute(t, pool, monthsAgo)
+	pgtest.Exec(t, pool, monthsAgo)
 	at := tenon.Instant(time.Now().AddDate(0, -2, 0))
 	e := sent("acme", "old")
 	e.ID, e.At, e.ReceivedAt, e.JSON = tenon.NewID(at), at, at, []byte(`{"quote":"old"}`)
 	_, err := kpipg.New(pool, nil).Track(t.Context(), []kpi.Entry{{Event: e}})
 	require.NoError(t, err)
 	fold(t, pool)
-	execute(t, pool, "select tenon.drop_partitions('tenon.events', now() - interval '20 days')")
-	require.Zero(t, one[int64](t, pool, "select count(*) from tenon.events"))
+	pgtest.Exec(t, pool, "select tenon.drop_partitions('tenon.events', now() - interval '20 days')")
+	require.Zero(t, pgtest.One[int64](t, pool, "select count(*) from tenon.events"))
 }
 
 func TestASubjectThatLosesAnEventKeepsTheStartWhosePartitionWasDropped(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	longAgo(t, pool)
 	quotes := func() string {
@@ -221,7 +222,7 @@ func TestASubjectThatLosesAnEventKeepsTheStartWhosePartitionWasDropped(t *testin
 func TestAPersonWhoseEventsWereDroppedIsForgottenToo(t *testing.T) {
 	t.Parallel()
 	for _, again := range []bool{false, true} {
-		_, pool := database(t)
+		pool := database(t)
 		require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.KPI{
 			Name: "active", Conversion: &kpi.Conversion{Start: kpi.On("quote_sent"), Convert: kpi.On("quote_accepted")},
 		}))
@@ -236,7 +237,7 @@ func TestAPersonWhoseEventsWereDroppedIsForgottenToo(t *testing.T) {
 		require.Equal(t, "0 of 1, 0", users())
 		_, err := kpipg.New(pool, nil).Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann"})
 		require.NoError(t, err)
-		require.Zero(t, one[int64](t, pool, "select count(*) from tenon.kpi_subjects where subject = 'ann'"))
+		require.Zero(t, pgtest.One[int64](t, pool, "select count(*) from tenon.kpi_subjects where subject = 'ann'"))
 		require.Equal(t, "0 of 1, 0", users())
 		track(t, pool, sent("acme", "newer"))
 		fold(t, pool)
@@ -246,7 +247,7 @@ func TestAPersonWhoseEventsWereDroppedIsForgottenToo(t *testing.T) {
 
 func TestAPersonIsErasedWhereARegisteredEventHasNothingPersonal(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	track(t, pool, sent("acme", "1"))
 	registry := &kpi.Registry{Events: map[string]kpi.EventType{"quote_sent": {Open: true}, "quote_accepted": {Open: true}}}
@@ -258,7 +259,7 @@ func TestAPersonIsErasedWhereARegisteredEventHasNothingPersonal(t *testing.T) {
 
 func TestAPersonIsErasedWhileACorrectionIsNotFolded(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.KPI{
 		Name: "active", Conversion: &kpi.Conversion{Start: kpi.On("quote_sent"), Convert: kpi.On("quote_accepted")},
 	}))
@@ -278,9 +279,9 @@ func TestAPersonIsErasedWhileACorrectionIsNotFolded(t *testing.T) {
 
 func TestNoRollupsAreMadeOfWhatAnOlderVersionMakesOfANewerDefinition(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), quotes[0]))
-	execute(t, pool, "update tenon.kpis set definition = definition || '{\"newer\": true}', measures = '{newer}'")
-	execute(t, pool, "alter table tenon.kpi_measures add check (measure = 'newer')")
+	pgtest.Exec(t, pool, "update tenon.kpis set definition = definition || '{\"newer\": true}', measures = '{newer}'")
+	pgtest.Exec(t, pool, "alter table tenon.kpi_measures add check (measure = 'newer')")
 	fold(t, pool)
 }

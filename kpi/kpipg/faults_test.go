@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
@@ -20,14 +21,11 @@ import (
 // faults are tried at every statement; one that never arrived and one that did are all that there is, so that the third
 // is for the long run.
 func faults() []pgtest.Fault {
-	if soak() {
-		return []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
+	if conform.Soak() {
+		return pgtest.Faults()
 	}
 	return []pgtest.Fault{pgtest.CutBefore, pgtest.CutAfter}
 }
-
-// maxSteps is more than any work here takes: a fault that never stops to fire is a defect of the test.
-const maxSteps = 60
 
 // when is the time of what is tracked beforehand, in every run the same.
 var when = time.Now().UTC().Truncate(time.Hour)
@@ -74,7 +72,7 @@ var work = map[string]func(ctx context.Context, s *kpipg.Store) error{
 // prepare stores events of which half are folded.
 func prepare(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	track(t, pool, dated(sent("acme", "1")), dated(accepted("acme", "1")), dated(sent("zenith", "1")))
 	fold(t, pool)
@@ -93,7 +91,7 @@ var nobody = regexp.MustCompile(`erased-[A-Z0-9]+`)
 // outcome is what is stored and what is counted of it, without ids.
 func outcome(t *testing.T, pool *pgxpool.Pool) []string {
 	t.Helper()
-	rows := list[string](t, pool, outcomeSQL)
+	rows := pgtest.List[string](t, pool, outcomeSQL)
 	for i, row := range rows {
 		rows[i] = nobody.ReplaceAllString(row, "nobody")
 	}
@@ -113,14 +111,7 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 				pool := prepare(t)
 				faulty := pgtest.NewFaulty(pool, n, fault)
 				store := kpipg.New(faulty, nil)
-				err := do(t.Context(), store)
-				for range 3 {
-					if err != nil {
-						require.True(t, faulty.Fired(), "%v", err)
-						err = do(t.Context(), store)
-					}
-				}
-				require.NoError(t, err, "%s at step %d", fault, n)
+				faulty.Try(t, func() error { return do(t.Context(), store) })
 				consistent(t, pool)
 				got := outcome(t, pool)
 				fold(t, pool)
@@ -129,17 +120,11 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 				return got, faulty.Fired()
 			}
 			want, _ := run(0, pgtest.Fail)
-			for _, fault := range faults() {
-				for n := 1; ; n++ {
-					got, fired := run(n, fault)
-					require.Equal(t, want, got, "%s at step %d", fault, n)
-					if !fired {
-						require.Greater(t, n, 1, "no step at all")
-						break
-					}
-					require.Less(t, n, maxSteps)
-				}
-			}
+			pgtest.EveryStep(t, pgtest.Always(faults()...), func(n int, fault pgtest.Fault) bool {
+				got, fired := run(n, fault)
+				require.Equal(t, want, got, "%s at step %d", fault, n)
+				return fired
+			})
 		})
 	}
 }

@@ -10,39 +10,31 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
 
-// told is a notifier that writes into a table of the host's, in the transaction that it is given.
-type told struct{ tx pgx.Tx }
-
-func (n told) Notify(ctx context.Context, m tenon.Notification) error {
-	_, err := n.tx.Exec(ctx, "insert into public.told (key, kind, text) values ($1, $2, $3)", m.Key, m.Kind, m.Text)
-	return err
-}
-
 func telling(t *testing.T, pool *pgxpool.Pool) *kpipg.Options {
 	t.Helper()
-	execute(t, pool, "create table public.told (key text, kind text, text text)")
-	tell := func(tx pgx.Tx) tenon.Notifier { return told{tx} }
-	return &kpipg.Options{Notifier: tell, Forward: tell, Registry: personal}
+	pgtest.Tell(t, pool)
+	return &kpipg.Options{Notifier: pgtest.Notifier, Forward: pgtest.Notifier, Registry: personal}
 }
 
 func TestEveryEventLeavesOnceWithWhatIsNotPersonal(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	store := kpipg.New(pool, telling(t, pool))
 	track(t, pool, sent("acme", "1"), accepted("acme", "1"), sent("acme", "1"))
 	for range 2 {
 		require.NoError(t, store.Fold(t.Context()))
 	}
-	require.Equal(t, []string{"quote_accepted", "quote_sent"}, list[string](t, pool, "select text::jsonb ->> 'event' from public.told order by 1"))
-	require.EqualValues(t, 0, one[int64](t, pool, "select count(*) from public.told where text::jsonb -> 'properties' ? 'amount'"))
+	require.Equal(t, []string{"quote_accepted", "quote_sent"}, pgtest.List[string](t, pool, "select (body ->> 'text')::jsonb ->> 'event' from public.told order by 1"))
+	require.EqualValues(t, 0, pgtest.One[int64](t, pool, "select count(*) from public.told where (body ->> 'text')::jsonb -> 'properties' ? 'amount'"))
 	_, err := patient(store).Correct(t.Context(), accepted("acme", "1"))
 	require.NoError(t, err)
 	require.NoError(t, store.Fold(t.Context()))
-	require.EqualValues(t, 3, one[int64](t, pool, "select count(distinct key) from public.told"), "a correction leaves as an event of its own")
+	require.EqualValues(t, 3, pgtest.One[int64](t, pool, "select count(distinct key) from public.told"), "a correction leaves as an event of its own")
 }
 
 // full is an outbox that takes nothing.
@@ -52,7 +44,7 @@ func (f full) Notify(context.Context, tenon.Notification) error { return f.err }
 
 func TestAnOutboxThatFailsHoldsUpFoldingAndNoFigure(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	broken := errors.New("the disk is full")
 	store := kpipg.New(pool, &kpipg.Options{Forward: func(pgx.Tx) tenon.Notifier { return full{broken} }})
@@ -65,7 +57,7 @@ func TestAnOutboxThatFailsHoldsUpFoldingAndNoFigure(t *testing.T) {
 
 func TestAGoalThatIsCrossedIsToldOnceAcrossProcesses(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	opts := telling(t, pool)
 	k := quotes[2]
 	k.Goal = &kpi.Goal{Target: 0.5}
@@ -83,5 +75,5 @@ func TestAGoalThatIsCrossedIsToldOnceAcrossProcesses(t *testing.T) {
 	for range 4 {
 		require.NoError(t, <-errs)
 	}
-	require.EqualValues(t, 1, one[int64](t, pool, "select count(*) from public.told"))
+	require.EqualValues(t, 1, pgtest.One[int64](t, pool, "select count(*) from public.told"))
 }

@@ -6,18 +6,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/internal/proctest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
 
 // trackForEver tracks events a few at a time, and says what was answered.
-func trackForEver(ctx context.Context, c *child) error {
-	tracker := patient(kpipg.New(c.pool, nil))
+func trackForEver(ctx context.Context, c *proctest.Child, o order, pool *pgxpool.Pool) error {
+	tracker := patient(kpipg.New(pool, nil))
+	c.Ready()
 	for n := 0; ; n++ {
-		events := []kpi.Event{sent("acme", fmt.Sprint(c.Name, "/", n)), accepted("acme", fmt.Sprint(c.Name, "/", n))}
+		events := []kpi.Event{sent("acme", fmt.Sprint(o.Name, "/", n)), accepted("acme", fmt.Sprint(o.Name, "/", n))}
 		if _, err := tracker.Track(ctx, events...); err != nil {
 			return err
 		}
@@ -28,8 +32,9 @@ func trackForEver(ctx context.Context, c *child) error {
 }
 
 // foldForEver folds all the time.
-func foldForEver(ctx context.Context, c *child) error {
-	store := kpipg.New(c.pool, nil)
+func foldForEver(ctx context.Context, c *proctest.Child, _ order, pool *pgxpool.Pool) error {
+	store := kpipg.New(pool, nil)
+	c.Ready()
 	for {
 		if err := store.Fold(ctx); err != nil {
 			return err
@@ -46,10 +51,11 @@ where datname = current_database()
 
 func TestAWriterAndAFolderKilledAtAnyMomentLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	define(t, pool)
 	kills := 4
-	if soak() {
+	if conform.Soak() {
 		kills = 40
 	}
 	var said []string
@@ -70,11 +76,11 @@ func TestAWriterAndAFolderKilledAtAnyMomentLoseAndDoubleNothing(t *testing.T) {
 	}
 	// what a killed process had sent may still be carried out
 	require.Eventually(t, func() bool {
-		return one[int64](t, pool, backendsSQL) <= int64(pool.Stat().TotalConns())
+		return pgtest.One[int64](t, pool, backendsSQL) <= int64(pool.Stat().TotalConns())
 	}, generous, 10*time.Millisecond)
-	found := list[string](t, pool, "select properties ->> 'quote' from tenon.events where event_name = 'quote_sent'")
-	require.EqualValues(t, len(found), one[int64](t, pool, "select count(distinct properties ->> 'quote') from tenon.events where event_name = 'quote_sent'"))
-	keys := one[int64](t, pool, "select count(*) from tenon.event_keys where key = any ($1)", said)
+	found := pgtest.List[string](t, pool, "select properties ->> 'quote' from tenon.events where event_name = 'quote_sent'")
+	require.EqualValues(t, len(found), pgtest.One[int64](t, pool, "select count(distinct properties ->> 'quote') from tenon.events where event_name = 'quote_sent'"))
+	keys := pgtest.One[int64](t, pool, "select count(*) from tenon.event_keys where key = any ($1)", said)
 	require.EqualValues(t, len(said), keys, "what was answered is there")
 	fold(t, pool)
 	consistent(t, pool)

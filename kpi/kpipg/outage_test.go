@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
@@ -18,14 +18,8 @@ import (
 
 func TestWhatWasSentWhilePostgresWasAwayIsThereAfterwards(t *testing.T) {
 	t.Parallel()
-	server, err := pgtest.Start(t.Context(), &pgtest.Options{Durable: soak()})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = server.Stop() })
-	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
-	require.NoError(t, err)
-	require.NoError(t, migrations.Apply(t.Context(), conn, migrations.KPI))
-	require.NoError(t, conn.Close(t.Context()))
-	pool := connectPool(t, server.URL("postgres"))
+	server := pgtest.Own(t, &pgtest.Options{Durable: conform.Soak()}, migrations.KPI)
+	pool := pgtest.Connect(t, server.URL("postgres"))
 	define(t, pool)
 	store := kpipg.New(pool, &kpipg.Options{Every: 10 * time.Millisecond})
 	running(t, store.Run)
@@ -42,7 +36,7 @@ func TestWhatWasSentWhilePostgresWasAwayIsThereAfterwards(t *testing.T) {
 	send(0, 20)
 	require.NoError(t, server.Kill())
 	send(20, 60)
-	_, err = tracker.Track(t.Context(), sent("acme", "lost"))
+	_, err := tracker.Track(t.Context(), sent("acme", "lost"))
 	require.ErrorIs(t, err, tenon.ErrUnavailable)
 	require.NoError(t, server.Restart(context.WithoutCancel(t.Context())))
 	require.Eventually(t, func() bool {

@@ -3,7 +3,6 @@ package kpipg_test
 import (
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -12,24 +11,18 @@ import (
 	"github.com/transbotai/tenon/migrations"
 )
 
-// execModes are those of pgx that prepare no statement under a name, as PgBouncer before 1.21 requires.
-var execModes = []string{"cache_describe", "exec", "simple_protocol"}
-
 func TestStoreThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	for _, mode := range execModes {
+	pooler := pgtest.Pooler(t)
+	for _, mode := range pgtest.ExecModes() {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			config, err := pgx.ParseConfig(pgtest.Database(t, migrations.KPI))
-			require.NoError(t, err)
-			url := pgtest.PgBouncer(t, pgtest.Shared(t), config.Database, map[string]string{"default_pool_size": "4"}) +
-				"&pool_max_conns=12&default_query_exec_mode=" + mode
-			pool := connectPool(t, url)
+			pool := pgtest.Connect(t, pgtest.Pooled(pooler, pgtest.Database(t, migrations.KPI), mode))
 			define(t, pool)
 			track(t, pool, sent("acme", "1"), accepted("acme", "1"))
 			fold(t, pool)
 			track(t, pool, sent("acme", "1"), sent("acme", "2"))
-			_, err = patient(kpipg.New(pool, nil)).Correct(t.Context(), sent("acme", "1"))
+			_, err := patient(kpipg.New(pool, nil)).Correct(t.Context(), sent("acme", "1"))
 			require.NoError(t, err)
 			for range 2 {
 				require.Equal(t, "1 of 2, 0", figure(t, pool, "quote_book", "acme"))

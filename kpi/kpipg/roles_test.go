@@ -2,66 +2,29 @@ package kpipg_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 	"github.com/transbotai/tenon/migrations"
 )
 
-// as returns a pool whose sessions have the role.
-func as(t *testing.T, url, role string) *pgxpool.Pool {
-	t.Helper()
-	config, err := pgxpool.ParseConfig(url)
-	require.NoError(t, err)
-	config.ConnConfig.RuntimeParams["role"] = role
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-// newRole makes a role that goes with the test; roles belong to the server.
-func newRole(t *testing.T, conn *pgx.Conn, part string) string {
-	t.Helper()
-	name := "kpi_" + part + "_" + strings.ReplaceAll(tenon.NewID(time.Now()), "-", "")
-	_, err := conn.Exec(t.Context(), "create role "+name)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		for _, sql := range []string{"drop owned by " + name, "drop role " + name} {
-			if _, err := conn.Exec(context.Background(), sql); err != nil {
-				t.Errorf("%s: %v", sql, err)
-			}
-		}
-	})
-	return name
-}
-
 func TestTheWorkerFoldsAndTheAppSeesItsTenantAlone(t *testing.T) {
 	t.Parallel()
-	url, admin := database(t)
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	roles := migrations.Roles{App: newRole(t, conn, "app"), Worker: newRole(t, conn, "worker")}
-	require.NoError(t, migrations.ApplyGrants(t.Context(), conn, roles))
-	require.NoError(t, migrations.EnableRLS(t.Context(), conn, roles))
-	worker, app := as(t, url, roles.Worker), as(t, url, roles.App)
+	roles := pgtest.NewRoles(t, database(t))
+	admin, worker, app := roles.Admin, roles.Worker, roles.App
 	define(t, worker)
 	track(t, worker, sent("acme", "1"), sent("zenith", "1"), sent("zenith", "2"))
 
 	require.ErrorIs(t, kpipg.New(app, nil).Run(t.Context()), migrations.ErrFiltered)
-	tx := begin(t, app)
-	_, err = tx.Exec(t.Context(), "select set_config('tenon.tenant_id', 'acme', true)")
-	require.NoError(t, err)
+	tx := pgtest.Begin(t, app)
+	pgtest.Exec(t, tx, "select set_config('tenon.tenant_id', 'acme', true)")
 	require.Equal(t, kpi.Accepted, track(t, tx, accepted("acme", "1"))[0].Outcome)
 	require.Equal(t, kpi.Duplicate, track(t, tx, sent("acme", "1"))[0].Outcome)
 	require.Equal(t, "1 of 1, 0", figure(t, tx, "quote_book", "acme"))
@@ -69,17 +32,16 @@ func TestTheWorkerFoldsAndTheAppSeesItsTenantAlone(t *testing.T) {
 
 	running(t, kpipg.New(worker, &kpipg.Options{Every: 10 * time.Millisecond}).Run)
 	require.Eventually(t, func() bool {
-		return one[int64](t, admin, "select count(*) from tenon.kpi_pending") == 0
+		return pgtest.One[int64](t, admin, "select count(*) from tenon.kpi_pending") == 0
 	}, 30*time.Second, 10*time.Millisecond)
 	consistent(t, worker)
-	tx = begin(t, app)
-	_, err = tx.Exec(t.Context(), "select set_config('tenon.tenant_id', 'acme', true)")
-	require.NoError(t, err)
+	tx = pgtest.Begin(t, app)
+	pgtest.Exec(t, tx, "select set_config('tenon.tenant_id', 'acme', true)")
 	require.Equal(t, "1 of 1, 0", figure(t, tx, "quote_book", "acme"))
 	require.Equal(t, "0 of 0, 0", figure(t, tx, "quote_book", "zenith"), "it sees none of them")
-	require.EqualValues(t, 1, one[int64](t, tx, "select sum(quotes) from tenon.kpi_quote_book"), "the view too")
-	require.EqualValues(t, 3, one[int64](t, admin, "select sum(quotes) from tenon.kpi_quote_book"))
-	_, err = board(kpipg.New(app, nil)).Read(t.Context(), kpi.Query{KPI: "quote_book"})
+	require.EqualValues(t, 1, pgtest.One[int64](t, tx, "select sum(quotes) from tenon.kpi_quote_book"), "the view too")
+	require.EqualValues(t, 3, pgtest.One[int64](t, admin, "select sum(quotes) from tenon.kpi_quote_book"))
+	_, err := board(kpipg.New(app, nil)).Read(t.Context(), kpi.Query{KPI: "quote_book"})
 	require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "all tenants together are not for the app: %v", err)
 	for _, table := range []string{"kpi_rollups", "kpi_subjects", "kpi_freshness"} {
 		_, err := app.Exec(t.Context(), "delete from tenon."+table)
@@ -87,7 +49,7 @@ func TestTheWorkerFoldsAndTheAppSeesItsTenantAlone(t *testing.T) {
 	}
 	_, err = kpipg.New(app, nil).Erase(t.Context(), tenon.Subject{Tenant: "zenith"})
 	require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "erasing is for the worker: %v", err)
-	require.EqualValues(t, 2, one[int64](t, admin, "select count(*) from tenon.events where tenant_id = 'zenith'"))
+	require.EqualValues(t, 2, pgtest.One[int64](t, admin, "select count(*) from tenon.events where tenant_id = 'zenith'"))
 }
 
 // running runs f until the test ends.

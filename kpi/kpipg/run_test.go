@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
@@ -20,8 +22,8 @@ const generous = 30 * time.Second
 
 func TestRunMakesPartitionsAndTellsOfMissingOnes(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
-	execute(t, pool, `
+	pool := database(t)
+	pgtest.Exec(t, pool, `
 do $$
 declare part text;
 begin
@@ -32,24 +34,24 @@ begin
 end $$`)
 	_, err := patient(kpipg.New(pool, nil)).Track(t.Context(), sent("acme", "1"))
 	require.Error(t, err, "no partition takes it")
-	require.Zero(t, one[int64](t, pool, "select count(*) from tenon.event_keys"), "nor is its key taken")
+	require.Zero(t, pgtest.One[int64](t, pool, "select count(*) from tenon.event_keys"), "nor is its key taken")
 	store := kpipg.New(pool, &kpipg.Options{Every: 10 * time.Millisecond})
 	running(t, store.Run)
 	require.Eventually(t, func() bool { return !store.Stats().LastRun.IsZero() }, generous, 10*time.Millisecond)
 	require.Zero(t, store.Stats().Missing)
-	require.EqualValues(t, 4, one[int64](t, pool, "select count(*) from pg_inherits where inhparent = 'tenon.events'::regclass"))
+	require.EqualValues(t, 4, pgtest.One[int64](t, pool, "select count(*) from pg_inherits where inhparent = 'tenon.events'::regclass"))
 	track(t, pool, sent("acme", "1"))
 }
 
 func TestRunDropsEventsAndKeysThatAreOld(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
-	execute(t, pool, monthsAgo)
+	pool := database(t)
+	pgtest.Exec(t, pool, monthsAgo)
 	old := tenon.NewID(time.Now().AddDate(0, -2, 0))
-	execute(t, pool, `
+	pgtest.Exec(t, pool, `
 insert into tenon.events
 values ('acme', $1, '', 'quote_sent', '{}', now() - interval '2 months', now() - interval '2 months')`, old)
-	execute(t, pool, "insert into tenon.event_keys (tenant_id, key, id) values ('acme', 'old', $1)", old)
+	pgtest.Exec(t, pool, "insert into tenon.event_keys (tenant_id, key, id) values ('acme', 'old', $1)", old)
 	track(t, pool, sent("acme", "new"))
 	day := 24 * time.Hour
 	for _, kept := range []bool{true, false} {
@@ -68,20 +70,20 @@ values ('acme', $1, '', 'quote_sent', '{}', now() - interval '2 months', now() -
 		if !kept {
 			want = 1
 		}
-		require.Equal(t, want, one[int64](t, pool, "select count(*) from tenon.event_keys"))
-		require.Equal(t, want, one[int64](t, pool, "select count(*) from tenon.events"))
+		require.Equal(t, want, pgtest.One[int64](t, pool, "select count(*) from tenon.event_keys"))
+		require.Equal(t, want, pgtest.One[int64](t, pool, "select count(*) from tenon.events"))
 	}
 }
 
 func TestACrowdOfWritersFoldersAndReadersAgreeInTheEnd(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	for range 3 {
 		running(t, kpipg.New(pool, &kpipg.Options{Every: time.Millisecond}).Run)
 	}
 	rounds := 12
-	if soak() {
+	if conform.Soak() {
 		rounds = 100
 	}
 	const writers = 4
@@ -122,7 +124,7 @@ func TestACrowdOfWritersFoldersAndReadersAgreeInTheEnd(t *testing.T) {
 	want := fmt.Sprintf("%d of %d, 0", rounds, rounds)
 	require.Equal(t, want, figure(t, pool, "quote_book", ""))
 	require.Eventually(t, func() bool {
-		return one[int64](t, pool, "select count(*) from tenon.kpi_pending") == 0
+		return pgtest.One[int64](t, pool, "select count(*) from tenon.kpi_pending") == 0
 	}, generous, 10*time.Millisecond)
 	require.Equal(t, want, figure(t, pool, "quote_book", ""))
 	consistent(t, pool)
@@ -130,8 +132,8 @@ func TestACrowdOfWritersFoldersAndReadersAgreeInTheEnd(t *testing.T) {
 
 func TestFiguresAreReadFromTheReplica(t *testing.T) {
 	t.Parallel()
-	_, primary := database(t)
-	_, replica := database(t)
+	primary := database(t)
+	replica := database(t)
 	define(t, primary)
 	define(t, replica)
 	track(t, primary, sent("acme", "1"))
@@ -145,6 +147,6 @@ func TestFiguresAreReadFromTheReplica(t *testing.T) {
 
 func TestABoundStoreDoesNotRun(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
-	require.ErrorIs(t, kpipg.New(begin(t, pool), nil).Run(t.Context()), tenon.ErrInvalid)
+	pool := database(t)
+	require.ErrorIs(t, kpipg.New(pgtest.Begin(t, pool), nil).Run(t.Context()), tenon.ErrInvalid)
 }

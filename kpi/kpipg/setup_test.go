@@ -3,11 +3,9 @@ package kpipg_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -18,22 +16,9 @@ import (
 	"github.com/transbotai/tenon/migrations"
 )
 
-// soak says whether the long versions of the loops were asked for.
-func soak() bool { return os.Getenv("TENON_SOAK") != "" }
-
-// database returns the URL of a database of the test's own and a pool on it.
-func database(t *testing.T) (string, *pgxpool.Pool) {
+func database(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	url := pgtest.Database(t, migrations.KPI)
-	return url, connectPool(t, url)
-}
-
-func connectPool(t *testing.T, url string) *pgxpool.Pool {
-	t.Helper()
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
+	return pgtest.Pool(t, migrations.KPI)
 }
 
 // patient returns a tracker that a busy machine does not hurry.
@@ -118,38 +103,6 @@ func consistent(t *testing.T, db kpipg.DB) {
 	drifts, err := kpipg.New(db, nil).Verify(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, drifts)
-}
-
-// one reads one value.
-func one[T any](t *testing.T, db kpipg.DB, sql string, args ...any) T {
-	t.Helper()
-	var v T
-	require.NoError(t, db.QueryRow(t.Context(), sql, args...).Scan(&v), sql)
-	return v
-}
-
-func execute(t *testing.T, db kpipg.DB, sql string, args ...any) {
-	t.Helper()
-	_, err := db.Exec(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
-}
-
-func list[T any](t *testing.T, db kpipg.DB, sql string, args ...any) []T {
-	t.Helper()
-	rows, err := db.Query(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
-	values, err := pgx.CollectRows(rows, pgx.RowTo[T])
-	require.NoError(t, err, sql)
-	return values
-}
-
-// begin begins a transaction that ends with the test at the latest.
-func begin(t *testing.T, pool *pgxpool.Pool) pgx.Tx {
-	t.Helper()
-	tx, err := pool.Begin(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-	return tx
 }
 
 // refusing is a recorder that cannot.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
@@ -29,7 +30,7 @@ func export(t *testing.T, s *kpipg.Store, subject tenon.Subject) map[string]int 
 
 func TestACompanyIsExportedAndErased(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	track(t, pool, sent("acme", "1"), accepted("acme", "1"), sent("zenith", "1"))
 	fold(t, pool)
@@ -58,7 +59,7 @@ func TestACompanyIsExportedAndErased(t *testing.T) {
 
 func TestEveryTableOfATenantIsErased(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	erased, err := kpipg.New(pool, nil).Erase(t.Context(), tenon.Subject{Tenant: "acme"})
 	require.NoError(t, err)
 	const tables = `
@@ -68,14 +69,14 @@ join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
 where c.relnamespace = 'tenon'::regnamespace
   and c.relkind in ('r', 'p')
   and not c.relispartition`
-	for _, table := range list[string](t, pool, tables) {
+	for _, table := range pgtest.List[string](t, pool, tables) {
 		require.Contains(t, erased, table)
 	}
 }
 
 func TestAPersonBecomesNobodyAndFiguresStayAsTheyWere(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	define(t, pool)
 	track(t, pool, sent("acme", "1"), accepted("acme", "1"))
 	fold(t, pool)
@@ -88,7 +89,7 @@ func TestAPersonBecomesNobodyAndFiguresStayAsTheyWere(t *testing.T) {
 	require.EqualValues(t, 2, erased["tenon.events"])
 	require.Empty(t, export(t, store, ann))
 	for _, table := range []string{"events", "kpi_pending", "kpi_subjects", "kpi_rollups", "event_quarantine"} {
-		require.Zero(t, one[int64](t, pool, "select count(*) from tenon."+table+" t where to_jsonb(t)::text like '%ann%'"), table)
+		require.Zero(t, pgtest.One[int64](t, pool, "select count(*) from tenon."+table+" t where to_jsonb(t)::text like '%ann%'"), table)
 	}
 	require.Equal(t, "1 of 2, 0", figure(t, pool, "quote_book", "acme"))
 	require.Equal(t, "0 of 2, 0", figure(t, pool, "amount", "acme"), "the amounts were personal")

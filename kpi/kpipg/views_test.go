@@ -16,12 +16,12 @@ import (
 
 func columnsOf(t *testing.T, pool *pgxpool.Pool, view string) []string {
 	t.Helper()
-	return list[string](t, pool, "select attname::text from pg_attribute where attrelid = ('tenon.' || $1)::regclass and attnum > 0 order by attnum", view)
+	return pgtest.List[string](t, pool, "select attname::text from pg_attribute where attrelid = ('tenon.' || $1)::regclass and attnum > 0 order by attnum", view)
 }
 
 func TestTheViewsHaveTheCustomersColumns(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	require.Equal(t, []string{"d", "quotes", "accepted", "conv_pct"}, columnsOf(t, pool, "kpi_quote_book"))
 	require.Equal(t, []string{"invited", "onboarded", "conv_pct"}, columnsOf(t, pool, "kpi_directory_onboard"))
 	require.Equal(t, []string{"week", "trials_ended", "converted", "conv_pct"}, columnsOf(t, pool, "kpi_trial_conversion"))
@@ -37,7 +37,7 @@ func TestTheViewsHaveTheCustomersColumns(t *testing.T) {
 
 func TestTheDaysOfTheQuoteBookAreThoseOfTheSession(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.QuoteBook("UTC")))
 	midnight := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -2)
 	for i, hours := range []int{-1, 0, 2} {
@@ -52,9 +52,9 @@ func TestTheDaysOfTheQuoteBookAreThoseOfTheSession(t *testing.T) {
 	}
 	fold(t, pool)
 	rows := func(zone string) []string {
-		tx := begin(t, pool)
-		execute(t, tx, "select set_config('timezone', $1, true)", zone)
-		return list[string](t, tx, "select concat_ws(' ', d - $1::text::date, quotes, accepted, conv_pct) from tenon.kpi_quote_book", midnight.Format(time.DateOnly))
+		tx := pgtest.Begin(t, pool)
+		pgtest.Exec(t, tx, "select set_config('timezone', $1, true)", zone)
+		return pgtest.List[string](t, tx, "select concat_ws(' ', d - $1::text::date, quotes, accepted, conv_pct) from tenon.kpi_quote_book", midnight.Format(time.DateOnly))
 	}
 	require.Equal(t, []string{"-1 1 0 0.00", "0 2 2 100.00"}, rows("UTC"))
 	require.Equal(t, []string{"-1 2 1 50.00", "0 1 1 100.00"}, rows("Etc/GMT+1")[:2], "an hour west of UTC, and one quote is of the day before")
@@ -62,7 +62,7 @@ func TestTheDaysOfTheQuoteBookAreThoseOfTheSession(t *testing.T) {
 
 func TestInviteToOnboardNeverPassesOneHundredAndWaitsForCohortsToMature(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	require.NoError(t, board(kpipg.New(pool, nil)).Define(t.Context(), kpi.DirectoryOnboard("UTC", 14*kpi.Day)))
 	partner := func(name, id string, ago int) kpi.Event {
 		return kpi.Event{
@@ -76,8 +76,8 @@ func TestInviteToOnboardNeverPassesOneHundredAndWaitsForCohortsToMature(t *testi
 		partner("directory_invited", "4", 2), partner("directory_onboarded", "4", 1), // not mature
 		kpi.Event{Tenant: "acme", Name: "directory_onboarded", Key: "again", At: time.Now().AddDate(0, 0, -49), Properties: map[string]any{"partner_id": "1"}})
 	fold(t, pool)
-	require.Equal(t, "2 1 50.00", one[string](t, pool, "select concat_ws(' ', invited, onboarded, conv_pct) from tenon.kpi_directory_onboard"))
-	require.EqualValues(t, 1, one[int64](t, pool, "select count(*) from tenon.kpi_directory_onboard_cohorts where not mature"))
+	require.Equal(t, "2 1 50.00", pgtest.One[string](t, pool, "select concat_ws(' ', invited, onboarded, conv_pct) from tenon.kpi_directory_onboard"))
+	require.EqualValues(t, 1, pgtest.One[int64](t, pool, "select count(*) from tenon.kpi_directory_onboard_cohorts where not mature"))
 }
 
 const plansSQL = `
@@ -87,10 +87,10 @@ values ('free', 'Free', 0, true, 'USD', 0, 0, 1), ('pro', 'Pro', 1, true, 'USD',
 // withHistory returns a database with the tables of entitlements, and a function that adds a line to a tenant's history.
 func withHistory(t *testing.T) (*pgxpool.Pool, func(tenant string, ago int, plan, status string)) {
 	t.Helper()
-	pool := connectPool(t, pgtest.Database(t, migrations.KPI, migrations.Entitlements))
-	execute(t, pool, plansSQL)
+	pool := pgtest.Connect(t, pgtest.Database(t, migrations.KPI, migrations.Entitlements))
+	pgtest.Exec(t, pool, plansSQL)
 	return pool, func(tenant string, ago int, plan, status string) {
-		execute(t, pool, "insert into tenon.plan_history values ($1, now() - $2 * interval '1 day', $3, 1, $4)", tenant, ago, plan, status)
+		pgtest.Exec(t, pool, "insert into tenon.plan_history values ($1, now() - $2 * interval '1 day', $3, 1, $4)", tenant, ago, plan, status)
 	}
 }
 
@@ -121,11 +121,11 @@ func TestARunningTrialHasNotEndedAndOnlyPaidOnesConverted(t *testing.T) {
 			history(c.tenant, ago, plan, status)
 		}
 	}
-	execute(t, pool, "insert into tenon.billing_customers (tenant_id, customer_id, linked_at) values ('owes', 'cus_1', now())")
+	pgtest.Exec(t, pool, "insert into tenon.billing_customers (tenant_id, customer_id, linked_at) values ('owes', 'cus_1', now())")
 	require.Equal(t, []string{"converted", "free", "gone", "later", "owes", "too late", "unpaid"},
-		list[string](t, pool, "select tenant_id from tenon.kpi_ended_trials(now() - interval '90 days') order by 1"))
+		pgtest.List[string](t, pool, "select tenant_id from tenon.kpi_ended_trials(now() - interval '90 days') order by 1"))
 	require.Equal(t, []string{"converted", "later"},
-		list[string](t, pool, "select tenant_id from tenon.kpi_ended_trials(now() - interval '90 days') where converted order by 1"))
+		pgtest.List[string](t, pool, "select tenant_id from tenon.kpi_ended_trials(now() - interval '90 days') where converted order by 1"))
 	weeks, err := kpipg.New(pool, nil).TrialConversion(t.Context())
 	require.NoError(t, err)
 	var ended, converted int64
@@ -143,7 +143,7 @@ func TestUsageCountsUnderThePlanInForceWhenItHappened(t *testing.T) {
 	history("acme", 10, "pro", "active")
 	history("acme", -5, "free", "active") // planned
 	use := func(ago, qty int) {
-		execute(t, pool, `
+		pgtest.Exec(t, pool, `
 insert into tenon.usage_events (tenant_id, id, feature_key, qty, occurred_at, metadata)
 values ('acme', $1, 'rates', $2, now() - $3 * interval '1 day', '{}')`, tenon7(), qty, ago)
 	}

@@ -30,7 +30,7 @@ func fill(b *testing.B, store *notifypg.Store, groups, n int) {
 }
 
 func BenchmarkNotify(b *testing.B) {
-	_, pool := database(b)
+	pool := database(b)
 	store := notifypg.New(pool, nil)
 	i := 0
 	for b.Loop() {
@@ -43,7 +43,7 @@ func BenchmarkNotify(b *testing.B) {
 func BenchmarkDeliver(b *testing.B) {
 	for _, groups := range []int{1, 100, 10_000} {
 		b.Run(fmt.Sprint(groups, "groups"), func(b *testing.B) {
-			_, pool := database(b)
+			pool := database(b)
 			fill(b, notifypg.New(pool, nil), groups, b.N)
 			ctx, cancel := context.WithCancel(b.Context())
 			var delivered atomic.Int64
@@ -62,7 +62,7 @@ func BenchmarkDeliver(b *testing.B) {
 // BenchmarkClaimBehindABacklog measures a claim of eight entries and their settling while some 100,000 entries wait
 // behind the heads of 100 groups.
 func BenchmarkClaimBehindABacklog(b *testing.B) {
-	_, pool := database(b)
+	pool := database(b)
 	store := notifypg.New(pool, nil)
 	fill(b, store, 100, 100_000)
 	var settled atomic.Int64

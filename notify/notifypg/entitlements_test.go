@@ -92,7 +92,7 @@ func TestAThresholdIsToldExactlyWhenTheUseThatCrossesItCommits(t *testing.T) {
 	gate := subscribed(t, pool)
 	for _, end := range []func(pgx.Tx, context.Context) error{pgx.Tx.Rollback, pgx.Tx.Commit} {
 		require.Empty(t, entitlementsNews(t, pool))
-		tx := begin(t, pool)
+		tx := pgtest.Begin(t, pool)
 		bound := gate.WithStore(entitlementspg.New(tx, &entitlementspg.Options{Notifier: told}))
 		consume(t, bound, "1")
 		consume(t, bound, "2")

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -18,25 +16,23 @@ import (
 	"github.com/transbotai/tenon/notify/notifytest"
 )
 
-var faults = []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter}
-
 func TestWorkThatFailsAtAnyStatementLosesNothingAndKeepsTheOrder(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
-	for _, fault := range faults {
+	pool := database(t)
+	for _, fault := range pgtest.Faults() {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
-			for n := 1; n < 60; n++ {
+			steps := 0
+			pgtest.EveryStep(t, pgtest.Always(fault), func(n int, fault pgtest.Fault) bool {
 				destination := fault.String() + "/" + time.Now().String()
 				faulty := pgtest.NewFaulty(pool, n, fault)
 				deliverThree(t, faulty, destination)
-				require.Equal(t, 3, one[int](t, pool,
+				require.Equal(t, 3, pgtest.One[int](t, pool,
 					"select count(*) from tenon.notifications where destination = $1 and state = 'delivered'", destination))
-				if !faulty.Fired() {
-					require.Greater(t, n, 10, "too few steps to be true")
-					return
-				}
-			}
+				steps = n
+				return faulty.Fired()
+			})
+			require.Greater(t, steps, 10, "too few steps to be true")
 		})
 	}
 }
@@ -82,53 +78,38 @@ func deliverThree(t *testing.T, db notifypg.DB, destination string) {
 
 func TestFaultsOfReplayEraseAndPrune(t *testing.T) {
 	t.Parallel()
-	for _, fault := range faults {
+	for _, fault := range pgtest.Faults() {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
-			_, pool := database(t)
-			for n := 1; n < 60; n++ {
+			pool := database(t)
+			pgtest.EveryStep(t, pgtest.Always(fault), func(n int, fault pgtest.Fault) bool {
 				plain := notifypg.New(pool, nil)
 				deliverThree(t, pool, "acme")
 				list, err := plain.List(t.Context(), notify.Query{Tenant: "acme"})
 				require.NoError(t, err)
 				faulty := pgtest.NewFaulty(pool, n, fault)
 				store := notifypg.New(faulty, nil)
-				again := func(f func() error) {
-					if f() != nil {
-						require.NoError(t, f())
-					}
-				}
-				again(func() error { return store.Replay(t.Context(), list[0].Ref(), time.Now()) })
-				again(func() error {
+				faulty.Try(t, func() error { return store.Replay(t.Context(), list[0].Ref(), time.Now()) })
+				faulty.Try(t, func() error {
 					_, err := store.Prune(t.Context(), time.Now().Add(time.Hour), 100)
 					return err
 				})
-				require.Equal(t, 1, one[int](t, pool, "select count(*) from tenon.notifications"), "what is pending again")
-				again(func() error {
+				require.Equal(t, 1, pgtest.One[int](t, pool, "select count(*) from tenon.notifications"), "what is pending again")
+				faulty.Try(t, func() error {
 					_, err := store.Erase(t.Context(), tenon.Subject{Tenant: "acme"})
 					return err
 				})
-				require.Zero(t, one[int](t, pool, "select count(*) from tenon.notifications"))
-				if !faulty.Fired() {
-					return
-				}
-			}
+				require.Zero(t, pgtest.One[int](t, pool, "select count(*) from tenon.notifications"))
+				return faulty.Fired()
+			})
 		})
 	}
 }
 
 func TestRunGoesOnWhenPostgresWasAway(t *testing.T) {
 	t.Parallel()
-	server, err := pgtest.Start(t.Context(), nil)
-	require.NoError(t, err)
-	defer server.Stop()
-	pool, err := pgxpool.New(t.Context(), server.URL("postgres"))
-	require.NoError(t, err)
-	defer pool.Close()
-	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
-	require.NoError(t, err)
-	require.NoError(t, migrations.Apply(t.Context(), conn, migrations.Notify))
-	require.NoError(t, conn.Close(t.Context()))
+	server := pgtest.Own(t, nil, migrations.Notify)
+	pool := pgtest.Connect(t, server.URL("postgres"))
 
 	to := &notifytest.Notifier{}
 	ctx, cancel := context.WithCancel(t.Context())

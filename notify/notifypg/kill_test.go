@@ -17,12 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/proctest"
 	"github.com/transbotai/tenon/notify"
 	"github.com/transbotai/tenon/notify/notifypg"
 )
-
-func soak() bool { return os.Getenv("TENON_SOAK") != "" }
 
 // numbered is the i-th notification of a group.
 func numbered(group, i int) tenon.Notification {
@@ -101,10 +100,11 @@ func started(t *testing.T, work string, o order) *proctest.Process[struct{}] {
 func TestWorkersAndTheReceiverKilledAtRandomLoseNothing(t *testing.T) {
 	t.Parallel()
 	groups, each, pause := 50, 60, 150*time.Millisecond
-	if soak() {
+	if conform.Soak() {
 		groups, each, pause = 200, 500, 500*time.Millisecond
 	}
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	socket, file := socketPath(t), filepath.Join(t.TempDir(), "received")
 	orders := order{URL: url, Socket: socket, File: file}
 	works := []string{"receiver", "worker", "worker"}
@@ -116,7 +116,7 @@ func TestWorkersAndTheReceiverKilledAtRandomLoseNothing(t *testing.T) {
 	written := make(chan error, 1)
 	go func() { written <- writeNumbered(t.Context(), pool, groups, each) }()
 	kills, most := 0, 12
-	if soak() {
+	if conform.Soak() {
 		most = 400
 	}
 	pauses := time.NewTicker(pause)

@@ -30,20 +30,11 @@ type order struct {
 }
 
 func TestMain(m *testing.M) {
-	proctest.Main(m, map[string]proctest.Work{"worker": work, "receiver": receive})
+	proctest.Main(m, map[string]proctest.Work{"worker": proctest.OnDatabase(work), "receiver": receive})
 }
 
 // work delivers until the parent closes the pipe.
-func work(ctx context.Context, c *proctest.Child) error {
-	var o order
-	if err := c.Order(&o); err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, o.URL)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
+func work(ctx context.Context, c *proctest.Child, o order, pool *pgxpool.Pool) error {
 	c.Ready()
 	return newOutbox(pool, post(o.Socket)).Run(ctx)
 }

@@ -13,64 +13,45 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/notify"
 	"github.com/transbotai/tenon/notify/notifypg"
 	"github.com/transbotai/tenon/notify/notifytest"
 )
 
-func begin(t *testing.T, db notifypg.DB) pgx.Tx {
-	t.Helper()
-	tx, err := db.Begin(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-	return tx
-}
-
-func execute(t *testing.T, db notifypg.DB, sql string, args ...any) {
-	t.Helper()
-	_, err := db.Exec(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
-}
-
-func one[T any](t *testing.T, db notifypg.DB, sql string, args ...any) (v T) {
-	t.Helper()
-	require.NoError(t, db.QueryRow(t.Context(), sql, args...).Scan(&v), sql)
-	return v
-}
-
 func TestANotificationCommitsWithItsCauseOrNotAtAll(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	outbox := notify.NewOutbox(notifypg.New(pool, nil), map[string]tenon.Notifier{"a": nil, "b": nil}, nil)
 	for i, end := range []func(pgx.Tx, context.Context) error{pgx.Tx.Rollback, pgx.Tx.Commit} {
-		tx := begin(t, pool)
+		tx := pgtest.Begin(t, pool)
 		require.NoError(t, notifypg.New(tx, nil).Notify(t.Context(), notifytest.Notification("acme", "direct")))
 		bound := outbox.WithStore(notifypg.New(tx, nil))
 		require.NoError(t, bound.Notify(t.Context(), notifytest.Notification("acme", "routed")))
-		require.Zero(t, one[int](t, pool, "select count(*) from tenon.notifications"), "seen before the commit")
+		require.Zero(t, pgtest.One[int](t, pool, "select count(*) from tenon.notifications"), "seen before the commit")
 		require.NoError(t, end(tx, t.Context()))
-		require.Equal(t, 3*i, one[int](t, pool, "select count(*) from tenon.notifications"))
+		require.Equal(t, 3*i, pgtest.One[int](t, pool, "select count(*) from tenon.notifications"))
 	}
 }
 
 func TestARepeatDoesNotAbortTheCallersTransaction(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	require.NoError(t, notifypg.New(pool, nil).Notify(t.Context(), notifytest.Notification("acme", "k")))
-	tx := begin(t, pool)
+	tx := pgtest.Begin(t, pool)
 	store := notifypg.New(tx, nil)
 	require.NoError(t, store.Notify(t.Context(), notifytest.Notification("acme", "k")))
 	require.ErrorIs(t, store.Notify(t.Context(), tenon.Notification{}), tenon.ErrInvalid)
 	require.ErrorIs(t, store.Replay(t.Context(), notify.Ref{ID: "no id"}, time.Now()), notify.ErrUnknownEntry)
 	require.NoError(t, store.Notify(t.Context(), notifytest.Notification("acme", "other")))
 	require.NoError(t, tx.Commit(t.Context()))
-	require.Equal(t, 2, one[int](t, pool, "select count(*) from tenon.notifications"))
+	require.Equal(t, 2, pgtest.One[int](t, pool, "select count(*) from tenon.notifications"))
 }
 
 func TestAnOpenTransactionOfAWriterDelaysNobody(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
-	tx := begin(t, pool)
+	pool := database(t)
+	tx := pgtest.Begin(t, pool)
 	require.NoError(t, notifypg.New(tx, nil).Notify(t.Context(), notifytest.Notification("acme", "open")))
 	require.NoError(t, notifypg.New(pool, nil).Notify(t.Context(), notifytest.Notification("acme", "done")))
 	to := runFor(t, pool, func(to *notifytest.Notifier) bool { return len(to.Told()) == 1 })
@@ -104,7 +85,7 @@ where pid <> pg_backend_pid()
 
 func TestNoConnectionIsHeldDuringADelivery(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	store := notifypg.New(pool, nil)
 	for _, tenant := range []string{"a", "b", "c"} {
 		require.NoError(t, store.Notify(t.Context(), notifytest.Notification(tenant, "k")))
@@ -135,7 +116,8 @@ func TestNoConnectionIsHeldDuringADelivery(t *testing.T) {
 
 func TestChannelSendsToThoseWhoListen(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	defer conn.Close(context.Background())
@@ -165,7 +147,8 @@ func TestChannelSendsToThoseWhoListen(t *testing.T) {
 
 func TestChannelIsANotifier(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
+	pool := database(t)
+	url := pool.Config().ConnString()
 	notifytest.TestNotifier(t, func(t *testing.T) (tenon.Notifier, func() []string) {
 		conn, err := pgx.Connect(t.Context(), url)
 		require.NoError(t, err)
@@ -175,7 +158,7 @@ func TestChannelIsANotifier(t *testing.T) {
 		require.NoError(t, err)
 		var keys []string
 		return notifypg.Channel(pool, name), func() []string {
-			execute(t, pool, "select pg_notify($1, 'end')", name)
+			pgtest.Exec(t, pool, "select pg_notify($1, 'end')", name)
 			for {
 				heard, err := conn.WaitForNotification(t.Context())
 				require.NoError(t, err)
@@ -192,8 +175,9 @@ func TestChannelIsANotifier(t *testing.T) {
 
 func TestErrorsHaveTheirClass(t *testing.T) {
 	t.Parallel()
-	url, pool := database(t)
-	execute(t, pool, "drop table tenon.notifications, tenon.notification_groups")
+	pool := database(t)
+	url := pool.Config().ConnString()
+	pgtest.Exec(t, pool, "drop table tenon.notifications, tenon.notification_groups")
 	err := notifypg.New(pool, nil).Notify(t.Context(), notifytest.Notification("acme", "k"))
 	require.ErrorContains(t, err, "migrations.Notify")
 	closed, err := pgxpool.New(t.Context(), url)

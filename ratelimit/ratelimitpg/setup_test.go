@@ -2,12 +2,9 @@ package ratelimitpg_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -21,23 +18,6 @@ import (
 func database(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	return pgtest.Pool(t, migrations.Ratelimit)
-}
-
-func connectPool(t *testing.T, url string) *pgxpool.Pool {
-	t.Helper()
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-// begin begins a transaction that is rolled back when the test has not ended it.
-func begin(t *testing.T, pool *pgxpool.Pool) pgx.Tx {
-	t.Helper()
-	tx, err := pool.Begin(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = tx.Rollback(context.Background()) })
-	return tx
 }
 
 // hour is a limit that nothing is given back of while a test runs.
@@ -68,29 +48,6 @@ func used(t *testing.T, s *ratelimitpg.Store, key ratelimit.Key) int64 {
 	op := take(key, 1)
 	op.Kind = ratelimit.OpPeek
 	return hour.Max - settle(t, s, op)[0].Remaining
-}
-
-func execute(t *testing.T, db ratelimitpg.DB, sql string, args ...any) {
-	t.Helper()
-	_, err := db.Exec(t.Context(), sql, args...)
-	require.NoError(t, err, sql)
-}
-
-// one reads one value.
-func one[T any](t *testing.T, db ratelimitpg.DB, sql string, args ...any) T {
-	t.Helper()
-	var v T
-	require.NoError(t, db.QueryRow(t.Context(), sql, args...).Scan(&v), sql)
-	return v
-}
-
-// state returns the SQLSTATE of an error.
-func state(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Code
-	}
-	return ""
 }
 
 // running runs s.Run until stop, which returns how it ended.

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -16,28 +15,8 @@ import (
 	"github.com/transbotai/tenon/slo/slopg"
 )
 
-// maxSteps is more than any work here takes: a fault that never stops to fire is a defect of the test.
-const maxSteps = 60
-
-// outbox writes what it is told in the transaction that it is told in. The same news twice is one row.
-type outbox struct{ tx pgx.Tx }
-
-func (o outbox) Notify(ctx context.Context, n tenon.Notification) error {
-	_, err := o.tx.Exec(ctx, "insert into public.told values ($1, $2)", n.Kind+" "+n.Data["alert"]+" "+n.Data["state"], n.Key)
-	return err
-}
-
-func (o outbox) RecordChange(ctx context.Context, c tenon.Change) error {
-	_, err := o.tx.Exec(ctx, "insert into public.told values ($1, $2)", c.Action, c.Target)
-	return err
-}
-
 func outboxes(tables map[string]slopg.Table) *slopg.Options {
-	return &slopg.Options{
-		Tables:   tables,
-		Notifier: func(tx pgx.Tx) tenon.Notifier { return outbox{tx} },
-		Recorder: func(tx pgx.Tx) tenon.Recorder { return outbox{tx} },
-	}
+	return &slopg.Options{Tables: tables, Notifier: pgtest.Notifier, Recorder: pgtest.Recorder}
 }
 
 // endSQL is the end state, in words that do not depend on ids.
@@ -51,7 +30,8 @@ union all select 'override ' || (body ->> 'reason') || ' ' || (ended_at is null)
 union all select 'exclusion ' || (body ->> 'reason') from tenon.slo_exclusions
 union all select 'frozen ' || (frozen ->> 'frozen') from tenon.slo_state
 union all select 'source ' || objective || ' ' || folded_at from tenon.slo_sources
-union all select 'told ' || what from public.told
+union all select 'told ' || coalesce(body ->> 'action', concat_ws(' ', body ->> 'kind', body #>> '{data,alert}', body #>> '{data,state}'))
+  from public.told
 order by 1`
 
 // works are everything that writes, in the order in which it is done. Each is idempotent, so that it may be tried again.
@@ -95,49 +75,37 @@ func board(s slo.Store, now time.Time) *slo.Board {
 func play(t *testing.T, work, n int, fault pgtest.Fault) (end []string, fired bool) {
 	t.Helper()
 	pool := hosted(t)
-	mustExec(t, pool, "create table public.told (what text not null, key text not null)")
+	pgtest.Tell(t, pool)
 	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
 	for i := range 200 {
 		insert(t, pool, event{at: now.Add(-time.Duration(i) * time.Second), status: 200 + 300*(i%2), took: float64(i * 5)})
 	}
 	for i, w := range works {
-		var db slopg.DB = pool
-		var faulty *pgtest.Faulty
+		step := 0
 		if i == work {
-			faulty = pgtest.NewFaulty(pool, n, fault)
-			db = faulty
+			step = n
 		}
-		store := slopg.New(db, outboxes(tables))
-		err := w.do(t.Context(), store, now)
-		for tries := 0; err != nil && tries < 3; tries++ {
-			require.True(t, faulty != nil && faulty.Fired(), "%s: %v", w.name, err)
-			err = w.do(t.Context(), store, now)
-		}
-		require.NoError(t, err, "%s: %s at step %d", w.name, fault, n)
-		fired = fired || faulty != nil && faulty.Fired()
+		faulty := pgtest.NewFaulty(pool, step, fault)
+		store := slopg.New(faulty, outboxes(tables))
+		faulty.Try(t, func() error { return w.do(t.Context(), store, now) })
+		fired = fired || faulty.Fired()
 	}
-	return list[string](t, pool, endSQL), fired
+	return pgtest.List[string](t, pool, endSQL), fired
 }
 
 func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *testing.T) {
 	t.Parallel()
 	want, _ := play(t, -1, 0, pgtest.Fail)
-	require.Contains(t, want, "told slo.freeze  ")
+	require.Contains(t, want, "told slo.freeze")
 	require.Contains(t, want, "told slo.alert budget opened")
 	for i, w := range works {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			for _, fault := range []pgtest.Fault{pgtest.Fail, pgtest.CutBefore, pgtest.CutAfter} {
-				for n := 1; ; n++ {
-					got, fired := play(t, i, n, fault)
-					require.Equal(t, want, got, "%s at step %d", fault, n)
-					if !fired {
-						require.Greater(t, n, 1, "no step at all")
-						break
-					}
-					require.Less(t, n, maxSteps)
-				}
-			}
+			pgtest.EveryStep(t, pgtest.Always(pgtest.Faults()...), func(n int, fault pgtest.Fault) bool {
+				got, fired := play(t, i, n, fault)
+				require.Equal(t, want, got, "%s at step %d", fault, n)
+				return fired
+			})
 		})
 	}
 }

@@ -8,14 +8,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/transbotai/tenon/internal/pgtest"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/proctest"
-	"github.com/transbotai/tenon/migrations"
 	"github.com/transbotai/tenon/slo"
 	"github.com/transbotai/tenon/slo/slopg"
 )
-
-func TestMain(m *testing.M) { proctest.Main(m, map[string]proctest.Work{"steady": steady}) }
 
 // said is a line of a child: what it has observed before a flush, and what was flushed after it.
 type said struct{ Observed, Flushed int }
@@ -24,15 +21,7 @@ type said struct{ Observed, Flushed int }
 const batch = 100
 
 // steady observes, flushes and moves the time on without an end, and says what it does.
-func steady(ctx context.Context, c *proctest.Child) error {
-	var url string
-	if err := c.Order(&url); err != nil {
-		return err
-	}
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		return err
-	}
+func steady(ctx context.Context, c *proctest.Child, _ order, pool *pgxpool.Pool) error {
 	r, err := slo.NewRecorder(slopg.New(pool, nil), []slo.Objective{uptime(), latency()}, &slo.RecorderOptions{Timeout: time.Minute})
 	if err != nil {
 		return err
@@ -56,7 +45,7 @@ var start = time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
 // run lets a child say some lines, kills it, and returns the most that it said.
 func run(t *testing.T, url string, lines int) (most said) {
 	t.Helper()
-	p := proctest.Start[said](t, "steady", url)
+	p := proctest.Start[said](t, "steady", order{URL: url})
 	p.Begin()
 	for range lines {
 		require.True(t, p.Next())
@@ -69,18 +58,15 @@ func run(t *testing.T, url string, lines int) (most said) {
 
 func TestAKilledProcessLosesWhatItHadNotFlushedAndDoublesNothing(t *testing.T) {
 	t.Parallel()
-	url := pgtest.Database(t, migrations.SLO)
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	defer pool.Close()
+	pool := database(t)
 	store := slopg.New(pool, nil)
 	kills := 4
-	if soak() {
+	if conform.Soak() {
 		kills = 200
 	}
 	var flushed, observed int64
 	for k := range kills {
-		most := run(t, url, 5+17*k%43)
+		most := run(t, pool.Config().ConnString(), 5+17*k%43)
 		flushed += int64(most.Flushed)
 		observed += int64(max(most.Observed, most.Flushed+batch)) // it may have begun another batch, unsaid
 		for _, o := range []slo.Objective{uptime(), latency()} {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -16,25 +15,10 @@ import (
 	"github.com/transbotai/tenon/slo/slopg"
 )
 
-// ownServer returns a server of the test's own, and a pool on a database with the schema.
-func ownServer(t *testing.T) (*pgtest.Server, *pgxpool.Pool) {
-	t.Helper()
-	server, err := pgtest.Start(t.Context(), nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = server.Stop() })
-	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
-	require.NoError(t, err)
-	defer func() { _ = conn.Close(t.Context()) }()
-	require.NoError(t, migrations.Apply(t.Context(), conn, migrations.SLO))
-	pool, err := pgxpool.New(t.Context(), server.URL("postgres"))
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return server, pool
-}
-
 func TestAKilledServerLosesNothingThatWasObserved(t *testing.T) {
 	t.Parallel()
-	server, pool := ownServer(t)
+	server := pgtest.Own(t, nil, migrations.SLO)
+	pool := pgtest.Connect(t, server.URL("postgres"))
 	store := slopg.New(pool, nil)
 	define(t, store, uptime())
 	r, err := slo.NewRecorder(store, []slo.Objective{uptime()}, &slo.RecorderOptions{Timeout: time.Minute})
@@ -66,9 +50,9 @@ func TestAKilledServerLosesNothingThatWasObserved(t *testing.T) {
 
 func TestRunGoesOnWhenTheServerIsBack(t *testing.T) {
 	t.Parallel()
-	server, pool := ownServer(t)
-	_, err := pool.Exec(t.Context(), hostSQL, pgx.QueryExecModeSimpleProtocol)
-	require.NoError(t, err)
+	server := pgtest.Own(t, nil, migrations.SLO)
+	pool := pgtest.Connect(t, server.URL("postgres"))
+	pgtest.Exec(t, pool, hostSQL, pgx.QueryExecModeSimpleProtocol)
 	store := slopg.New(pool, &slopg.Options{Tables: tables, Every: 20 * time.Millisecond})
 	define(t, store, uptime())
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,65 +1,25 @@
 package slopg_test
 
 import (
-	"context"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/migrations"
 	"github.com/transbotai/tenon/slo"
 	"github.com/transbotai/tenon/slo/slopg"
 )
 
-// as returns a pool whose sessions have the role.
-func as(t *testing.T, url, role string) *pgxpool.Pool {
-	t.Helper()
-	config, err := pgxpool.ParseConfig(url)
-	require.NoError(t, err)
-	config.ConnConfig.RuntimeParams["role"] = role
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-// newRole makes a role that goes with the test; roles belong to the server.
-func newRole(t *testing.T, conn *pgx.Conn, part string) string {
-	t.Helper()
-	name := "slo_" + part + "_" + strings.ReplaceAll(tenon.NewID(time.Now()), "-", "")
-	_, err := conn.Exec(t.Context(), "create role "+name)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		for _, sql := range []string{"drop owned by " + name, "drop role " + name} {
-			if _, err := conn.Exec(context.Background(), sql); err != nil {
-				t.Errorf("%s: %v", sql, err)
-			}
-		}
-	})
-	return name
-}
-
 func TestTheWorkerDecidesAndTheAppSeesItsTenantAlone(t *testing.T) {
 	t.Parallel()
-	url := pgtest.Database(t, migrations.SLO)
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	roles := migrations.Roles{App: newRole(t, conn, "app"), Worker: newRole(t, conn, "worker")}
-	require.NoError(t, migrations.ApplyGrants(t.Context(), conn, roles))
-	require.NoError(t, migrations.EnableRLS(t.Context(), conn, roles))
-
-	worker := slopg.New(as(t, url, roles.Worker), nil)
+	roles := pgtest.NewRoles(t, database(t))
+	worker := slopg.New(roles.Worker, nil)
 	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
 	acme := uptime()
 	acme.Tenant = "acme"
-	_, err = board(worker, now.Add(-48*time.Hour)).Define(t.Context(), uptime(), acme)
+	_, err := board(worker, now.Add(-48*time.Hour)).Define(t.Context(), uptime(), acme)
 	require.NoError(t, err)
 	var minutes []slo.Minute
 	for _, o := range []slo.Objective{uptime(), acme} {
@@ -72,95 +32,14 @@ func TestTheWorkerDecidesAndTheAppSeesItsTenantAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, r.Freeze.Frozen)
 
-	app := as(t, url, roles.App)
+	app := roles.App
 	require.ErrorIs(t, slopg.New(app, nil).Run(t.Context()), migrations.ErrFiltered)
-	tx, err := app.Begin(t.Context())
-	require.NoError(t, err)
-	defer func() { _ = tx.Rollback(context.Background()) }()
-	_, err = tx.Exec(t.Context(), "select set_config('tenon.tenant_id', 'acme', true)")
-	require.NoError(t, err)
+	tx := pgtest.Begin(t, app)
+	pgtest.Exec(t, tx, "select set_config('tenon.tenant_id', 'acme', true)")
 	seen, err := board(slopg.New(tx, nil), now).Current(t.Context())
 	require.NoError(t, err)
 	require.Len(t, seen.Statuses, 1)
 	require.Equal(t, acme.Key, seen.Statuses[0].Objective.Key)
 	_, err = board(slopg.New(tx, nil), now).Define(t.Context(), uptime())
 	require.Error(t, err, "the app may not change objectives")
-}
-
-// meanwhile is a database in which something happens before the first transaction begins.
-type meanwhile struct {
-	slopg.DB
-	first func()
-}
-
-func (m *meanwhile) Begin(ctx context.Context) (pgx.Tx, error) {
-	if f := m.first; f != nil {
-		m.first = nil
-		f()
-	}
-	return m.DB.Begin(ctx)
-}
-
-func TestATenantThatIsErasedWhileItIsCountedStaysErased(t *testing.T) {
-	t.Parallel()
-	pool := hosted(t)
-	options := &slopg.Options{Tables: tables}
-	acme := uptime()
-	acme.Tenant = "acme"
-	define(t, slopg.New(pool, options), acme)
-	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
-	insert(t, pool, event{at: now.Add(-time.Minute), status: 200, company: "acme"})
-	erase := func() {
-		_, err := slopg.New(pool, nil).Erase(t.Context(), tenon.Subject{Tenant: "acme"})
-		require.NoError(t, err)
-	}
-	require.NoError(t, slopg.New(&meanwhile{pool, erase}, options).Fold(t.Context(), now))
-	require.Zero(t, one[int64](t, pool, "select count(*) from tenon.slo_rollups"))
-	require.Zero(t, one[int64](t, pool, "select count(*) from tenon.slo_sources"))
-}
-
-func TestATenantIsExportedAndErased(t *testing.T) {
-	t.Parallel()
-	store := slopg.New(database(t), nil)
-	acme := uptime()
-	acme.Tenant = "acme"
-	define(t, store, uptime(), acme)
-	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
-	m := slo.Minute{Key: acme.Key, Measure: acme.Measure(), At: now, Instance: "one", Good: 1, Valid: 1, Sketch: slo.Sketch{}.Observe(1)}
-	require.NoError(t, store.Record(t.Context(), []slo.Minute{m}))
-	ctx := tenon.WithCaller(t.Context(), tenon.Caller{Actor: "ines"})
-	_, err := board(store, now).Exclude(ctx, slo.Exclusion{Key: acme.Key, From: now, To: now.Add(time.Hour), Reason: "maintenance"})
-	require.NoError(t, err)
-
-	export := func(s tenon.Subject) map[string]int {
-		found := map[string]int{}
-		for row, err := range store.Export(t.Context(), s) {
-			require.NoError(t, err)
-			require.Contains(t, string(row.Data), `"acme"`)
-			found[row.Table]++
-		}
-		return found
-	}
-	all := tenon.Subject{Tenant: "acme"}
-	require.Equal(t, map[string]int{
-		"tenon.slo_targets": 1, "tenon.slo_target_versions": 1, "tenon.slo_exclusions": 1, "tenon.slo_rollups": 1, "tenon.slo_sketches": 1,
-	}, export(all))
-	require.Equal(t, map[string]int{"tenon.slo_exclusions": 1}, export(tenon.Subject{Tenant: "acme", User: "ines"}))
-	erased, err := store.Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ines"})
-	require.NoError(t, err)
-	require.EqualValues(t, 1, erased["tenon.slo_exclusions"])
-	require.Empty(t, export(tenon.Subject{Tenant: "acme", User: "ines"}))
-
-	erased, err = store.Erase(t.Context(), all)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, erased["tenon.slo_rollups"])
-	require.Contains(t, erased, "tenon.slo_sources")
-	require.Empty(t, export(all))
-	for _, s := range []tenon.Subject{{}, {User: "ines"}} {
-		_, err := store.Erase(t.Context(), s)
-		require.ErrorIs(t, err, tenon.ErrInvalid)
-	}
-	state, err := store.Load(t.Context())
-	require.NoError(t, err)
-	require.Len(t, state.Objectives, 1, "the system's own stays")
 }

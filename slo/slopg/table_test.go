@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/slo"
 	"github.com/transbotai/tenon/slo/slopg"
 )
@@ -26,7 +27,7 @@ create table public.agent_tasks (id int primary key, started_at timestamptz not 
 func hosted(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	pool := database(t)
-	mustExec(t, pool, hostSQL)
+	pgtest.Exec(t, pool, hostSQL)
 	return pool
 }
 
@@ -116,24 +117,24 @@ func TestViewsAgreeWithTheRows(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	insert(t, pool, traffic(random, now.Add(-23*time.Hour), 22*time.Hour, 3000)...)
 	insert(t, pool, traffic(random, now.Add(-59*time.Minute), 59*time.Minute, 3000)...)
-	mustExec(t, pool, `
+	pgtest.Exec(t, pool, `
 insert into public.agent_tasks (id, started_at, finished_at, status)
 select i, $1, case when i % 3 > 0 then $1::timestamptz + i * interval '3 seconds' end,
   case when i % 3 = 0 then 'running' when i % 7 = 0 then 'failed' else 'succeeded' end
 from generate_series(1, 1000) i`, now.Add(-55*time.Minute))
 	require.NoError(t, store.Fold(t.Context(), now))
-	require.Positive(t, one[int64](t, pool, "select count(*) from tenon.slo_uptime"))
-	require.Empty(t, list[string](t, pool, `
+	require.Positive(t, pgtest.One[int64](t, pool, "select count(*) from tenon.slo_uptime"))
+	require.Empty(t, pgtest.List[string](t, pool, `
 (table tenon.slo_uptime except all
  select date_trunc('hour', created_at, 'UTC'), count(*), count(*) filter (where status < 500),
    count(*) filter (where status < 500)::numeric / count(*)
  from public.api_requests where created_at >= date_trunc('minute', now() - interval '24 hours') group by 1)`))
-	require.Empty(t, list[string](t, pool, `
+	require.Empty(t, pgtest.List[string](t, pool, `
 (table tenon.slo_agent_success except all
  select date_trunc('minute', finished_at, 'UTC'), count(*) filter (where status = 'succeeded')::numeric / count(*)
  from public.agent_tasks where finished_at is not null group by 1)`))
-	require.Positive(t, one[int64](t, pool, "select count(*) from tenon.slo_agent_success"))
-	require.Zero(t, one[int64](t, pool, `
+	require.Positive(t, pgtest.One[int64](t, pool, "select count(*) from tenon.slo_agent_success"))
+	require.Zero(t, pgtest.One[int64](t, pool, `
 select count(*)
 from tenon.slo_quote_latency v
 join (
@@ -141,7 +142,7 @@ join (
   from public.api_requests group by 1) r on r.minute = v.minute
 where abs(v.p95_latency / r.p95 - 1) > 0.01`))
 	// In one statement, whose present time is one.
-	require.Zero(t, one[int64](t, pool, `
+	require.Zero(t, pgtest.One[int64](t, pool, `
 select (select count(*) from tenon.slo_quote_latency) - count(distinct date_trunc('minute', created_at))
 from public.api_requests
 where created_at >= date_trunc('minute', now() - interval '1 hour')`))
@@ -153,11 +154,11 @@ func TestUnfinishedTasksAreNotFailures(t *testing.T) {
 	store := slopg.New(pool, &slopg.Options{Tables: tables})
 	define(t, store, success())
 	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
-	mustExec(t, pool, `insert into public.agent_tasks values (1, $1, null, 'running'), (2, $1, $1, 'succeeded')`, now.Add(-10*time.Minute))
+	pgtest.Exec(t, pool, `insert into public.agent_tasks values (1, $1, null, 'running'), (2, $1, $1, 'succeeded')`, now.Add(-10*time.Minute))
 	require.NoError(t, store.Fold(t.Context(), now))
 	s, _ := report(t, store, now).Status(success().Key)
 	require.Equal(t, slo.Count{Good: 1, Valid: 1}, s.Count)
-	mustExec(t, pool, `update public.agent_tasks set finished_at = $1, status = 'failed' where id = 1`, now)
+	pgtest.Exec(t, pool, `update public.agent_tasks set finished_at = $1, status = 'failed' where id = 1`, now)
 	require.NoError(t, store.Fold(t.Context(), now.Add(time.Second)))
 	s, _ = report(t, store, now.Add(time.Second)).Status(success().Key)
 	require.Equal(t, slo.Count{Good: 1, Valid: 2}, s.Count)
@@ -169,7 +170,7 @@ func TestOddDurations(t *testing.T) {
 	store := slopg.New(pool, &slopg.Options{Tables: tables})
 	define(t, store, latency(), uptime())
 	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
-	mustExec(t, pool, `
+	pgtest.Exec(t, pool, `
 insert into public.api_requests
 select $1, 200, d from unnest(array['NaN', 'Infinity', '-Infinity', '-1', '0', '500', null]::float8[]) d`, now.Add(-time.Minute))
 	require.NoError(t, store.Fold(t.Context(), now))
@@ -189,7 +190,7 @@ func TestRowsThatGoAndAClockThatRunsBackwards(t *testing.T) {
 	insert(t, pool, event{at: now.Add(20 * time.Minute), status: 200}) // and one from the future
 	require.NoError(t, store.Fold(t.Context(), now))
 	require.Equal(t, slo.Count{Good: 30, Valid: 30}, count(t, store, uptime(), now.Add(-time.Hour), now))
-	mustExec(t, pool, "delete from public.api_requests where created_at < $1", now.Add(-15*time.Minute))
+	pgtest.Exec(t, pool, "delete from public.api_requests where created_at < $1", now.Add(-15*time.Minute))
 	require.NoError(t, store.Fold(t.Context(), now.Add(-time.Minute))) // the database's clock was set back
 	require.Equal(t, slo.Count{Good: 16, Valid: 16}, count(t, store, uptime(), now.Add(-time.Hour), now))
 	require.NoError(t, store.Fold(t.Context(), now.Add(time.Hour)))
@@ -204,10 +205,10 @@ func TestATableThatCannotBeCountedShowsInTheLag(t *testing.T) {
 	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
 	require.NoError(t, store.Fold(t.Context(), now))
 	require.Zero(t, store.Stats().Lag)
-	mustExec(t, pool, "drop table public.agent_tasks")
+	pgtest.Exec(t, pool, "drop table public.agent_tasks")
 	require.Error(t, store.Fold(t.Context(), now.Add(10*time.Minute)))
 	require.Equal(t, 10*time.Minute, store.Stats().Lag)
-	require.Equal(t, now.Add(10*time.Minute), one[time.Time](t, pool, "select max(folded_at) from tenon.slo_sources").UTC(), "the other goes on")
+	require.Equal(t, now.Add(10*time.Minute), pgtest.One[time.Time](t, pool, "select max(folded_at) from tenon.slo_sources").UTC(), "the other goes on")
 }
 
 func TestALongerWindowIsCountedBackToItsBeginning(t *testing.T) {
@@ -238,7 +239,7 @@ func TestAnInstanceThatWasOvertakenCountsNothingAgain(t *testing.T) {
 	before := store.Stats().Folds
 	require.NoError(t, store.Fold(t.Context(), now.Add(-5*time.Second)))
 	require.Equal(t, before, store.Stats().Folds)
-	require.Equal(t, now, one[time.Time](t, pool, "select folded_at from tenon.slo_sources").UTC())
+	require.Equal(t, now, pgtest.One[time.Time](t, pool, "select folded_at from tenon.slo_sources").UTC())
 }
 
 func TestATableThatDoesNotFitIsRefusedAtStart(t *testing.T) {
@@ -306,7 +307,7 @@ func TestThresholdsInOtherUnits(t *testing.T) {
 	for unit, want := range map[time.Duration]int64{time.Second: 1, time.Microsecond: 3} {
 		store := in(unit)
 		define(t, store, latency())
-		mustExec(t, pool, "delete from tenon.slo_sources")
+		pgtest.Exec(t, pool, "delete from tenon.slo_sources")
 		require.NoError(t, store.Fold(t.Context(), now))
 		require.Equal(t, slo.Count{Good: want, Valid: 3}, count(t, store, latency(), now.Add(-time.Hour), now))
 	}
@@ -332,7 +333,7 @@ func TestRunFoldsAndPrunes(t *testing.T) {
 	}()
 	require.Eventually(t, func() bool {
 		return count(t, store, uptime(), now.Add(-time.Hour), now).Valid == 1 &&
-			one[int64](t, pool, "select count(*) from tenon.slo_rollups where instance = 'old'") == 0
+			pgtest.One[int64](t, pool, "select count(*) from tenon.slo_rollups where instance = 'old'") == 0
 	}, 30*time.Second, 20*time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)

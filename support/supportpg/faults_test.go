@@ -5,33 +5,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/support"
 	"github.com/transbotai/tenon/support/supportpg"
 )
-
-// teller tells in the transaction, as an outbox and an audit log do.
-type teller struct{ tx pgx.Tx }
-
-func (o teller) Notify(ctx context.Context, n tenon.Notification) error {
-	_, err := o.tx.Exec(ctx, "insert into public.told values ($1)", n.Key)
-	return err
-}
-
-func (o teller) RecordChange(ctx context.Context, c tenon.Change) error {
-	_, err := o.tx.Exec(ctx, "insert into public.told values ($1)", c.Action+" "+c.Target)
-	return err
-}
-
-var telling = &supportpg.Options{
-	Notifier: func(tx pgx.Tx) tenon.Notifier { return teller{tx} },
-	Recorder: func(tx pgx.Tx) tenon.Recorder { return teller{tx} },
-}
 
 // clocked gives a store a time of the test's.
 type clocked struct {
@@ -147,7 +129,7 @@ func held(key string) support.Failure {
 // prepare makes a ticket, a finding, a tour and two timers that are worked on.
 func prepare(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
-	execute(t, pool, emptySQL)
+	pgtest.Exec(t, pool, emptySQL)
 	ctx := tenon.WithCaller(t.Context(), tenon.Caller{Actor: "bob"})
 	store := supportpg.New(pool, telling)
 	at := clocked{store, begun}
@@ -175,46 +157,93 @@ func prepare(t *testing.T, pool *pgxpool.Pool) {
 
 // A write is there as a whole or not at all, whatever breaks; and what is not there can be done again.
 func TestEveryWriteIsAllOrNothingAtEveryStatement(t *testing.T) { //nolint:paralleltest // places are shared
-	_, pool := database(t)
-	execute(t, pool, "create table public.told (key text not null)")
+	pool := database(t)
+	pgtest.Tell(t, pool)
 	for name, a := range acts {
 		t.Run(name, func(t *testing.T) {
-			if soak() {
-				for _, fault := range faults {
-					tryEveryStatement(t, pool, a, func(int) pgtest.Fault { return fault })
-				}
-				return
+			faults := pgtest.InTurn(len(name))
+			if conform.Soak() {
+				faults = pgtest.Always(pgtest.Faults()...)
 			}
-			tryEveryStatement(t, pool, a, func(n int) pgtest.Fault { return faults[(n+len(name))%len(faults)] })
+			tryEveryStatement(t, pool, a, faults)
 		})
 	}
 }
 
-func tryEveryStatement(t *testing.T, pool *pgxpool.Pool, a act, fault func(n int) pgtest.Fault) {
+func tryEveryStatement(t *testing.T, pool *pgxpool.Pool, a act, faults func(n int) []pgtest.Fault) {
 	t.Helper()
 	do := func(db supportpg.DB) error {
 		return a.do(t.Context(), clocked{supportpg.New(db, telling), begun.Add(a.after)})
 	}
 	prepare(t, pool)
-	before := one[string](t, pool, wholeSQL)
+	before := pgtest.One[string](t, pool, wholeSQL)
 	require.NoError(t, do(pool))
-	after := one[string](t, pool, wholeSQL)
+	after := pgtest.One[string](t, pool, wholeSQL)
 	require.NotEqual(t, before, after)
-	for n := 1; ; n++ {
-		require.Less(t, n, 60)
+	pgtest.EveryStep(t, faults, func(n int, fault pgtest.Fault) bool {
 		prepare(t, pool)
-		faulty := pgtest.NewFaulty(pool, n, fault(n))
+		faulty := pgtest.NewFaulty(pool, n, fault)
 		err := do(faulty)
-		whole := one[string](t, pool, wholeSQL)
+		whole := pgtest.One[string](t, pool, wholeSQL)
 		if err != nil && whole == before {
 			require.True(t, faulty.Fired(), "%v", err)
 			require.NoError(t, do(pool))
-			whole = one[string](t, pool, wholeSQL)
+			whole = pgtest.One[string](t, pool, wholeSQL)
 		}
-		require.Equal(t, after, whole, "step %d: %v", n, err)
+		require.Equal(t, after, whole, "%s at step %d: %v", fault, n, err)
 		if !faulty.Fired() {
 			require.NoError(t, err)
-			return
 		}
+		return faulty.Fired()
+	})
+}
+
+func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *testing.T) {
+	t.Parallel()
+	for _, fault := range pgtest.Faults() {
+		t.Run(fault.String(), func(t *testing.T) {
+			t.Parallel()
+			pool := database(t)
+			pgtest.Exec(t, pool, "create table public.fired (key text not null)")
+			pgtest.EveryStep(t, pgtest.Always(fault), func(n int, fault pgtest.Fault) bool {
+				return worksOnceThrough(t, pool, pgtest.NewFaulty(pool, n, fault), n)
+			})
+		})
 	}
+}
+
+// worksOnceThrough opens a ticket and fires a timer over a database with a fault, again and again until it is done, and
+// says whether the fault came.
+func worksOnceThrough(t *testing.T, pool *pgxpool.Pool, faulty *pgtest.Faulty, n int) bool {
+	t.Helper()
+	pgtest.Exec(t, pool, "truncate public.fired, tenon.timers, tenon.ticket_events, tenon.tickets")
+	store := supportpg.New(faulty, nil)
+	desk := support.NewDesk(store)
+	id := tenon.NewID(time.Now())
+	faulty.Try(t, func() error {
+		_, err := desk.Open(t.Context(), support.NewTicket{Tenant: "acme", ID: id, Priority: support.P1, Issue: "x"})
+		return err
+	})
+	faulty.Try(t, func() error {
+		_, err := desk.Acknowledge(t.Context(), support.Ref{Tenant: "acme", ID: id})
+		return err
+	})
+	timer := support.Timer{TimerRef: support.TimerRef{Tenant: "acme", Key: "7"}, At: tenon.Instant(time.Now().Add(-time.Hour)), Kind: "one"}
+	faulty.Try(t, func() error { return store.Schedule(t.Context(), []support.Timer{timer}) })
+	faulty.Try(t, func() error {
+		lease := tenon.NewID(time.Now())
+		got, err := store.Claim(t.Context(), support.Claim{Lease: lease, Kinds: []string{"one"}, Limit: 10})
+		if err != nil || len(got.Timers) == 0 {
+			return err
+		}
+		return store.Work(t.Context(), lease, got.Timers, func(ctx context.Context, s support.Store) error {
+			tx, _ := supportpg.Tx(s)
+			_, err := tx.Exec(ctx, "insert into public.fired values ($1)", got.Timers[0].Key)
+			return err
+		})
+	})
+	require.Equal(t, 1, pgtest.One[int](t, pool, "select count(*) from public.fired"), "step %d", n)
+	require.Equal(t, 2, pgtest.One[int](t, pool, "select count(*) from tenon.ticket_events"), "step %d", n)
+	require.Equal(t, 1, left(t, pool), "step %d: the ticket's", n)
+	return faulty.Fired()
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/support"
 	"github.com/transbotai/tenon/support/supportpg"
 )
@@ -174,15 +176,15 @@ func (s stage) timers(t *testing.T) []string {
 
 func TestRandomHistoriesInMemoryAndInPostgresAreTheSame(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	histories, length := 5, 60
-	if soak() {
+	if conform.Soak() {
 		histories, length = 200, 200
 	}
 	ctx := tenon.WithCaller(t.Context(), tenon.Caller{Actor: "ann"})
 	for seed := range histories {
-		execute(t, pool, "truncate tenon.timers, tenon.ticket_events, tenon.tickets, tenon.findings, tenon.support_rule_versions")
-		execute(t, pool, "update tenon.support_rules set version = 0, body = null")
+		pgtest.Exec(t, pool, "truncate tenon.timers, tenon.ticket_events, tenon.tickets, tenon.findings, tenon.support_rule_versions")
+		pgtest.Exec(t, pool, "update tenon.support_rules set version = 0, body = null")
 		inMemory, inPostgres := &scribe{}, &scribe{}
 		memory := stage{support.NewMemoryStore(&support.MemoryOptions{Notifier: inMemory, Recorder: inMemory}), inMemory}
 		postgres := stage{supportpg.New(pool, &supportpg.Options{

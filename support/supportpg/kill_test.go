@@ -3,8 +3,6 @@ package supportpg_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -13,32 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
+	"github.com/transbotai/tenon/internal/proctest"
 	"github.com/transbotai/tenon/migrations"
 	"github.com/transbotai/tenon/support"
 	"github.com/transbotai/tenon/support/supportpg"
 )
 
-// childEnv, when set, makes this binary a process that fires timers until it is killed. Its value is a database's URL.
-const childEnv = "TENON_SUPPORTPG_CHILD"
-
-func TestMain(m *testing.M) {
-	if url := os.Getenv(childEnv); url != "" {
-		if err := fire(context.Background(), url); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
 // fire fires timers, one by one and in batches, and keeps a row of each in the transaction that ends it.
-func fire(ctx context.Context, url string) error {
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		return err
-	}
+func fire(ctx context.Context, c *proctest.Child, _ order, pool *pgxpool.Pool) error {
 	work := support.Work{
 		"one": {Each: supportpg.Each(func(ctx context.Context, tx pgx.Tx, t support.Timer) error {
 			_, err := tx.Exec(ctx, "insert into public.fired (key) values ($1)", t.Key)
@@ -59,46 +41,30 @@ func fire(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
+	c.Ready()
 	return timers.Run(ctx)
 }
 
 // worker starts a process that fires timers.
-func worker(t *testing.T, url string) *exec.Cmd {
+func worker(t *testing.T, url string) *proctest.Process[struct{}] {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+url)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { kill(cmd) })
-	return cmd
-}
-
-func kill(cmd *exec.Cmd) {
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
+	p := proctest.Start[struct{}](t, "fire", order{URL: url})
+	p.Begin()
+	return p
 }
 
 func TestEveryTimerFiresOnceThoughWorkersAndPostgresAreKilled(t *testing.T) {
 	t.Parallel()
 	count, kills := 5_000, 6
-	if soak() {
+	if conform.Soak() {
 		count, kills = 200_000, 60
 	}
-	server, err := pgtest.Start(t.Context(), nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = server.Stop() })
+	server := pgtest.Own(t, nil, migrations.Support)
 	url := server.URL("postgres")
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	require.NoError(t, migrations.Apply(t.Context(), conn, migrations.Support))
-	_, err = conn.Exec(t.Context(), "create table public.fired (key text not null)")
-	require.NoError(t, err)
-	scheduleMany(t, conn, count)
-	require.NoError(t, conn.Close(t.Context()))
-
-	workers := []*exec.Cmd{worker(t, url), worker(t, url)}
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
+	pool := pgtest.Connect(t, url)
+	pgtest.Exec(t, pool, "create table public.fired (key text not null)")
+	scheduleMany(t, pool, count)
+	workers := []*proctest.Process[struct{}]{worker(t, url), worker(t, url)}
 	fired := func() (n int) { // -1 while the server is away
 		if pool.QueryRow(t.Context(), "select count(*) from public.fired").Scan(&n) != nil {
 			return -1
@@ -113,21 +79,21 @@ func TestEveryTimerFiresOnceThoughWorkersAndPostgresAreKilled(t *testing.T) {
 			require.NoError(t, server.Restart(t.Context()))
 			continue
 		}
-		kill(workers[k%2])
+		workers[k%2].Kill()
 		workers[k%2] = worker(t, url)
 	}
 	require.Eventually(t, func() bool { return fired() >= count }, 4*time.Minute, 10*time.Millisecond)
 	require.Eventually(t, func() bool { return left(t, pool) == 0 }, time.Minute, 10*time.Millisecond)
 	for _, w := range workers {
-		kill(w)
+		w.Kill()
 	}
 	require.Equal(t, count, fired(), "rows")
-	require.Equal(t, count, one[int](t, pool, "select count(distinct key) from public.fired"), "timers")
+	require.Equal(t, count, pgtest.One[int](t, pool, "select count(distinct key) from public.fired"), "timers")
 }
 
 func left(t *testing.T, pool *pgxpool.Pool) int {
 	t.Helper()
-	return one[int](t, pool, "select count(*) from tenon.timers")
+	return pgtest.One[int](t, pool, "select count(*) from tenon.timers")
 }
 
 // scheduleMany schedules timers that are due, half of each kind.

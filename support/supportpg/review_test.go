@@ -8,13 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/conform"
+	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/support"
 	"github.com/transbotai/tenon/support/supportpg"
 )
 
 func TestRulesThatWereRolledBackAreForgotten(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	desk := support.NewDesk(supportpg.New(pool, nil))
 	opened, err := desk.Open(t.Context(), support.NewTicket{Tenant: "acme", Priority: support.P1, Issue: "x"})
 	require.NoError(t, err)
@@ -42,7 +44,7 @@ func TestRulesThatWereRolledBackAreForgotten(t *testing.T) {
 
 func TestATimerIsEndedByItsNameToo(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	store := supportpg.New(pool, nil)
 	var timers []support.Timer
 	for _, key := range []string{"a", "b"} {
@@ -58,22 +60,22 @@ func TestATimerIsEndedByItsNameToo(t *testing.T) {
 	nothing := func(context.Context, support.Store) error { return nil }
 	require.ErrorIs(t, store.Work(t.Context(), lease, got.Timers[:1], nothing), support.ErrLost)
 	require.NoError(t, store.Fail(t.Context(), lease, []support.Failure{{Held: got.Timers[0], Dead: true}}))
-	require.Zero(t, one[int](t, pool, "select count(*) from tenon.timers where dead_at is not null"))
+	require.Zero(t, pgtest.One[int](t, pool, "select count(*) from tenon.timers where dead_at is not null"))
 	require.Equal(t, 2, left(t, pool))
 	require.NoError(t, store.Work(t.Context(), lease, got.Timers[1:], nothing))
-	require.Equal(t, "a", one[string](t, pool, "select key from tenon.timers"))
+	require.Equal(t, "a", pgtest.One[string](t, pool, "select key from tenon.timers"))
 }
 
 func TestNewRulesSetTheTimersOfEveryTicketAnew(t *testing.T) {
 	t.Parallel()
-	_, pool := database(t)
+	pool := database(t)
 	count := 250 // of which the same id is two tenants'
-	if soak() {
+	if conform.Soak() {
 		count = 10_000
 	}
 	store := supportpg.New(pool, telling)
-	execute(t, pool, "create table public.told (key text not null)")
-	desk, now := support.NewDesk(clocked{store, begun}), one[time.Time](t, pool, "select clock_timestamp()")
+	pgtest.Tell(t, pool)
+	desk, now := support.NewDesk(clocked{store, begun}), pgtest.One[time.Time](t, pool, "select clock_timestamp()")
 	var refs []support.Ref
 	for i := range count {
 		n := support.NewTicket{Tenant: []string{"acme", "zenith"}[i%2], ID: tenon.NewID(begun), Priority: support.P3, Issue: "x"}
@@ -100,8 +102,8 @@ func TestNewRulesSetTheTimersOfEveryTicketAnew(t *testing.T) {
 		waiting = "select count(*) from tenon.timers where not cancelled"
 		toldOf  = "select count(*) from public.told where key like 'support.breached/%'"
 	)
-	require.Eventually(t, func() bool { return one[int](t, pool, waiting) == 0 }, 2*time.Minute, 10*time.Millisecond, "timers are left")
+	require.Eventually(t, func() bool { return pgtest.One[int](t, pool, waiting) == 0 }, 2*time.Minute, 10*time.Millisecond, "timers are left")
 	stop()
 	require.NoError(t, <-ended)
-	require.Equal(t, count, one[int](t, pool, toldOf), "each is told once")
+	require.Equal(t, count, pgtest.One[int](t, pool, toldOf), "each is told once")
 }

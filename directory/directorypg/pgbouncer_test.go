@@ -14,32 +14,22 @@ import (
 	"github.com/transbotai/tenon/migrations"
 )
 
-// execModes are those of pgx that prepare no statement under a name, as PgBouncer in transaction mode may require.
-var execModes = []string{"exec", "simple_protocol"}
-
-func connectPool(t *testing.T, url string) *pgxpool.Pool {
-	t.Helper()
-	pool, err := pgxpool.New(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-func TestStoreInEveryModeOfExecution(t *testing.T) {
+func TestStoreThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	for _, mode := range execModes {
+	pooler := pgtest.Pooler(t)
+	for _, mode := range pgtest.ExecModes() {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			modePool := func(t *testing.T) *pgxpool.Pool {
-				return connectPool(t, pgtest.Database(t, migrations.Directory)+"&default_query_exec_mode="+mode)
+			open := func(t *testing.T) *pgxpool.Pool {
+				return pgtest.Connect(t, pgtest.Pooled(pooler, pgtest.Database(t, migrations.Directory), mode))
 			}
-			directorytest.TestStore(t, func(t *testing.T) directory.Store { return directorypg.New(modePool(t), nil) })
+			directorytest.TestStore(t, func(t *testing.T) directory.Store { return directorypg.New(open(t), nil) })
 			if mode == "simple_protocol" { // values go as text there, which is the harder way
 				directorytest.TestEffects(t, func(t *testing.T, n tenon.Notifier, r tenon.Recorder) directory.Store {
-					return directorypg.New(modePool(t), telling(n, r))
+					return directorypg.New(open(t), telling(n, r))
 				})
 			}
-			store := directorypg.New(modePool(t), nil)
+			store := directorypg.New(open(t), nil)
 			d := publish(t, bookAt(store, noon, nil), "acme", profile("One"))
 			erased, err := store.Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ines"})
 			require.NoError(t, err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -19,16 +18,12 @@ import (
 	"github.com/transbotai/tenon/migrations"
 )
 
-// soak says whether the long versions of the loops were asked for.
-func soak() bool { return os.Getenv("TENON_SOAK") != "" }
-
 // patience bounds waiting for what a busy machine may take long for.
 const patience = 30 * time.Second
 
 // world is a log in a database of its own, with a signer and an anchor outside.
 type world struct {
 	t        *testing.T
-	url      string
 	pool     *pgxpool.Pool
 	store    *auditpg.Store
 	log      *audit.Log
@@ -38,11 +33,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, url: pgtest.Database(t, migrations.Audit)}
+	w := &world{t: t, pool: pgtest.Pool(t, migrations.Audit)}
 	var err error
-	w.pool, err = pgxpool.New(t.Context(), w.url)
-	require.NoError(t, err)
-	t.Cleanup(w.pool.Close)
 	w.signer, err = audit.NewSigner("example.com/audit", bytes.Repeat([]byte{7}, 32))
 	require.NoError(t, err)
 	w.store = auditpg.New(w.pool, nil)
@@ -123,14 +115,5 @@ func (w *world) sound() {
 
 func (w *world) exec(sql string, args ...any) {
 	w.t.Helper()
-	_, err := w.pool.Exec(w.t.Context(), sql, args...)
-	require.NoError(w.t, err, sql)
-}
-
-func connect(t *testing.T, config *pgxpool.Config) *pgxpool.Pool {
-	t.Helper()
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
+	pgtest.Exec(w.t, w.pool, sql, args...)
 }

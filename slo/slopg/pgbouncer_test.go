@@ -16,27 +16,18 @@ import (
 	"github.com/transbotai/tenon/slo/slotest"
 )
 
-// execModes are those of pgx that prepare no statement under a name, as PgBouncer before 1.21 requires.
-var execModes = []string{"cache_describe", "exec", "simple_protocol"}
-
-func connect(t *testing.T, url, mode string) *pgxpool.Pool {
-	t.Helper()
-	pool, err := pgxpool.New(t.Context(), url+"&default_query_exec_mode="+mode)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-func TestStoreInEveryModeOfExecution(t *testing.T) {
+func TestStoreThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	for _, mode := range execModes {
+	pooler := pgtest.Pooler(t)
+	for _, mode := range pgtest.ExecModes() {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			slotest.TestStore(t, func(t *testing.T) slo.Store {
-				return slopg.New(connect(t, pgtest.Database(t, migrations.SLO), mode), nil)
-			})
+			open := func(t *testing.T) *pgxpool.Pool {
+				return pgtest.Connect(t, pgtest.Pooled(pooler, pgtest.Database(t, migrations.SLO), mode))
+			}
+			slotest.TestStore(t, func(t *testing.T) slo.Store { return slopg.New(open(t), nil) })
 			slotest.TestEffects(t, func(t *testing.T, n tenon.Notifier, r tenon.Recorder) slo.Store {
-				return slopg.New(connect(t, pgtest.Database(t, migrations.SLO), mode), telling(n, r))
+				return slopg.New(open(t), telling(n, r))
 			})
 		})
 	}
@@ -44,14 +35,12 @@ func TestStoreInEveryModeOfExecution(t *testing.T) {
 
 func TestTablesThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	for _, mode := range execModes {
+	pooler := pgtest.Pooler(t)
+	for _, mode := range pgtest.ExecModes() {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			config, err := pgx.ParseConfig(pgtest.Database(t, migrations.SLO))
-			require.NoError(t, err)
-			pool := connect(t, pgtest.PgBouncer(t, pgtest.Shared(t), config.Database, map[string]string{"default_pool_size": "2"}), mode)
-			_, err = pool.Exec(t.Context(), hostSQL, pgx.QueryExecModeSimpleProtocol)
-			require.NoError(t, err)
+			pool := pgtest.Connect(t, pgtest.Pooled(pooler, pgtest.Database(t, migrations.SLO), mode))
+			pgtest.Exec(t, pool, hostSQL, pgx.QueryExecModeSimpleProtocol)
 			now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
 			insert(t, pool, event{at: now, status: 200, took: 501}, event{at: now, status: 500, took: 500})
 			store := slopg.New(pool, &slopg.Options{Tables: tables})

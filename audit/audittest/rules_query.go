@@ -4,21 +4,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
 )
 
-var queryRules = []rule{
-	{"an_unknown_tenant_has_an_empty_page", func(t *testing.T, s audit.Store) {
-		check(t, len(list(t, s, audit.Query{Tenant: "nobody"})) == 0, "something is there")
-		check(t, len(list(t, s, audit.Query{AllTenants: true})) == 0, "something is there")
-	}},
-	{"finds_what_matches_and_nothing_else", findsMatches},
-	{"pages_follow_each_other_in_either_order", pagesFollow},
-	{"finds_the_newest_of_all_tenants", newestOfAll},
+var queryRules = group{"queries", []rule{
+	{"an_unknown_tenant_has_an_empty_page", "A query that finds nothing answers with an empty page, not with an error.", unknownTenant},
+	{"finds_what_matches_and_nothing_else", "List finds what Query.Matches lets through, and nothing else.", findsMatches},
+	{"pages_follow_each_other_in_either_order", "Pages, each after the last entry of the one before, hold every entry of the tenant once, in order.", pagesFollow},
+	{"finds_the_newest_of_all_tenants", "Over all tenants the newest entry comes first, whosever it is.", newestOfAll},
+}}
+
+func unknownTenant(r *rig) {
+	r.check(len(r.list(audit.Query{Tenant: "nobody"})) == 0, "something is there")
+	r.check(len(r.list(audit.Query{AllTenants: true})) == 0, "something is there")
 }
 
 // sample is a few entries that differ in what is asked for.
@@ -36,9 +37,9 @@ func sample() []audit.Entry {
 	return append(entries, other, platform)
 }
 
-func findsMatches(t *testing.T, s audit.Store) {
+func findsMatches(r *rig) {
 	entries := sample()
-	add(t, s, entries...)
+	r.add(entries...)
 	at := func(n int) time.Time { return entries[n].At }
 	for i, q := range []audit.Query{
 		{Tenant: "acme"},
@@ -84,7 +85,7 @@ func findsMatches(t *testing.T, s audit.Store) {
 		{Tenant: "acme", Mentions: "120"},
 		{Tenant: "acme", Mentions: "192.0.2.7"},
 	} {
-		check(t, q.Check() == nil, "query %d", i)
+		r.check(q.Check() == nil, "query %d", i)
 		var want []string
 		for _, e := range entries {
 			if q.Matches(&e) {
@@ -92,24 +93,24 @@ func findsMatches(t *testing.T, s audit.Store) {
 			}
 		}
 		var got []string
-		for _, e := range list(t, s, q) {
+		for _, e := range r.list(q) {
 			got = append(got, e.Tenant+" "+e.ID)
 		}
 		slices.Sort(want)
 		slices.Sort(got)
-		check(t, slices.Equal(got, want), "%+v finds\n%v, not\n%v", q, got, want)
+		r.check(slices.Equal(got, want), "%+v finds\n%v, not\n%v", q, got, want)
 	}
 }
 
-func pagesFollow(t *testing.T, s audit.Store) {
+func pagesFollow(r *rig) {
 	entries := Entries("acme", 30)
-	add(t, s, entries...)
-	add(t, s, Entries("other", 30)...)
+	r.add(entries...)
+	r.add(Entries("other", 30)...)
 	for _, oldest := range []bool{false, true} {
 		var got []string
 		for q := (audit.Query{Tenant: "acme", OldestFirst: oldest, Limit: 7}); ; {
-			page := list(t, s, q)
-			check(t, len(page) <= 7, "a page of %d", len(page))
+			page := r.list(q)
+			r.check(len(page) <= 7, "a page of %d", len(page))
 			if len(page) == 0 {
 				break
 			}
@@ -125,20 +126,20 @@ func pagesFollow(t *testing.T, s audit.Store) {
 		for _, e := range entries {
 			want = append(want, e.ID)
 		}
-		check(t, slices.Equal(got, want), "oldest first %v: %v", oldest, got)
+		r.check(slices.Equal(got, want), "oldest first %v: %v", oldest, got)
 	}
 }
 
-func newestOfAll(t *testing.T, s audit.Store) {
+func newestOfAll(r *rig) {
 	for n := range 20 {
-		add(t, s, Entry(fmt.Sprintf("tenant%d", n%5), n))
+		r.add(Entry(fmt.Sprintf("tenant%d", n%5), n))
 	}
 	now := Entry("acme", 0)
 	now.At = tenon.Instant(time.Now())
 	now.ID = idAt(now.At)
-	add(t, s, now)
-	page := list(t, s, audit.Query{AllTenants: true, Limit: 3})
-	check(t, len(page) == 3 && page[0].ID == now.ID, "the newest is not first")
-	rest := list(t, s, audit.Query{AllTenants: true, Limit: 100, After: page[2].ID})
-	check(t, len(rest) == 18, "%d more, want 18", len(rest))
+	r.add(now)
+	page := r.list(audit.Query{AllTenants: true, Limit: 3})
+	r.check(len(page) == 3 && page[0].ID == now.ID, "the newest is not first")
+	rest := r.list(audit.Query{AllTenants: true, Limit: 100, After: page[2].ID})
+	r.check(len(rest) == 18, "%d more, want 18", len(rest))
 }
