@@ -6,9 +6,8 @@ import (
 	"github.com/transbotai/tenon/kpi"
 )
 
-// keyedOneSQL and keylessOneSQL do for one event what addSQL does for many, in less than two thirds of its time: most of
-// that is for taking arrays apart and putting the parts together again. They return a row when
-// the event is new.
+// keyedOneSQL and keylessOneSQL do for one event what addSQL does for many, in two thirds of its time: most of that is
+// for taking arrays apart and putting the parts together again. They return a row when the event is new.
 const keyedOneSQL = `
 with claimed as (
   insert into tenon.event_keys (tenant_id, id, key)
