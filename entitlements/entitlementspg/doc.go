@@ -13,9 +13,10 @@
 //
 // A counter row is sealed: until an instant, and up to a ceiling, any use is allowed, crosses no threshold and draws from
 // no grant. Plain uses of all callers of a process that arrive while a batch is in flight are settled by the next one, in
-// one statement and one round trip: it locks the counters in key order, claims the keys, and writes events and counters.
-// There is no timer, and nothing waits when idle. What a seal does not cover (a limit, a threshold, a grant, several
-// windows, a new period, an expired hold) is decided exactly, under the tenant's lock, from everything that is stored.
+// one round trip and, but for two that come alone, one statement: it locks the counters in key order, claims the keys, and
+// writes events and counters. There is no timer, and nothing waits when idle. What a seal does not cover (a limit, a
+// threshold, a grant, several windows, a new period, an expired hold) is decided exactly, under the tenant's lock, from
+// everything that is stored.
 //
 // # Locks
 //

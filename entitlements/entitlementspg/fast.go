@@ -67,11 +67,11 @@ with accounts as (
     and c.period_start <= s.first_at
     and c.period_end > s.first_at
 )
-select n, period, period_start, period_end, used, held, granted, ceiling, source, plan_id, plan_version, hard_limit,
-  soft_limit, overage_limit, spare, null::text[]
+select period, period_start, period_end, used, held, granted, ceiling, source, plan_id, plan_version, hard_limit,
+  soft_limit, overage_limit, spare, n, null::text[]
 from locked
 union all
-select 0, '', $5, $5, 0, 0, 0, 0, 0::smallint, '', 0, 0, 0, 0, 0,
+select '', $5, $5, 0, 0, 0, 0, 0::smallint, '', 0, 0, 0, 0, 0, 0,
   case when (select count(*) from claimed) < (select count(*) from uses) then (
     select array_agg(id::text)
     from uses
@@ -215,55 +215,52 @@ type row struct {
 
 // sendUses fills found and returns the ids of the uses whose key was there already.
 func (s *Store) sendUses(ctx context.Context, u *uses, mode locking, found []row) (known map[string]bool, err error) {
-	read := func(rows pgx.Rows) (err error) {
-		known, err = readRows(rows, found)
-		return err
-	}
-	if s.bound {
-		rows, err := s.db.Query(ctx, settleBy[mode], u.args()...)
-		if err != nil {
-			return nil, err
-		}
-		defer rows.Close()
-		if err := read(rows); err != nil {
-			return nil, err
-		}
-		return known, rows.Err()
-	}
+	known = map[string]bool{}
 	b := &pgx.Batch{}
-	b.Queue(byIndexSQL)
-	b.Queue(settleBy[mode], u.args()...).Query(read)
-	err = s.db.SendBatch(ctx, b).Close()
-	return known, err
+	if !s.bound {
+		b.Queue(byIndexSQL)
+	}
+	if u.few() {
+		u.queueEach(b, mode, found, known)
+	} else {
+		b.Queue(settleBy[mode], u.args()...).Query(func(rows pgx.Rows) error { return readRows(rows, found, known) })
+	}
+	return known, s.db.SendBatch(ctx, b).Close()
 }
 
-func readRows(rows pgx.Rows, found []row) (known map[string]bool, err error) {
-	known = map[string]bool{}
+func readRows(rows pgx.Rows, found []row, known map[string]bool) error {
 	for rows.Next() {
-		var n int64
-		var text string
-		var source int16
 		var r row
+		var n int64
 		var ids []string
-		err := rows.Scan(&n, &text, &r.Start, &r.End, &r.Used, &r.Held, &r.Granted, &r.Ceiling, &source, &r.Plan,
-			&r.PlanVersion, &r.Hard, &r.Soft, &r.Overage, &r.Spare, &ids)
-		if err != nil {
-			return nil, err
+		if err := r.scan(rows, &n, &ids); err != nil {
+			return err
 		}
-		if n == 0 {
-			for _, id := range ids {
-				known[id] = true
-			}
-			continue
+		if n > 0 {
+			found[n-1] = r
 		}
-		if r.Period, err = entitlements.ParsePeriod(text); err != nil {
-			return nil, err
+		for _, id := range ids {
+			known[id] = true
 		}
-		r.Start, r.End = tenon.Instant(r.Start), tenon.Instant(r.End)
-		r.Source, r.there = entitlements.Source(source), true
-		found[n-1] = r
 	}
-	return known, rows.Err()
+	return rows.Err()
+}
+
+// scan reads a counter, and what the statement returns beside it.
+func (r *row) scan(rows pgx.Rows, beside ...any) error {
+	var period string
+	var source int16
+	err := rows.Scan(append([]any{
+		&period, &r.Start, &r.End, &r.Used, &r.Held, &r.Granted, &r.Ceiling, &source, &r.Plan, &r.PlanVersion, &r.Hard,
+		&r.Soft, &r.Overage, &r.Spare,
+	}, beside...)...)
+	if err != nil || period == "" { // the row that names uses has no counter
+		return err
+	}
+	r.Period, err = entitlements.ParsePeriod(period)
+	r.Start, r.End = tenon.Instant(r.Start), tenon.Instant(r.End)
+	r.Source, r.there = entitlements.Source(source), true
+	return err
 }
 
 // answer gives the jobs of an account their outcomes, and returns those that the counter alone cannot answer.

@@ -83,11 +83,11 @@ func TestACallerWhoseContextHasEndedSendsNothing(t *testing.T) {
 func TestABatchThatWaitsTooLongEndsAndIsCountedOnceWhenSentAgain(t *testing.T) {
 	t.Parallel()
 	pool := database(t)
-	g := newGate(pool, &entitlementspg.Options{Timeout: 100 * time.Millisecond})
+	g, hurried := newGate(pool, nil), newGate(pool, &entitlementspg.Options{Timeout: 100 * time.Millisecond})
 	tenant := subscribe(t, g, "basic")
 	allowed(t, g, use(tenant, calls, 1, ""))
 	unlock := locked(t, pool, tenant, calls)
-	d, err := g.Consume(t.Context(), use(tenant, calls, 1, "k"))
+	d, err := hurried.Consume(t.Context(), use(tenant, calls, 1, "k"))
 	require.ErrorIs(t, err, entitlements.ErrOutcomeUnknown)
 	require.Equal(t, entitlements.Unknown, d.Answer)
 	require.False(t, d.Allowed, "the feature fails closed")

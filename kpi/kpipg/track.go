@@ -141,6 +141,9 @@ func identity(e *kpi.Event) kpi.Ref {
 
 // add stores events. Of the same event in one call the first is sent.
 func add(ctx context.Context, db DB, entries []kpi.Entry, receipts []kpi.Receipt) error {
+	if len(entries) == 1 {
+		return addOne(ctx, db, entries, receipts)
+	}
 	var c columns
 	sent := map[kpi.Ref]bool{}
 	for i := range entries {
@@ -154,16 +157,14 @@ func add(ctx context.Context, db DB, entries []kpi.Entry, receipts []kpi.Receipt
 		c.add(e)
 	}
 	rows, err := db.Query(ctx, addSQL, c.args()...)
-	if err != nil {
-		return err
-	}
-	known, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	refused := make(map[string]bool, len(known))
-	for _, id := range known {
+	refused := map[string]bool{}
+	var id string
+	err = each(rows, err, []any{&id}, func() error {
 		refused[id] = true
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return findFirst(ctx, db, entries, receipts, refused)
 }

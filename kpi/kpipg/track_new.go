@@ -9,7 +9,7 @@ import (
 	"github.com/transbotai/tenon/kpi"
 )
 
-// Nearly all events are new. Inserting them without "on conflict" takes little more than half of the time, and fails as
+// Nearly all events are new. Inserting many without "on conflict" takes little more than half of the time, and fails as
 // a whole when one was there, which a caller's transaction would not survive.
 
 // newOfOneSQL stores new events of one tenant.
@@ -52,7 +52,7 @@ from unnest($1::text[], $2::uuid[], $4::text[], $5::text[], $6::text[], $7::time
 // and has then written nothing. Keys are claimed in their order, so that two calls with the same keys wait for each
 // other and not crosswise.
 func (s *Store) trackNew(ctx context.Context, entries []kpi.Entry) ([]kpi.Receipt, error) {
-	if s.bound || entries[0].Kind != kpi.Add || !plain(entries) {
+	if s.bound || len(entries) == 1 || entries[0].Kind != kpi.Add || !plain(entries) {
 		return nil, nil
 	}
 	sorted := make([]*kpi.Event, len(entries))
