@@ -12,17 +12,13 @@ import (
 type features struct {
 	of     *Versions
 	keys   []string
-	place  map[string]int
+	index  index
 	shared []known
 }
 
 func newFeatures(v *Versions) *features {
 	keys := slices.Sorted(maps.Keys(v.Features))
-	f := &features{of: v, keys: keys, place: make(map[string]int, len(keys)), shared: make([]known, len(keys))}
-	for i, key := range f.keys {
-		f.place[key] = i
-	}
-	return f
+	return &features{of: v, keys: keys, index: newIndex(keys), shared: make([]known, len(keys))}
 }
 
 // view is what is known of one tenant: an answer for each feature. Answers change as use goes on.
@@ -30,10 +26,10 @@ type view struct {
 	tenant   string
 	features *features
 	answers  []slot
-	standing Standing
-	loaded   time.Time   // the store's time
 	used     atomic.Bool // since the last refresh
 	idle     atomic.Bool // not used when the hand of the eviction last passed
+	standing Standing
+	loaded   time.Time // the store's time
 }
 
 // newView answers every feature of the catalogue from a standing.
@@ -48,8 +44,8 @@ func newView(s Standing, f *features, now time.Time) *view {
 
 // slot returns where the feature's answer is, and what it shares with others; nil for an unknown feature.
 func (w *view) slot(feature string) (*slot, *known) {
-	i, ok := w.features.place[feature]
-	if !ok {
+	i := w.features.index.find(feature)
+	if i < 0 {
 		return nil, nil
 	}
 	return &w.answers[i], &w.features.shared[i]
