@@ -20,7 +20,7 @@ type answer struct {
 	used      int64
 	held      int64
 	remaining int64
-	resets    int64 // ResetsAt in nanoseconds since 1970; 0: common has it
+	resets    int64 // ResetsAt in nanoseconds since 1970; 0: as in common
 }
 
 // known are the Decisions that answers about one feature have lately shared.
@@ -34,7 +34,7 @@ func (k *known) pack(d Decision, at, until int64) answer {
 	a := answer{at: at, until: until}
 	a.used, a.held, a.remaining = d.Used, d.Held, d.Remaining
 	d.Used, d.Held, d.Remaining = 0, 0, 0
-	if ns := d.ResetsAt.UnixNano(); time.Unix(0, ns).UTC() == d.ResetsAt {
+	if ns := d.ResetsAt.UnixNano(); time.Unix(0, ns).Equal(d.ResetsAt) && d.ResetsAt.Location() == time.UTC {
 		a.resets, d.ResetsAt = ns, time.Time{}
 	}
 	a.common = k.share(d)
