@@ -50,7 +50,7 @@ func (f Fault) String() string {
 
 const (
 	maxFaults  = 1000 // after which Verify looks no further
-	verifyPage = 16 * tileWidth
+	verifyPage = 8 * tileWidth
 )
 
 // Verify computes every leaf anew from its record and the whole tree from the leaves, and compares both with what is
