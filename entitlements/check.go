@@ -15,21 +15,34 @@ import (
 // decide. When the store is away the feature's [Fallback] decides, and the Decision says so.
 //
 // An unknown feature gives [ErrUnknownFeature] beside a refusal.
-func (g *Gate) Check(ctx context.Context, tenant, feature string) (Decision, error) {
-	if s := g.clock.sample.Load(); s != nil {
-		if w := g.views.get(tenant); w != nil {
-			if at := w.slot(feature); at != nil {
-				if a, now := at.load(), s.now(); a.serves(now, g.options.MaxAge) {
-					w.touch()
-					return a.tell(now), nil
-				}
-			}
-		}
+func (g *Gate) Check(ctx context.Context, tenant, feature string) (d Decision, err error) {
+	if !g.checkView(tenant, feature, &d) {
+		return g.checkStored(ctx, tenant, feature)
 	}
-	return g.checkStored(ctx, tenant, feature)
+	return d, nil
 }
 
-func (g *Gate) checkStored(ctx context.Context, tenant, feature string) (Decision, error) {
+// checkView answers from memory, if that may serve. It fills in the caller's own Decision, which is too large to be
+// returned for nothing.
+func (g *Gate) checkView(tenant, feature string, d *Decision) bool {
+	s, w := g.clock.sample.Load(), g.views.get(tenant)
+	if s == nil || w == nil {
+		return false
+	}
+	at, _ := w.slot(feature)
+	if at == nil {
+		return false
+	}
+	a, now := at.load(), s.now()
+	if !a.serves(now, g.options.MaxAge) {
+		return false
+	}
+	w.touch()
+	a.tell(now, d)
+	return true
+}
+
+func (g *Gate) checkStored(ctx context.Context, tenant, feature string) (d Decision, err error) {
 	if err := errors.Join(validText("tenant", tenant, true), validText("feature", feature, true)); err != nil {
 		return Decision{Feature: feature}, prefix(err)
 	}
@@ -42,12 +55,13 @@ func (g *Gate) checkStored(ctx context.Context, tenant, feature string) (Decisio
 	if err != nil {
 		return g.fallback(ctx, tenant, feature, 1, err)
 	}
-	at := w.slot(feature)
+	at, _ := w.slot(feature)
 	if at == nil {
 		return Decision{Feature: feature, Answer: No, Reason: ReasonUnknownFeature}, ErrUnknownFeature
 	}
 	now, err := g.now(ctx)
-	return at.load().tell(now.UnixNano()), err
+	at.load().tell(now.UnixNano(), &d)
+	return d, err
 }
 
 // CheckAll returns the Decision for every feature of the catalogue, by key, from one consistent view. Limits that
@@ -66,7 +80,7 @@ func (g *Gate) CheckAll(ctx context.Context, tenant string) ([]Decision, error) 
 	}
 	all := make([]Decision, len(w.answers))
 	for i := range w.answers {
-		all[i] = w.answers[i].load().tell(now.UnixNano())
+		w.answers[i].load().tell(now.UnixNano(), &all[i])
 	}
 	return all, nil
 }
@@ -234,17 +248,20 @@ func (g *Gate) learn(tenant string, after Decision, at time.Time) {
 		return
 	}
 	w := g.views.get(tenant)
-	if w == nil || w.slot(after.Feature) == nil {
+	if w == nil {
+		return
+	}
+	slot, known := w.slot(after.Feature)
+	if slot == nil {
 		return
 	}
 	if v := g.catalog.Load(); v != nil {
 		v.advise(&after, 1)
 	}
-	w.slot(after.Feature).change(func(a answer) (answer, bool) {
-		if a.at > at.UnixNano() || a.decision.PlanVersion != after.PlanVersion || a.decision.Plan != after.Plan {
+	slot.change(func(a answer) (answer, bool) {
+		if a.at > at.UnixNano() || a.common.PlanVersion != after.PlanVersion || a.common.Plan != after.Plan {
 			return a, false
 		}
-		a.decision, a.at = after, at.UnixNano()
-		return a, true
+		return known.pack(after, at.UnixNano(), a.until), true
 	})
 }

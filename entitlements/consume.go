@@ -369,18 +369,24 @@ func (g *Gate) keepLate(op Op, d Decision) (Decision, error) {
 // assume takes a late use off the last known answer, so that LastKnown does not allow more than was left.
 func (g *Gate) assume(op Op) {
 	w := g.views.get(op.Use.Tenant)
-	if w == nil || w.slot(op.Use.Feature) == nil {
+	if w == nil {
 		return
 	}
-	w.slot(op.Use.Feature).change(func(a answer) (answer, bool) {
-		a.decision.Used += op.Use.Quantity
-		if d := &a.decision; d.Remaining != Unlimited {
+	at, known := w.slot(op.Use.Feature)
+	if at == nil {
+		return
+	}
+	at.change(func(a answer) (answer, bool) {
+		var d Decision
+		a.read(&d)
+		d.Used += op.Use.Quantity
+		if d.Remaining != Unlimited {
 			over := max(0, op.Use.Quantity-d.Remaining)
 			d.Remaining = max(0, d.Remaining-op.Use.Quantity)
 			if d.Overage != Unlimited {
 				d.Overage = max(0, d.Overage-over)
 			}
 		}
-		return a, true
+		return known.pack(d, a.at, a.until), true
 	})
 }

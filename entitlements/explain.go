@@ -70,7 +70,7 @@ func (s Standing) explain(versions *Versions, f Feature, now time.Time) Explanat
 	account := s.account(versions, f.Key, now)
 	x.Grants = account.listGrants(now)
 	x.Effective, x.Value = account.Terms.Limits, account.Terms.Value
-	x.Decision = s.answer(versions, f.Key, now).decision
+	x.Decision, _ = s.answer(versions, f.Key, now)
 	for _, c := range account.Counters {
 		x.Counters = append(x.Counters, *c)
 	}

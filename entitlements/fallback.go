@@ -54,12 +54,17 @@ func (d Decision) covers(quantity int64) bool {
 }
 
 // lastKnown returns the last answer that was had, however old, with its age. Its period must not have ended.
-func (g *Gate) lastKnown(tenant, feature string) (Decision, bool) {
+func (g *Gate) lastKnown(tenant, feature string) (d Decision, ok bool) {
 	w, s := g.views.get(tenant), g.clock.sample.Load()
-	if w == nil || s == nil || w.slot(feature) == nil {
-		return Decision{}, false
+	if w == nil || s == nil {
+		return d, false
 	}
-	a, now := *w.slot(feature).load(), s.now()
-	a.stale = false
-	return a.tell(now), a.serves(now, math.MaxInt64)
+	at, _ := w.slot(feature)
+	if at == nil {
+		return d, false
+	}
+	a, now := *at.load(), s.now()
+	a.until = a.lasts()
+	a.tell(now, &d)
+	return d, a.serves(now, math.MaxInt64)
 }

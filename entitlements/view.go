@@ -8,19 +8,17 @@ import (
 	"time"
 )
 
-// features are the features of a catalogue in order, and where each stands.
+// features are the features of a catalogue in order, where each stands, and what answers about each have in common.
 type features struct {
-	of    *Versions
-	keys  []string
-	place map[string]int
+	of     *Versions
+	keys   []string
+	index  index
+	shared []known
 }
 
 func newFeatures(v *Versions) *features {
-	f := &features{of: v, keys: slices.Sorted(maps.Keys(v.Features)), place: make(map[string]int, len(v.Features))}
-	for i, key := range f.keys {
-		f.place[key] = i
-	}
-	return f
+	keys := slices.Sorted(maps.Keys(v.Features))
+	return &features{of: v, keys: keys, index: newIndex(keys), shared: make([]known, len(keys))}
 }
 
 // view is what is known of one tenant: an answer for each feature. Answers change as use goes on.
@@ -28,68 +26,37 @@ type view struct {
 	tenant   string
 	features *features
 	answers  []slot
-	standing Standing
-	loaded   time.Time   // the store's time
 	used     atomic.Bool // since the last refresh
 	idle     atomic.Bool // not used when the hand of the eviction last passed
-}
-
-// slot holds an answer: the first one in place, where it takes no further look, and what replaced it.
-type slot struct {
-	next  atomic.Pointer[answer]
-	first answer
-}
-
-// answer is a Decision and how long it may serve.
-type answer struct {
-	at       int64 // the store's time when it was true, in nanoseconds since 1970
-	until    int64 // when it changes by itself, or never
-	stale    bool  // something changed since
-	decision Decision
+	standing Standing
+	loaded   time.Time // the store's time
 }
 
 // newView answers every feature of the catalogue from a standing.
 func newView(s Standing, f *features, now time.Time) *view {
 	w := &view{tenant: strings.Clone(s.Rights.Tenant), features: f, standing: s, loaded: now, answers: make([]slot, len(f.keys))}
 	for i, key := range f.keys {
-		w.answers[i].first = s.answer(f.of, key, now)
+		d, until := s.answer(f.of, key, now)
+		w.answers[i].first = f.shared[i].pack(d, now.UnixNano(), nanos(until))
 	}
 	return w
 }
 
-// slot returns where the feature's answer is; nil for an unknown feature.
-func (w *view) slot(feature string) *slot {
-	i, ok := w.features.place[feature]
-	if !ok {
-		return nil
+// slot returns where the feature's answer is, and what it shares with others; nil for an unknown feature.
+func (w *view) slot(feature string) (*slot, *known) {
+	i := w.features.index.find(feature)
+	if i < 0 {
+		return nil, nil
 	}
-	return &w.answers[i]
-}
-
-func (s *slot) load() *answer {
-	if next := s.next.Load(); next != nil {
-		return next
-	}
-	return &s.first
-}
-
-// change replaces the answer by what f makes of it, unless f declines.
-func (s *slot) change(f func(a answer) (answer, bool)) {
-	for {
-		old := s.next.Load()
-		next, ok := f(*s.load())
-		if !ok || s.next.CompareAndSwap(old, &next) {
-			return
-		}
-	}
+	return &w.answers[i], &w.features.shared[i]
 }
 
 // expire makes every answer too old to serve, but for a feature whose policy falls back on what was last known.
 func (w *view) expire() {
 	for i := range w.answers {
 		w.answers[i].change(func(a answer) (answer, bool) {
-			was := a.stale
-			a.stale = true
+			was := a.stale()
+			a.until = -a.lasts()
 			return a, !was
 		})
 	}
@@ -106,7 +73,7 @@ func (w *view) fresh(now int64, maxAge time.Duration) bool {
 }
 
 // stale says whether something changed since w was read.
-func (w *view) stale() bool { return len(w.answers) > 0 && w.answers[0].load().stale }
+func (w *view) stale() bool { return len(w.answers) > 0 && w.answers[0].load().stale() }
 
 // touch marks w as used. It writes only when that changes something, so that readers share the cache line.
 func (w *view) touch() {
@@ -118,27 +85,16 @@ func (w *view) touch() {
 	}
 }
 
-func (a *answer) serves(now int64, maxAge time.Duration) bool {
-	return !a.stale && now-a.at <= int64(maxAge) && now < a.until
-}
-
-// tell returns the Decision with its age.
-func (a *answer) tell(now int64) (d Decision) {
-	d = a.decision
-	d.Age = time.Duration(max(now-a.at, 1))
-	return d
-}
-
-// answer decides a check of feature at now from the standing alone.
-func (s Standing) answer(versions *Versions, feature string, now time.Time) answer {
+// answer decides a check of feature at now from the standing alone, and says until when that holds; zero: until
+// something changes.
+func (s Standing) answer(versions *Versions, feature string, now time.Time) (d Decision, until time.Time) {
 	a := s.account(versions, feature, now)
-	d := a.Check(now)
-	until := a.Terms.Until
+	d, until = a.Check(now), a.Terms.Until
 	for _, c := range a.Counters {
 		until = earliest(until, c.End)
 	}
 	versions.advise(&d, 1)
-	return answer{decision: d, at: now.UnixNano(), until: nanos(until)}
+	return d, until
 }
 
 // account is the part of a standing that decides about one feature. Counters that are not there are zero.
