@@ -134,7 +134,9 @@ func (q *Query) position(e Entry) Position {
 		p.Standing = e.FreshAt.UnixMicro()
 	default:
 		p.Standing = e.Standing()
-		p.Level, _ = q.level(e.Terms())
+		if len(q.Words) > 0 {
+			p.Level, _ = q.level(e.Terms())
+		}
 	}
 	return p
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // lookAhead is how many batches of keys are fetched at once: each look costs a search for the subject's rows.
-const lookAhead = 50
+const lookAhead = 100
 
 const queryCanceled = "57014"
 
@@ -113,7 +113,7 @@ func rowsOf(columns [][]string) [][]string {
 	return rows
 }
 
-// rest lets others work for a share of the time since a batch began.
+// rest lets others work for a while, in times of what it took since began.
 func (h *Host) rest(ctx context.Context, began time.Time) error {
 	pause := time.Duration(h.options.Rest * float64(time.Since(began)))
 	if pause <= 0 {
@@ -129,8 +129,9 @@ func (h *Host) rest(ctx context.Context, began time.Time) error {
 	}
 }
 
-// keys returns keys of the subject's rows in t, by column.
+// keys returns keys of the subject's rows in t, by column, after a rest.
 func (e *eraser) keys(ctx context.Context, t *gdpr.Table, more string) ([][]string, error) {
+	began := time.Now()
 	texts := make([]string, len(t.Key))
 	for i, column := range t.Key {
 		texts[i] = quoted("t", column) + "::text"
@@ -154,7 +155,10 @@ func (e *eraser) keys(ctx context.Context, t *gdpr.Table, more string) ([][]stri
 			return nil
 		})
 	})
-	return keys, err
+	if err != nil {
+		return nil, err
+	}
+	return keys, e.host.rest(ctx, began)
 }
 
 // deleteBatch deletes rows by their keys and counts them, in one round trip that is one transaction. Whose a row is is

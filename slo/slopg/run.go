@@ -26,7 +26,29 @@ func (s *Store) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.Fold(ctx, now), s.prune(ctx, now))
+	return errors.Join(s.foldRested(ctx, now), s.prune(ctx, now))
+}
+
+// effort is how many times as long as a fold took Run rests after it, and longestRest how long at most. A fold counts
+// the minute that is not over from its beginning, so that one that keeps pace with many rows takes longer and longer.
+const (
+	effort      = 19
+	longestRest = 10 * time.Second
+)
+
+// foldRested folds unless the fold before took so long that those who insert need the rest. One that failed is tried
+// again without.
+func (s *Store) foldRested(ctx context.Context, now time.Time) error {
+	began := time.Now()
+	if until := s.stats.restUntil.Load(); until != nil && began.Before(*until) {
+		return nil
+	}
+	err := s.Fold(ctx, now)
+	if err == nil {
+		until := time.Now().Add(min(effort*time.Since(began), longestRest))
+		s.stats.restUntil.Store(&until)
+	}
+	return err
 }
 
 // pruneEvery is how often prune reads what it removes from; that may be long.

@@ -22,6 +22,7 @@ type counts struct {
 
 	folded    atomic.Pointer[time.Time] // when all tables were, last
 	lastPrune atomic.Pointer[time.Time]
+	restUntil atomic.Pointer[time.Time] // by this machine's clock; nil: Run may fold
 }
 
 // Stats returns the present counts.

@@ -37,7 +37,8 @@ type Options struct {
 	// Lookback is how late a row of a table may come, or change, and still be counted; 0 means 1 hour. A minute is
 	// counted again when it is 1, 2, 4, … minutes old, and for the last time when it is as old as this.
 	Lookback time.Duration
-	// Every is how often Run folds tables into rollups; 0 means 10 seconds.
+	// Every is how often Run folds tables into rollups; 0 means 10 seconds. Where that would take more than a twentieth of
+	// the time, it does so less often, but every 10 seconds if Every allows that.
 	Every time.Duration
 	// Keep is how long counts are kept; 0 means 100 days, negative for ever. It must exceed the longest window.
 	Keep time.Duration

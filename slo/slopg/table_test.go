@@ -344,3 +344,26 @@ func TestRunFoldsAndPrunes(t *testing.T) {
 	defer func() { _ = tx.Rollback(context.Background()) }()
 	require.ErrorIs(t, slopg.New(tx, nil).Run(t.Context()), tenon.ErrInvalid)
 }
+
+func TestRunRestsAfterAFoldThatTookLong(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	pgtest.Exec(t, pool, "create view public.slow as select r.created_at from public.api_requests r, pg_sleep(0.5)")
+	slow := slopg.FromTable(pgx.Identifier{"public", "slow"}, slopg.Columns{At: slopg.Col("created_at")})
+	store := slopg.New(pool, &slopg.Options{Tables: map[string]slopg.Table{"agent_success_rate": slow}, Every: time.Millisecond})
+	define(t, store, success())
+	now, err := store.Clock(t.Context())
+	require.NoError(t, err)
+	insert(t, pool, event{at: now.Add(-time.Minute), status: 200})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- store.Run(ctx) }()
+	require.Eventually(t, func() bool { return store.Stats().Folds == 1 }, time.Minute, time.Millisecond)
+	folded := store.Stats().LastRun
+	require.Eventually(t, func() bool { return store.Stats().LastRun.After(folded) }, time.Minute, time.Millisecond)
+	folded = store.Stats().LastRun
+	require.Eventually(t, func() bool { return store.Stats().LastRun.After(folded) }, time.Minute, time.Millisecond)
+	require.EqualValues(t, 1, store.Stats().Folds, "rounds go on, and it rests")
+	cancel()
+	require.NoError(t, <-ended)
+}
