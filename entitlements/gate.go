@@ -175,7 +175,6 @@ func (g *Gate) Catalog(ctx context.Context) (*Versions, error) { return g.versio
 
 // Stats is what a Gate did since it was made.
 type Stats struct {
-	Checks      int64         // answered from memory or not
 	Loads       int64         // of a tenant's view
 	Allowed     int64         // Consume and Reserve
 	Refused     int64         // Consume and Reserve
