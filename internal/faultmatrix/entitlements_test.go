@@ -14,7 +14,7 @@ import (
 
 func openRights(db pgtest.Handle) *entitlementspg.Store {
 	return entitlementspg.New(db, &entitlementspg.Options{
-		Notifier: notifier, Recorder: recorder, Timeout: time.Minute, Every: time.Millisecond,
+		Notifier: notifier, Recorder: recorder, Timeout: time.Minute, Every: 100 * time.Millisecond,
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func openKPIs(db pgtest.Handle) *kpipg.Store {
-	return kpipg.New(db, &kpipg.Options{Notifier: notifier, Recorder: recorder, Every: time.Millisecond})
+	return kpipg.New(db, &kpipg.Options{Notifier: notifier, Recorder: recorder, Every: 100 * time.Millisecond})
 }
 
 // figures are KPIs with a rollup of each kind.

@@ -11,7 +11,7 @@ import (
 )
 
 func openLimits(db pgtest.Handle) *ratelimitpg.Store {
-	return ratelimitpg.New(db, &ratelimitpg.Options{Every: time.Millisecond})
+	return ratelimitpg.New(db, &ratelimitpg.Options{Every: 100 * time.Millisecond})
 }
 
 var daily = ratelimit.PerDay(1000, time.UTC)

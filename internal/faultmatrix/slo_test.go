@@ -27,7 +27,7 @@ var requests = slopg.FromTable(pgx.Identifier{"public", "api_requests"}, slopg.C
 
 func openObjectives(db pgtest.Handle) *slopg.Store {
 	return slopg.New(db, &slopg.Options{
-		Tables: map[string]slopg.Table{"uptime": requests}, Notifier: notifier, Recorder: recorder, Every: time.Millisecond,
+		Tables: map[string]slopg.Table{"uptime": requests}, Notifier: notifier, Recorder: recorder, Every: 100 * time.Millisecond,
 	})
 }
 
