@@ -216,16 +216,41 @@ type row struct {
 // sendUses fills found and returns the ids of the uses whose key was there already.
 func (s *Store) sendUses(ctx context.Context, u *uses, mode locking, found []row) (known map[string]bool, err error) {
 	known = map[string]bool{}
+	statements := []statement{{settleBy[mode], u.args(), func(rows pgx.Rows) error { return readRows(rows, found, known) }}}
+	if u.few() {
+		statements = u.each(mode, found, known)
+	}
+	if s.bound && len(statements) == 1 {
+		return known, statements[0].query(ctx, s.db)
+	}
 	b := &pgx.Batch{}
 	if !s.bound {
 		b.Queue(byIndexSQL)
 	}
-	if u.few() {
-		u.queueEach(b, mode, found, known)
-	} else {
-		b.Queue(settleBy[mode], u.args()...).Query(func(rows pgx.Rows) error { return readRows(rows, found, known) })
+	for _, st := range statements {
+		b.Queue(st.sql, st.args...).Query(st.read)
 	}
 	return known, s.db.SendBatch(ctx, b).Close()
+}
+
+// statement is one that settles uses, and reads what it returns.
+type statement struct {
+	sql  string
+	args []any
+	read func(pgx.Rows) error
+}
+
+// query sends the statement without a batch, which a mock of a transaction can answer too.
+func (st statement) query(ctx context.Context, db DB) error {
+	rows, err := db.Query(ctx, st.sql, st.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if err := st.read(rows); err != nil {
+		return err
+	}
+	return rows.Err()
 }
 
 func readRows(rows pgx.Rows, found []row, known map[string]bool) error {

@@ -67,14 +67,15 @@ func (u *uses) few() bool {
 	return true
 }
 
-// queueEach queues a statement for each use, in the order of their accounts. They are one transaction: the caller's, or
-// that of the batch.
-func (u *uses) queueEach(b *pgx.Batch, mode locking, found []row, known map[string]bool) {
+// each returns a statement for each use, in the order of their accounts. They are one transaction: the caller's, or that of
+// the batch.
+func (u *uses) each(mode locking, found []row, known map[string]bool) []statement {
+	var statements []statement
 	for i, id := range u.ids {
 		args := []any{
 			u.tenants[i], u.features[i], u.last, u.at[i], u.keys[i], id, u.digests[i], u.qty[i], u.metadata[i],
 		}
-		b.Queue(eachBy[mode], args...).Query(func(rows pgx.Rows) error {
+		statements = append(statements, statement{eachBy[mode], args, func(rows pgx.Rows) error {
 			for rows.Next() {
 				var claimed bool
 				if err := found[i].scan(rows, &claimed); err != nil {
@@ -83,6 +84,7 @@ func (u *uses) queueEach(b *pgx.Batch, mode locking, found []row, known map[stri
 				known[id] = !claimed
 			}
 			return rows.Err()
-		})
+		}})
 	}
+	return statements
 }

@@ -23,7 +23,7 @@ func TestAQuoteIsCountedAndKeptInOneTransaction(t *testing.T) {
 	t.Parallel()
 	desk, db := newDesk(t)
 	db.ExpectBegin()
-	expectCounter(db, 41, "the event's id")
+	expectCounter(db, 41, true)
 	db.ExpectExec("insert into quotes").WithArgs("q1", "acme", "FRA-LHR").WillReturnResult(mock.NewResult("INSERT", 1))
 	expectCommit(db)
 	require.NoError(t, desk.Take(t.Context(), quote))
@@ -34,7 +34,7 @@ func TestARefusalRollsBackAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	desk, db := newDesk(t)
 	db.ExpectBegin()
-	expectCounter(db, limit)
+	expectCounter(db, limit, false)
 	db.ExpectQuery("join tenon.usage_keys").WithArgs("acme", []string{"quote q1"}).
 		WillReturnRows(mock.NewRows([]string{"exists"}).AddRow(false))
 	expectRollback(db)
@@ -50,7 +50,7 @@ func TestAFailureToKeepTheQuoteUndoesTheCount(t *testing.T) {
 	desk, db := newDesk(t)
 	full := errors.New("no space left on device")
 	db.ExpectBegin()
-	expectCounter(db, 41, "the event's id")
+	expectCounter(db, 41, true)
 	db.ExpectExec("insert into quotes").WithArgs("q1", "acme", "FRA-LHR").WillReturnError(full)
 	expectRollback(db)
 	require.ErrorIs(t, desk.Take(t.Context(), quote), full)
@@ -111,22 +111,22 @@ func expectRollback(db mock.PgxPoolIface) {
 
 // expectSettling expects the one statement that counts a use. The mock cannot ignore arguments, only each by itself.
 func expectSettling(db mock.PgxPoolIface) *mock.ExpectedQuery {
-	arguments := make([]any, 14)
+	arguments := make([]any, 9)
 	for i := range arguments {
 		arguments[i] = mock.AnyArg()
 	}
 	return db.ExpectQuery("insert into tenon.usage_events").WithArgs(arguments...)
 }
 
-// expectCounter lets the transaction find acme's counter with so much used, and the ids of the events that it wrote.
-func expectCounter(db mock.PgxPoolIface, used int64, written ...string) {
+// expectCounter lets the transaction find acme's counter with so much used, and write an event or not.
+func expectCounter(db mock.PgxPoolIface, used int64, written bool) {
 	now := time.Now().UTC()
 	columns := []string{
-		"n", "period", "period_start", "period_end", "used", "held", "granted", "ceiling", "source", "plan_id",
-		"plan_version", "hard_limit", "soft_limit", "overage_limit", "spare", "ids",
+		"period", "period_start", "period_end", "used", "held", "granted", "ceiling", "source", "plan_id",
+		"plan_version", "hard_limit", "soft_limit", "overage_limit", "spare", "claimed",
 	}
 	expectSettling(db).WillReturnRows(mock.NewRows(columns).AddRow(
-		int64(1), "month", now.AddDate(0, 0, -9), now.AddDate(0, 0, 20), used, int64(0), int64(0), int64(limit),
+		"month", now.AddDate(0, 0, -9), now.AddDate(0, 0, 20), used, int64(0), int64(0), int64(limit),
 		int16(entitlements.FromPlan), "pro", 1, int64(limit), int64(0), int64(0), int64(0), written,
 	))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // lookAhead is how many batches of keys are fetched at once: each look costs a search for the subject's rows.
-const lookAhead = 100
+const lookAhead = 50
 
 const queryCanceled = "57014"
 
@@ -113,7 +113,7 @@ func rowsOf(columns [][]string) [][]string {
 	return rows
 }
 
-// rest lets others work for a while, in times of what it took since began.
+// rest lets others work for a share of the time since a batch began.
 func (h *Host) rest(ctx context.Context, began time.Time) error {
 	pause := time.Duration(h.options.Rest * float64(time.Since(began)))
 	if pause <= 0 {
@@ -129,9 +129,8 @@ func (h *Host) rest(ctx context.Context, began time.Time) error {
 	}
 }
 
-// keys returns keys of the subject's rows in t, by column, after a rest.
+// keys returns keys of the subject's rows in t, by column.
 func (e *eraser) keys(ctx context.Context, t *gdpr.Table, more string) ([][]string, error) {
-	began := time.Now()
 	texts := make([]string, len(t.Key))
 	for i, column := range t.Key {
 		texts[i] = quoted("t", column) + "::text"
@@ -155,10 +154,7 @@ func (e *eraser) keys(ctx context.Context, t *gdpr.Table, more string) ([][]stri
 			return nil
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	return keys, e.host.rest(ctx, began)
+	return keys, err
 }
 
 // deleteBatch deletes rows by their keys and counts them, in one round trip that is one transaction. Whose a row is is

@@ -19,14 +19,13 @@ type HostOptions struct {
 	Company, Person *gdpr.Definition
 	// Secret signs certificates and makes pseudonyms. Without one, Certify is refused.
 	Secret gdpr.Secret
-	// Batch is how many rows one transaction deletes or anonymises; 0 means 25, which takes less than a millisecond, so
-	// that who works in the same database hardly waits for a processor. More are faster, and felt more.
+	// Batch is how many rows one transaction deletes or anonymises; 0 means 250.
 	Batch int
 	// Statement is how long one statement may take; 0 means 30 seconds, negative no limit. A batch that takes longer is
 	// halved. A cycle of keys whose last rows can only go together takes one statement, which must have time enough.
 	Statement time.Duration
-	// Rest is how long an erasure rests after each batch and each search for rows, in times of what that took, for the sake
-	// of those who work in the same database; 0 means 2, negative none.
+	// Rest is how long an erasure rests after each batch, as a share of the time that the batch took, for the sake of those
+	// who work in the same database; 0 means 1, negative none.
 	Rest float64
 	// Values is how many known values of a subject are looked for when it is erased; 0 means 10,000.
 	Values int
@@ -47,9 +46,9 @@ var (
 // by row level security. On a pgx.Tx every call is part of that transaction: an erasure is then one transaction, which
 // suits small subjects alone.
 func NewHost(db DB, opts HostOptions) *Host {
-	opts.Batch = cmp.Or(max(opts.Batch, 0), 25)
+	opts.Batch = cmp.Or(max(opts.Batch, 0), 250)
 	opts.Statement = cmp.Or(opts.Statement, 30*time.Second)
-	opts.Rest = max(cmp.Or(opts.Rest, 2), 0)
+	opts.Rest = max(cmp.Or(opts.Rest, 1), 0)
 	opts.Values = cmp.Or(max(opts.Values, 0), 10_000)
 	return &Host{db: db, options: opts}
 }
