@@ -4,8 +4,6 @@ package audit
 
 func LeafHash(data []byte) Hash { return leafHash(data) }
 
-func NodeHash(left, right Hash) Hash { return nodeHash(left, right) }
-
 func Flatten(text []byte) (map[string]string, error) {
 	found := map[string]string{}
 	err := flatten(text, "payload", func(s scalar) { found[string(s.path)] = string(s.kind) + string(s.value) })

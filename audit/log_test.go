@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"math"
 	"strings"
 	"testing"
@@ -240,6 +242,18 @@ func TestViewersReadOneTenantUntilTheyExpire(t *testing.T) {
 	}
 	_, err = audit.NewViewers(nil)
 	require.ErrorIs(t, err, tenon.ErrInvalid)
+}
+
+func TestViewersNeverShowTheirSecret(t *testing.T) {
+	t.Parallel()
+	viewers, err := audit.NewViewers(bytes.Repeat([]byte("s3"), 32))
+	require.NoError(t, err)
+	var logged bytes.Buffer
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("made", "viewers", viewers)
+	require.Contains(t, logged.String(), `"viewers":"audit.Viewers"`)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		require.Equal(t, "audit.Viewers", fmt.Sprintf(verb, viewers), verb)
+	}
 }
 
 func TestAFileAnchorKeepsWhatACrashLeftWhole(t *testing.T) {

@@ -90,9 +90,6 @@ func (b *Book) WithStore(s Store) *Book {
 	return &bound
 }
 
-// Policy returns the policy with its defaults filled in.
-func (b *Book) Policy() Policy { return b.policy }
-
 // change edits a partner at the store's time and settles what follows.
 func (b *Book) change(ctx context.Context, ref Ref, edit func(*Dossier, time.Time) (Effects, error)) (*Dossier, error) {
 	if b.fault != nil {

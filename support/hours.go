@@ -105,11 +105,6 @@ type Date string
 // dateLayout is the form of a [Date].
 const dateLayout = "2006-01-02"
 
-// DateOf returns the date of a year, month and day.
-func DateOf(year int, month time.Month, day int) Date {
-	return Date(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Format(dateLayout))
-}
-
 // day returns the number of the day since 1970-01-01.
 func (d Date) day(field string) (int, error) {
 	t, err := time.Parse(dateLayout, string(d))

@@ -2,6 +2,7 @@ package support_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -102,4 +103,54 @@ func TestRunThatCannotDrainSaysSo(t *testing.T) {
 	<-began
 	stop()
 	require.ErrorIs(t, <-ended, support.ErrUnfinished)
+}
+
+// unreviewed is a store that cannot list what was given up.
+type unreviewed struct{ support.TimerStore }
+
+func TestATimerThatWasGivenUpIsShownAndFiresAgainWhenItIsRevived(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var well atomic.Bool
+		store := support.NewMemoryStore(nil)
+		work := support.Work{"x": {Each: func(context.Context, support.Store, support.Timer) error {
+			if well.Load() {
+				return nil
+			}
+			return errors.New("no route")
+		}}}
+		timers, err := support.NewTimers(store, work, &support.TimersOptions{Poll: time.Hour, Attempts: 2})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- timers.Run(ctx) }()
+		ref := support.TimerRef{Tenant: "acme", Key: "1"}
+		require.NoError(t, timers.Schedule(ctx, support.Timer{TimerRef: ref, At: time.Now(), Kind: "x"}))
+		time.Sleep(24 * time.Hour)
+		dead, err := timers.Dead(ctx, 0)
+		require.NoError(t, err)
+		require.Len(t, dead, 1)
+		require.Equal(t, ref, dead[0].TimerRef)
+		require.Contains(t, dead[0].Reason, "no route")
+		well.Store(true)
+		require.NoError(t, timers.Revive(ctx, ref))
+		time.Sleep(time.Second)
+		require.EqualValues(t, 1, timers.Stats().Fired, "at once, not at the next poll")
+		dead, err = timers.Dead(ctx, 1000)
+		require.NoError(t, err)
+		require.Empty(t, dead)
+		require.ErrorIs(t, timers.Revive(ctx, ref), support.ErrUnknownTimer)
+		for _, limit := range []int{-1, 1001} {
+			_, err = timers.Dead(ctx, limit)
+			require.ErrorIs(t, err, tenon.ErrInvalid)
+			require.ErrorContains(t, err, "limit")
+		}
+		stop()
+		require.NoError(t, <-ended)
+	})
+	timers, err := support.NewTimers(unreviewed{support.NewMemoryStore(nil)}, support.Work{}, nil)
+	require.NoError(t, err)
+	_, err = timers.Dead(t.Context(), 0)
+	require.ErrorIs(t, err, support.ErrUnsupported)
+	require.ErrorIs(t, timers.Revive(t.Context(), support.TimerRef{Key: "1"}), support.ErrUnsupported)
 }

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
+	"github.com/transbotai/tenon/audit/auditpg"
 )
 
 // flips change each column of a record as somebody with the owner's rights could.
@@ -194,6 +196,36 @@ func TestARewrittenAndResealedHistoryIsToldByTheAnchor(t *testing.T) {
 	require.EqualValues(t, 10, r.Faults[0].From)
 	require.EqualValues(t, 20, r.Faults[0].To)
 	require.Contains(t, r.Err().Error(), "rewritten")
+}
+
+func TestAnotherDatabaseKeepsCheckpointsAndTellsForgedOnes(t *testing.T) {
+	t.Parallel()
+	w, elsewhere := newWorld(t), newWorld(t)
+	anchor := auditpg.NewAnchor(elsewhere.pool)
+	none, err := anchor.Checkpoints(t.Context(), w.signer.Verifier())
+	require.NoError(t, err)
+	require.Empty(t, none)
+	var want []audit.Checkpoint
+	for range 3 {
+		w.record(4)
+		c := w.checkpoint()
+		for range 2 {
+			require.NoError(t, anchor.Anchor(t.Context(), c), "the same one may come again")
+		}
+		want = append(want, c)
+	}
+	got, err := anchor.Checkpoints(t.Context(), w.signer.Verifier())
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	report, err := w.log.Verify(t.Context(), got...)
+	require.NoError(t, err)
+	require.True(t, report.OK(), "%v", report.Faults)
+
+	other := w.signer.Checkpoint(want[1].Size, audit.Hash{1}, time.Now())
+	require.ErrorIs(t, anchor.Anchor(t.Context(), other), audit.ErrTampered)
+	elsewhere.exec("update tenon.audit_anchors set note = replace(note, $1, $2)", fmt.Sprint("\n", want[1].Size, "\n"), "\n9\n")
+	_, err = anchor.Checkpoints(t.Context(), w.signer.Verifier())
+	require.ErrorIs(t, err, audit.ErrTampered)
 }
 
 func TestARedactionThatNoRecordTellsOfIsTampering(t *testing.T) {

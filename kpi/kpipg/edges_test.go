@@ -285,3 +285,26 @@ func TestNoRollupsAreMadeOfWhatAnOlderVersionMakesOfANewerDefinition(t *testing.
 	pgtest.Exec(t, pool, "alter table tenon.kpi_measures add check (measure = 'newer')")
 	fold(t, pool)
 }
+
+func TestKPIsThatATransactionDefinesGoWithIt(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	b := board(kpipg.New(pool, nil))
+	for _, commits := range []bool{false, true} {
+		tx, err := pool.Begin(t.Context())
+		require.NoError(t, err)
+		bound := b.WithStore(kpipg.New(tx, nil))
+		require.NoError(t, bound.Define(t.Context(), quotes...))
+		within, err := bound.KPIs(t.Context())
+		require.NoError(t, err)
+		require.Len(t, within, len(quotes))
+		end, want := tx.Rollback, 0
+		if commits {
+			end, want = tx.Commit, len(quotes)
+		}
+		require.NoError(t, end(t.Context()))
+		after, err := b.KPIs(t.Context())
+		require.NoError(t, err)
+		require.Len(t, after, want)
+	}
+}

@@ -187,7 +187,7 @@ func TestStoresThatGoAwayUnderLoad(t *testing.T) {
 			stop := runAll(loads)
 			defer stop()
 			for _, l := range loads {
-				more(t, &l.granted)
+				require.Eventually(t, func() bool { return l.granted.Load() >= 20 }, time.Minute, time.Millisecond)
 			}
 			c.breaks(t, s, loads)
 			for _, l := range loads {

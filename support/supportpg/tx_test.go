@@ -93,3 +93,27 @@ func TestAHandlerThatWritesTheHostsRowsAndAHostThatCancelsDoNotDeadlock(t *testi
 	require.ErrorIs(t, <-worked, support.ErrLost)
 	require.Equal(t, "paid", pgtest.One[string](t, pool, "select state from public.orders"))
 }
+
+func TestATourThatIsEndedInATransactionThatGoesIsShownAgain(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	tours, err := support.NewTours(supportpg.New(pool, nil), []support.Tour{{
+		Key: "rates", Feature: "Rates", Title: "Welcome to Rates!", Steps: []support.TourStep{{Anchor: "#lane", Title: "A lane"}},
+	}}, nil)
+	require.NoError(t, err)
+	bob := support.Viewer{Tenant: "acme", User: "bob"}
+	for _, commits := range []bool{false, true} {
+		tx, err := pool.Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tours.WithStore(supportpg.New(tx, nil)).Complete(t.Context(), bob, "rates")
+		require.NoError(t, err)
+		end := tx.Rollback
+		if commits {
+			end = tx.Commit
+		}
+		require.NoError(t, end(t.Context()))
+		_, shown, err := tours.Next(t.Context(), bob)
+		require.NoError(t, err)
+		require.Equal(t, !commits, shown)
+	}
+}
