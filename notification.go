@@ -33,3 +33,10 @@ type Notification struct {
 type Notifier interface {
 	Notify(ctx context.Context, n Notification) error
 }
+
+// BatchNotifier is a [Notifier] that takes several notifications as cheaply as one. NotifyBatch does what Notify would do
+// for each, in order; after an error all of them may be told again.
+type BatchNotifier interface {
+	Notifier
+	NotifyBatch(ctx context.Context, ns []Notification) error
+}

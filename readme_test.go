@@ -37,7 +37,8 @@ func TestACoreBringsNothingAlong(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./entitlements").Output()
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{module, module + "/entitlements", module + "/internal/spool"}, strings.Fields(string(out)))
+	brought := []string{module, module + "/entitlements", module + "/internal/spool", module + "/internal/tell"}
+	require.ElementsMatch(t, brought, strings.Fields(string(out)))
 }
 
 func TestAnAdapterBringsItsDriverAlone(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -99,23 +101,7 @@ func (m *MemoryStore) edited(d *Dossier, edit Edit) (*Dossier, Effects, error) {
 }
 
 func (e Effects) tell(ctx context.Context, to MemoryOptions) error {
-	for _, c := range e.Changes {
-		if to.Recorder == nil {
-			break
-		}
-		if err := to.Recorder.RecordChange(ctx, c); err != nil {
-			return err
-		}
-	}
-	for _, n := range e.Notifications {
-		if to.Notifier == nil {
-			break
-		}
-		if err := to.Notifier.Notify(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tell.Host(ctx, to.Recorder, to.Notifier, e.Changes, e.Notifications)
 }
 
 // ChangeDue implements [Store].

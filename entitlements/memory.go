@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -84,15 +86,7 @@ func (s *MemoryStore) Declare(ctx context.Context, c Catalog, now time.Time) (Ca
 }
 
 func (s *MemoryStore) record(ctx context.Context, changes []tenon.Change) error {
-	if s.options.Recorder == nil {
-		return nil
-	}
-	for _, c := range changes {
-		if err := s.options.Recorder.RecordChange(ctx, c); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tell.Host(ctx, s.options.Recorder, nil, changes, nil)
 }
 
 // tenant returns the tenant's data, which is made when it is first asked for.
@@ -314,15 +308,11 @@ func drawn(draws []Draw) (n int64) {
 }
 
 func (s *MemoryStore) notify(ctx context.Context, a *Account) error {
-	if s.options.Notifier == nil {
-		return nil
-	}
+	var news []tenon.Notification
 	for _, c := range a.Effects.Alerts {
-		if err := s.options.Notifier.Notify(ctx, c.Notification(a.Tenant, a.Terms.Feature)); err != nil {
-			return err
-		}
+		news = append(news, c.Notification(a.Tenant, a.Terms.Feature))
 	}
-	return nil
+	return tell.News(ctx, s.options.Notifier, news)
 }
 
 // save writes an account back.

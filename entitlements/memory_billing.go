@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -100,15 +102,7 @@ func (s *MemoryStore) Conclude(ctx context.Context, c Conclusion) (*Rights, erro
 }
 
 func (s *MemoryStore) notifyAll(ctx context.Context, notices []tenon.Notification) error {
-	if s.options.Notifier == nil {
-		return nil
-	}
-	for _, n := range notices {
-		if err := s.options.Notifier.Notify(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tell.News(ctx, s.options.Notifier, notices)
 }
 
 // LinkCustomer implements [BillingStore].

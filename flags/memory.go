@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -109,23 +111,7 @@ func (m *MemoryStore) write(ctx context.Context, w Write) (int64, []func(int64),
 
 // tell hands over what is to be told. In Postgres it is undone with the rest.
 func (m *MemoryStore) tell(ctx context.Context, w Write) error {
-	for _, c := range w.Changes {
-		if m.options.Recorder == nil {
-			break
-		}
-		if err := m.options.Recorder.RecordChange(ctx, c); err != nil {
-			return err
-		}
-	}
-	for _, n := range w.Notifications {
-		if m.options.Notifier == nil {
-			break
-		}
-		if err := m.options.Notifier.Notify(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tell.Host(ctx, m.options.Recorder, m.options.Notifier, w.Changes, w.Notifications)
 }
 
 // Versions implements [Store].

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -68,23 +70,7 @@ func (s *MemoryStore) Change(ctx context.Context, tenant string, edit Edit) (*Ca
 }
 
 func (e Effects) tell(ctx context.Context, to MemoryOptions) error {
-	for _, c := range e.Changes {
-		if to.Recorder == nil {
-			break
-		}
-		if err := to.Recorder.RecordChange(ctx, c); err != nil {
-			return err
-		}
-	}
-	for _, n := range e.Notifications {
-		if to.Notifier == nil {
-			break
-		}
-		if err := to.Notifier.Notify(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tell.Host(ctx, to.Recorder, to.Notifier, e.Changes, e.Notifications)
 }
 
 // List implements [Store].

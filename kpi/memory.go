@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -129,23 +131,7 @@ func (s *MemoryStore) Change(ctx context.Context, edit Edit) (*State, error) {
 }
 
 func (s *MemoryStore) tell(ctx context.Context, e Effects) error {
-	for _, c := range e.Changes {
-		if s.options.Recorder == nil {
-			break
-		}
-		if err := s.options.Recorder.RecordChange(ctx, c); err != nil {
-			return err
-		}
-	}
-	for _, n := range e.Notifications {
-		if s.options.Notifier == nil {
-			break
-		}
-		if err := s.options.Notifier.Notify(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tell.Host(ctx, s.options.Recorder, s.options.Notifier, e.Changes, e.Notifications)
 }
 
 // Quarantined implements [Asides].

@@ -93,6 +93,19 @@ func (r Routing) Entries(n tenon.Notification, now time.Time) ([]Entry, error) {
 	return entries, nil
 }
 
+// All makes the entries that write ns at the instant now, in their order. Input that cannot be right is a
+// [tenon.FieldError], and none are made.
+func (r Routing) All(ns []tenon.Notification, now time.Time) (entries []Entry, err error) {
+	for i := range ns {
+		more, err := r.Entries(ns[i], now)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, more...)
+	}
+	return entries, nil
+}
+
 // orTime returns t, or other when t is zero.
 func orTime(t, other time.Time) time.Time {
 	if t.IsZero() {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/tell"
 )
 
 // Func is a function that is a [tenon.Notifier].
@@ -47,14 +48,22 @@ func level(s tenon.Severity) slog.Level {
 // All returns a notifier that tells each of to, in order. One that fails keeps the others from nothing: each is told,
 // and the errors are joined. When the caller tries again, those that succeeded hear the same news twice; put [Once]
 // before them, or give each a destination of its own in an [Outbox].
-func All(to ...tenon.Notifier) tenon.Notifier {
-	return Func(func(ctx context.Context, n tenon.Notification) error {
-		var errs []error
-		for _, one := range to {
-			errs = append(errs, one.Notify(ctx, n))
-		}
-		return errors.Join(errs...)
-	})
+func All(to ...tenon.Notifier) tenon.Notifier { return all(to) }
+
+type all []tenon.Notifier
+
+// Notify implements [tenon.Notifier].
+func (a all) Notify(ctx context.Context, n tenon.Notification) error {
+	return a.NotifyBatch(ctx, []tenon.Notification{n})
+}
+
+// NotifyBatch implements [tenon.BatchNotifier].
+func (a all) NotifyBatch(ctx context.Context, ns []tenon.Notification) error {
+	var errs []error
+	for _, one := range a {
+		errs = append(errs, tell.News(ctx, one, ns))
+	}
+	return errors.Join(errs...)
 }
 
 // First returns a notifier that tells the first of to that takes the news: the pager, and when that is away the mail.
@@ -80,12 +89,28 @@ func AtLeast(least tenon.Severity, to tenon.Notifier) tenon.Notifier {
 
 // When returns a notifier that passes on what wanted says yes to, and drops the rest.
 func When(wanted func(tenon.Notification) bool, to tenon.Notifier) tenon.Notifier {
-	return Func(func(ctx context.Context, n tenon.Notification) error {
-		if !wanted(n) {
-			return nil
+	return sieve{wanted, to}
+}
+
+type sieve struct {
+	wanted func(tenon.Notification) bool
+	to     tenon.Notifier
+}
+
+// Notify implements [tenon.Notifier].
+func (s sieve) Notify(ctx context.Context, n tenon.Notification) error {
+	return s.NotifyBatch(ctx, []tenon.Notification{n})
+}
+
+// NotifyBatch implements [tenon.BatchNotifier].
+func (s sieve) NotifyBatch(ctx context.Context, ns []tenon.Notification) error {
+	var news []tenon.Notification
+	for _, n := range ns {
+		if s.wanted(n) {
+			news = append(news, n)
 		}
-		return to.Notify(ctx, n)
-	})
+	}
+	return tell.News(ctx, s.to, news)
 }
 
 // severities are all there are, mildest first.

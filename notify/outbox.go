@@ -81,7 +81,7 @@ type Outbox struct {
 	*counters
 }
 
-var _ tenon.Notifier = (*Outbox)(nil)
+var _ tenon.BatchNotifier = (*Outbox)(nil)
 
 // NewOutbox returns an outbox over store with these destinations, by name. It does no I/O and starts nothing. When
 // [Outbox.Run] runs nowhere, notifications are kept and not delivered.
@@ -104,7 +104,12 @@ func (o *Outbox) WithStore(s Store) *Outbox {
 // Notify writes n for each destination that it is routed to. A notification whose tenant and key are written already is
 // the same news, and is left out. A zero At is now.
 func (o *Outbox) Notify(ctx context.Context, n tenon.Notification) error {
-	entries, err := o.options.Routing.Entries(n, time.Now())
+	return o.NotifyBatch(ctx, []tenon.Notification{n})
+}
+
+// NotifyBatch writes several notifications as [Outbox.Notify] does, in one call of the store: all or, with an error, none.
+func (o *Outbox) NotifyBatch(ctx context.Context, ns []tenon.Notification) error {
+	entries, err := o.options.Routing.All(ns, time.Now())
 	if err == nil && len(entries) > 0 {
 		err = o.store.Add(ctx, entries)
 	}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -88,23 +90,7 @@ func (s *MemoryStore) Change(ctx context.Context, edit Edit) (*State, error) {
 }
 
 func (e Effects) tell(ctx context.Context, to MemoryOptions) error {
-	for _, c := range e.Changes {
-		if to.Recorder == nil {
-			break
-		}
-		if err := to.Recorder.RecordChange(ctx, c); err != nil {
-			return err
-		}
-	}
-	for _, n := range e.Notifications {
-		if to.Notifier == nil {
-			break
-		}
-		if err := to.Notifier.Notify(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tell.Host(ctx, to.Recorder, to.Notifier, e.Changes, e.Notifications)
 }
 
 // Tidy removes what is over and puts the rest in order, as stores keep it.

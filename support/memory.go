@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -113,23 +115,7 @@ func (s *MemoryStore) follow(ctx context.Context, e Effects) error {
 	for _, ref := range e.Cancel {
 		remove(s.memory, s.timers, ref)
 	}
-	for _, c := range e.Changes {
-		if s.options.Recorder == nil {
-			break
-		}
-		if err := s.options.Recorder.RecordChange(ctx, c); err != nil {
-			return err
-		}
-	}
-	for _, n := range e.Notifications {
-		if s.options.Notifier == nil {
-			break
-		}
-		if err := s.options.Notifier.Notify(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tell.Host(ctx, s.options.Recorder, s.options.Notifier, e.Changes, e.Notifications)
 }
 
 // Tickets implements [TicketStore].

@@ -91,21 +91,5 @@ func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 // tell hands the effects of an edit on. It comes before anything is written, so that an error of the host's leaves a
 // caller's transaction as it was.
 func (s *Store) tell(ctx context.Context, tx pgx.Tx, e directory.Effects) error {
-	if s.options.Recorder != nil && len(e.Changes) > 0 {
-		r := s.options.Recorder(tx)
-		for _, c := range e.Changes {
-			if err := r.RecordChange(ctx, c); err != nil {
-				return pgerr.Hosts(err)
-			}
-		}
-	}
-	if s.options.Notifier != nil && len(e.Notifications) > 0 {
-		n := s.options.Notifier(tx)
-		for _, told := range e.Notifications {
-			if err := n.Notify(ctx, told); err != nil {
-				return pgerr.Hosts(err)
-			}
-		}
-	}
-	return nil
+	return pgerr.Hosts(pgtx.Tell(ctx, tx, s.options.Recorder, s.options.Notifier, e.Changes, e.Notifications))
 }

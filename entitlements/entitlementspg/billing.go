@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/transbotai/tenon/internal/pgtx"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
@@ -314,16 +316,7 @@ func concludeArgs(all []entitlements.Conclusion) []any {
 
 // tell hands notices to the host's notifier in tx.
 func (s *Store) tell(ctx context.Context, tx pgx.Tx, notices []tenon.Notification) error {
-	if s.options.Notifier == nil || len(notices) == 0 {
-		return nil
-	}
-	notifier := s.options.Notifier(tx)
-	for _, n := range notices {
-		if err := notifier.Notify(ctx, n); err != nil {
-			return pgerr.Hosts(err)
-		}
-	}
-	return nil
+	return pgerr.Hosts(pgtx.Tell(ctx, tx, nil, s.options.Notifier, nil, notices))
 }
 
 const linkSQL = `

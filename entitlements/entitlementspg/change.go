@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/transbotai/tenon/internal/pgtx"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
@@ -255,13 +257,8 @@ select pg_notify('` + Channel + `', $1)`
 
 // recordChanges hands the changes to the recorder and tells other processes, when the transaction commits.
 func (s *Store) recordChanges(ctx context.Context, tx pgx.Tx, changes []tenon.Change, tenant string) error {
-	if s.options.Recorder != nil {
-		recorder := s.options.Recorder(tx)
-		for _, c := range changes {
-			if err := recorder.RecordChange(ctx, c); err != nil {
-				return pgerr.Hosts(err)
-			}
-		}
+	if err := pgtx.Tell(ctx, tx, s.options.Recorder, nil, changes, nil); err != nil {
+		return pgerr.Hosts(err)
 	}
 	_, err := tx.Exec(ctx, tellChangeSQL, tenant)
 	return err

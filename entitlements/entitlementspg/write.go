@@ -6,10 +6,11 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/transbotai/tenon"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon/entitlements"
-	"github.com/transbotai/tenon/internal/pgerr"
 )
 
 // write writes what the rules changed: keys first, since another transaction may have taken one meanwhile.
@@ -239,14 +240,9 @@ func (l *ledger) queueAlerts(b *pgx.Batch) {
 
 // notify tells of thresholds in the transaction that crossed them.
 func (l *ledger) notify(ctx context.Context) error {
-	if l.store.options.Notifier == nil || len(l.Effects.Alerts) == 0 {
-		return nil
-	}
-	notifier := l.store.options.Notifier(l.tx)
+	var news []tenon.Notification
 	for _, c := range l.Effects.Alerts {
-		if err := notifier.Notify(ctx, c.Notification(l.account.tenant, l.account.feature)); err != nil {
-			return pgerr.Hosts(err)
-		}
+		news = append(news, c.Notification(l.account.tenant, l.account.feature))
 	}
-	return nil
+	return l.store.tell(ctx, l.tx, news)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/transbotai/tenon/internal/pgtx"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
@@ -87,23 +89,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, w flags.Write) (int64, err
 }
 
 func (s *Store) tellHost(ctx context.Context, tx pgx.Tx, w flags.Write) error {
-	if s.options.Recorder != nil {
-		recorder := s.options.Recorder(tx)
-		for _, c := range w.Changes {
-			if err := recorder.RecordChange(ctx, c); err != nil {
-				return err
-			}
-		}
-	}
-	if s.options.Notifier != nil {
-		notifier := s.options.Notifier(tx)
-		for _, n := range w.Notifications {
-			if err := notifier.Notify(ctx, n); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return pgtx.Tell(ctx, tx, s.options.Recorder, s.options.Notifier, w.Changes, w.Notifications)
 }
 
 // put stores records under a revision that the caller has made its own by the lock, and tells the other processes.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/transbotai/tenon/internal/tell"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
@@ -181,17 +183,14 @@ func (s *Store) forward(ctx context.Context, tx pgx.Tx, events []kpi.Event) erro
 		return nil
 	}
 	slices.SortFunc(events, func(a, b kpi.Event) int { return strings.Compare(a.ID, b.ID) })
-	outbox := s.options.Forward(tx)
+	news := make([]tenon.Notification, len(events))
 	for i := range events {
-		n, err := kpi.Forward(&events[i], s.options.Registry.Personal(events[i].Name)...)
-		if err != nil {
-			return err
-		}
-		if err := outbox.Notify(ctx, n); err != nil {
+		var err error
+		if news[i], err = kpi.Forward(&events[i], s.options.Registry.Personal(events[i].Name)...); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tell.News(ctx, s.options.Forward(tx), news)
 }
 
 // folding is what one transaction adds.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/transbotai/tenon/internal/pgtx"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon/internal/pgerr"
@@ -78,23 +80,7 @@ func (s *Store) Change(ctx context.Context, edit kpi.Edit) (state *kpi.State, er
 }
 
 func (s *Store) tellHost(ctx context.Context, tx pgx.Tx, e kpi.Effects) error {
-	if s.options.Recorder != nil && len(e.Changes) > 0 {
-		recorder := s.options.Recorder(tx)
-		for _, c := range e.Changes {
-			if err := recorder.RecordChange(ctx, c); err != nil {
-				return err
-			}
-		}
-	}
-	if s.options.Notifier != nil && len(e.Notifications) > 0 {
-		notifier := s.options.Notifier(tx)
-		for _, n := range e.Notifications {
-			if err := notifier.Notify(ctx, n); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return pgtx.Tell(ctx, tx, s.options.Recorder, s.options.Notifier, e.Changes, e.Notifications)
 }
 
 const (

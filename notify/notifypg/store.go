@@ -39,9 +39,10 @@ var (
 	_ notify.Reviewer = (*Store)(nil)
 	_ tenon.Clock     = (*Store)(nil)
 	_ tenon.Starter   = (*Store)(nil)
-	_ tenon.Notifier  = (*Store)(nil)
 	_ tenon.Exporter  = (*Store)(nil)
 	_ tenon.Eraser    = (*Store)(nil)
+
+	_ tenon.BatchNotifier = (*Store)(nil)
 )
 
 // New returns a store on db. On a pgx.Tx, what is written is there when the caller commits. New does no I/O and starts
@@ -58,7 +59,12 @@ func New(db DB, opts *Options) *Store {
 // written already is left out. A zero At is now. Input that cannot be right is a [tenon.FieldError], and nothing is
 // written.
 func (s *Store) Notify(ctx context.Context, n tenon.Notification) error {
-	entries, err := s.options.Routing.Entries(n, time.Now())
+	return s.NotifyBatch(ctx, []tenon.Notification{n})
+}
+
+// NotifyBatch writes several notifications as [Store.Notify] does, in one statement: all or, with an error, none.
+func (s *Store) NotifyBatch(ctx context.Context, ns []tenon.Notification) error {
+	entries, err := s.options.Routing.All(ns, time.Now())
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,18 @@ func TestARepeatDoesNotAbortTheCallersTransaction(t *testing.T) {
 	require.Equal(t, 2, pgtest.One[int](t, pool, "select count(*) from tenon.notifications"))
 }
 
+func TestOfSeveralAmongWhichOneIsBadNoneIsWritten(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	store := notifypg.New(pool, nil)
+	outbox := notify.NewOutbox(store, map[string]tenon.Notifier{"default": nil}, nil)
+	for _, to := range []tenon.BatchNotifier{store, outbox} {
+		err := to.NotifyBatch(t.Context(), []tenon.Notification{notifytest.Notification("acme", "good"), {Key: "bad"}})
+		require.ErrorIs(t, err, tenon.ErrInvalid)
+		require.Zero(t, pgtest.One[int](t, pool, "select count(*) from tenon.notifications"))
+	}
+}
+
 func TestAnOpenTransactionOfAWriterDelaysNobody(t *testing.T) {
 	t.Parallel()
 	pool := database(t)

@@ -57,6 +57,33 @@ func TestNotifier(t *testing.T, newNotifier func(t *testing.T) (n tenon.Notifier
 				t.Fatalf("it has not arrived: %q", received())
 			}
 		}},
+		{"several_at_once_are_told_as_one_by_one", func(t *testing.T, n tenon.Notifier, received func() []string) {
+			b, ok := n.(tenon.BatchNotifier)
+			if !ok {
+				return
+			}
+			var news []tenon.Notification
+			for _, key := range []string{"one", "two", "one", "three"} {
+				news = append(news, Notification("acme", key))
+			}
+			for range 2 {
+				if err := b.NotifyBatch(t.Context(), news); err != nil {
+					t.Fatalf("NotifyBatch: %v", err)
+				}
+			}
+			var first []string // each key where it came first
+			for _, key := range received() {
+				if !slices.Contains(first, key) {
+					first = append(first, key)
+				}
+			}
+			if !slices.Equal(first, []string{"one", "two", "three"}) {
+				t.Fatalf("what has arrived: %q", first)
+			}
+			if err := b.NotifyBatch(t.Context(), nil); err != nil {
+				t.Fatalf("NotifyBatch of nothing: %v", err)
+			}
+		}},
 		{"a_caller_who_is_gone_gets_an_error_or_is_served", func(t *testing.T, n tenon.Notifier, received func() []string) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()

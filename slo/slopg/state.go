@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/transbotai/tenon/internal/pgtx"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
@@ -104,23 +106,7 @@ func (s *Store) Change(ctx context.Context, edit slo.Edit) (state *slo.State, er
 
 // tell comes before anything is written, so that an error of the host's leaves a caller's transaction as it was.
 func (s *Store) tell(ctx context.Context, tx pgx.Tx, e slo.Effects) error {
-	if s.options.Recorder != nil && len(e.Changes) > 0 {
-		r := s.options.Recorder(tx)
-		for _, c := range e.Changes {
-			if err := r.RecordChange(ctx, c); err != nil {
-				return err
-			}
-		}
-	}
-	if s.options.Notifier != nil && len(e.Notifications) > 0 {
-		n := s.options.Notifier(tx)
-		for _, told := range e.Notifications {
-			if err := n.Notify(ctx, told); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return pgtx.Tell(ctx, tx, s.options.Recorder, s.options.Notifier, e.Changes, e.Notifications)
 }
 
 const writeStateSQL = `

@@ -98,23 +98,7 @@ func (s *Store) follow(ctx context.Context, tx pgx.Tx, e support.Effects) error 
 }
 
 func (s *Store) tellHost(ctx context.Context, tx pgx.Tx, e support.Effects) error {
-	if s.options.Recorder != nil && len(e.Changes) > 0 {
-		recorder := s.options.Recorder(tx)
-		for _, c := range e.Changes {
-			if err := recorder.RecordChange(ctx, c); err != nil {
-				return err
-			}
-		}
-	}
-	if s.options.Notifier != nil && len(e.Notifications) > 0 {
-		notifier := s.options.Notifier(tx)
-		for _, n := range e.Notifications {
-			if err := notifier.Notify(ctx, n); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return pgtx.Tell(ctx, tx, s.options.Recorder, s.options.Notifier, e.Changes, e.Notifications)
 }
 
 // instants reads a time that may be null.
