@@ -1,6 +1,7 @@
 package supporttest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/transbotai/tenon/support"
@@ -287,23 +288,73 @@ var ruleRules = group{"rules", []rule{
 		"rules_that_cannot_be_right_are_refused",
 		"Nothing is written, and the field is named.",
 		func(r *rig) {
-			for name, spoil := range map[string]func(*support.Rules){
-				"no default":         func(s *support.Rules) { s.Default = "none" },
-				"no such calendar":   func(s *support.Rules) { s.Policies[0].Calendar = "none" },
-				"an odd priority":    func(s *support.Rules) { s.Policies[0].Targets["P0"] = support.Targets{} },
-				"a negative target":  func(s *support.Rules) { s.Policies[0].Targets[support.P1] = support.Targets{Resolution: -1} },
-				"a step without one": func(s *support.Rules) { s.Policies[0].Ladders = map[support.Priority][]support.Step{support.P1: {{}}} },
-				"a zone on Mars":     func(s *support.Rules) { s.Calendars["berlin"] = support.Hours{Zone: "Mars/Phobos"} },
+			type policy = *support.Policy // the first, which has the calendar, and the second, which has none
+			ladder := func(p policy, steps ...support.Step) {
+				p.Ladders = map[support.Priority][]support.Step{support.P1: steps}
+			}
+			for field, spoil := range map[string]func(s *support.Rules, first, second policy){
+				"default":          func(s *support.Rules, _, _ policy) { s.Default = "none" },
+				"plans.enterprise": func(s *support.Rules, _, _ policy) { s.Plans["enterprise"] = "none" },
+				"calendars.berlin.zone": func(s *support.Rules, _, _ policy) {
+					s.Calendars["berlin"] = support.Hours{Zone: "Mars/Phobos"}
+				},
+				"policies[0].name":     func(_ *support.Rules, first, _ policy) { first.Name = "" },
+				"policies[1].name":     func(_ *support.Rules, first, second policy) { second.Name = first.Name },
+				"policies[0].calendar": func(_ *support.Rules, first, _ policy) { first.Calendar = "none" },
+				"policies[0].warn_at":  func(_ *support.Rules, first, _ policy) { first.WarnAt = 101 },
+				"policies[0].targets.P0": func(_ *support.Rules, first, _ policy) {
+					first.Targets["P0"] = support.Targets{}
+				},
+				"policies[0].targets.P1.resolution": func(_ *support.Rules, first, _ policy) {
+					first.Targets[support.P1] = support.Targets{Resolution: -1}
+				},
+				"policies[0].targets.P3.first_response": func(_ *support.Rules, first, _ policy) {
+					first.Targets[support.P3] = support.Targets{FirstResponse: 11 * 365 * day}
+				},
+				"policies[1].targets.P2.business": func(_ *support.Rules, _, second policy) {
+					second.Targets[support.P2] = support.Targets{Resolution: time.Hour, Business: true}
+				},
+				"policies[0].ladders.P0": func(_ *support.Rules, first, _ policy) {
+					first.Ladders = map[support.Priority][]support.Step{"P0": nil}
+				},
+				"policies[0].ladders.P1[0].name": func(_ *support.Rules, first, _ policy) { ladder(first, support.Step{}) },
+				"policies[0].ladders.P1[1].name": func(_ *support.Rules, first, _ policy) {
+					ladder(first, support.Step{Name: "a"}, support.Step{Name: "a"})
+				},
+				"policies[0].ladders.P1[0].after": func(_ *support.Rules, first, _ policy) {
+					ladder(first, support.Step{Name: "a", After: -1})
+				},
+				"policies[0].ladders.P1[1].after": func(_ *support.Rules, first, _ policy) {
+					ladder(first, support.Step{Name: "a", After: time.Hour}, support.Step{Name: "b"})
+				},
 			} {
 				rules := office()
-				spoil(&rules)
-				if _, err := r.desk().SetRules(r.ctx(), rules, ""); err == nil {
-					r.t.Fatalf("%s was taken", name)
-				}
+				spoil(&rules, &rules.Policies[0], &rules.Policies[1])
+				_, err := r.desk().SetRules(r.ctx(), rules, "")
+				r.refuses(field, err)
 			}
+			closed := office()
+			closed.Calendars["berlin"] = support.Hours{Zone: "UTC"}
+			_, err := r.desk().SetRules(r.ctx(), closed, "")
+			r.fails("a calendar that is always closed", err, support.ErrAlwaysClosed)
 			rules, err := r.desk().Rules(r.ctx())
 			r.must(err)
 			equal(r.t, "version", rules.Version, int64(0))
+		},
+	},
+	{
+		"rules_that_cannot_be_recorded_are_not_in_force",
+		"An error of the recorder undoes the change, timers and all, and is returned.",
+		func(r *rig) {
+			ref, deaf := r.open(support.P2), errors.New("deaf")
+			r.heard.Refuse(deaf)
+			_, err := r.desk().SetRules(r.ctx(), office(), "")
+			r.fails("set", err, deaf)
+			r.heard.Refuse(nil)
+			r.stands(ref, support.Resolution, support.Running, noon.Add(24*time.Hour))
+			set, err := r.desk().SetRules(r.ctx(), office(), "")
+			r.must(err)
+			equal(r.t, "version", set.Version, int64(1))
 		},
 	},
 }}
