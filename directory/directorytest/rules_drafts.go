@@ -16,6 +16,8 @@ var draftRules = group{"drafts", []rule{
 		r.fails("reject what was not submitted", err, directory.ErrStatus)
 		_, err = r.book().Confirm(r.ctx(), d.Ref)
 		r.fails("confirm what is not published", err, directory.ErrStatus)
+		_, err = r.book().Unpublish(r.ctx(), d.Ref, "there is nothing to hide")
+		r.must(err)
 		conform.Equal(r.t, "the draft", r.load(d.Ref), before)
 		_, err = r.book().Submit(r.ctx(), d.Ref, 1)
 		r.must(err)

@@ -147,6 +147,10 @@ var clockRules = group{"clocks", []rule{
 			equal(r.t, "total", report.Total, 3)
 			row := report.Lines[2]
 			equal(r.t, "the row", row, support.ReportRow{Priority: support.P1, Promise: support.Resolution, Kept: 1, Broken: 1, Waiting: 1})
+			share, decided := row.Share()
+			equal(r.t, "the share", []any{share, decided}, []any{0.5, true})
+			_, decided = report.Lines[5].Share()
+			equal(r.t, "a share of nothing", decided, false)
 		},
 	},
 }}

@@ -134,6 +134,27 @@ var runRules = group{"run", []rule{
 		},
 	},
 	{
+		"the_findings_timers_tell_what_is_late",
+		"What was to be fixed before timers ran is told of as soon as they do, and so is an acceptance that has ended.",
+		func(r *rig) {
+			r.now = time.Now().Add(-8 * day)
+			late, lapsed := r.finding(support.Critical), r.finding(support.Low)
+			a := support.Acceptance{Approver: "cto", Reason: "internal", Until: r.now.Add(day)}
+			r.found(r.findings().Accept(r.ctx(), lapsed, a))
+			findings := support.NewFindings(r.store, nil)
+			timers, err := support.NewTimers(r.store, findings.Work(), &support.TimersOptions{Workers: 1, Drain: time.Minute})
+			r.must(err)
+			stop := r.running(timers)
+			r.until("both are told of", func() bool { return timers.Stats().Fired == 2 })
+			stop()
+			r.told("support.finding_lapsed", "support.finding_overdue")
+			equal(r.t, "the late one is told of", r.found(findings.Get(r.ctx(), late)).ToldLate, true)
+			again := r.found(findings.Get(r.ctx(), lapsed))
+			equal(r.t, "the other's state", again.State, support.FindingOpen)
+			equal(r.t, "who answers for it", again.Accepted, (*support.Acceptance)(nil))
+		},
+	},
+	{
 		"a_job_without_a_handler_is_refused",
 		"So is one with two, or of no kind; and timers that are bound to a store do not run.",
 		func(r *rig) {

@@ -115,7 +115,11 @@ var tourRules = group{"tours", []rule{
 		func(r *rig) {
 			t := r.tours(1, false)
 			_, err := t.Complete(r.ctx(), bob, "none")
-			r.fails("unknown", err, support.ErrUnknownTour)
+			r.fails("complete an unknown one", err, support.ErrUnknownTour)
+			_, err = t.Dismiss(r.ctx(), bob, "none")
+			r.fails("dismiss an unknown one", err, support.ErrUnknownTour)
+			_, err = t.Advance(r.ctx(), bob, "none", 1)
+			r.fails("advance in an unknown one", err, support.ErrUnknownTour)
 			_, err = t.Advance(r.ctx(), bob, "rates", 4)
 			r.fails("too many", err, tenon.ErrInvalid)
 			_, _, err = t.Next(r.ctx(), support.Viewer{Tenant: "acme"})
