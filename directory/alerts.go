@@ -67,10 +67,7 @@ func (p Policy) tell(d *Dossier, now time.Time) (notifications []tenon.Notificat
 			continue
 		}
 		zone := doc.location(d.Draft.Zone)
-		for _, days := range p.steps() {
-			if doc.told(days) {
-				break
-			}
+		for _, days := range p.steps() { // the tightest that has passed was not told, or nothing would be due
 			if !now.Before(thresholdAt(*doc, days, zone)) {
 				doc.Told = append(doc.Told, days)
 				notifications = append(notifications, alert(d, *doc, days, DateOf(now.In(zone)), now))

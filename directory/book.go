@@ -143,12 +143,9 @@ func (b *Book) Partner(ctx context.Context, ref Ref) (*Dossier, error) {
 
 // List returns partners for those who may see drafts. A Limit of 0 means 50; more than 500 is 500.
 func (b *Book) List(ctx context.Context, q ListQuery) ([]*Dossier, error) {
-	if q.Limit <= 0 {
-		q.Limit = 50
-	}
-	q.Limit = min(q.Limit, 500)
+	q.Limit = listLimit(q.Limit)
 	if q.After != "" && !isUUID(q.After) {
-		return nil, ErrUnknownPartner
+		return nil, prefix(tenon.Invalid("after", "is not a UUID in lower case"))
 	}
 	switch q.Status {
 	case "", Draft, Submitted, Published:
@@ -161,6 +158,14 @@ func (b *Book) List(ctx context.Context, q ListQuery) ([]*Dossier, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Timeout)
 	defer cancel()
 	return b.store.List(ctx, q)
+}
+
+// listLimit is how many partners a page has at most, where so many were asked for.
+func listLimit(asked int) int {
+	if asked <= 0 {
+		return 50
+	}
+	return min(asked, 500)
 }
 
 func (b *Book) now(ctx context.Context) (time.Time, error) {

@@ -51,11 +51,8 @@ func (b *Book) ImportCSV(ctx context.Context, tenant string, file io.Reader) (*I
 	r := csv.NewReader(lines)
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
 	heading, err := lines.next(r)
-	if errors.Is(err, errLine) {
-		return nil, prefix(errLine)
-	}
 	if err != nil {
-		return nil, prefix(tenon.Invalid("file", "has no line with the names of columns"))
+		return nil, noHeading(err)
 	}
 	at, err := places(heading)
 	if err != nil {
@@ -115,6 +112,14 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// noHeading returns why there is no first line; an error of the reader's own stays what it is.
+func noHeading(err error) error {
+	if errors.Is(err, io.EOF) || errors.As(err, new(*csv.ParseError)) {
+		err = tenon.Invalid("file", "has no line with the names of columns")
+	}
+	return prefix(err)
+}
+
 // places returns where each column stands.
 func places(heading []string) (map[string]int, error) {
 	at := map[string]int{}
@@ -160,11 +165,11 @@ type row struct {
 	cells []string
 }
 
-// cell returns a column's text, and false where the file does not have the column.
+// cell returns a column's text, and false where the file does not have the column, or the line ends before it.
 func (r row) cell(name string) (string, bool) {
 	i, ok := r.at[name]
 	if !ok || i >= len(r.cells) {
-		return "", ok
+		return "", false
 	}
 	return inert(strings.TrimSpace(r.cells[i])), true
 }

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -25,7 +26,7 @@ type letter struct {
 
 // Invite lists a new partner as a draft and makes an invitation for it, which the host sends to the profile's Contact.
 func (b *Book) Invite(ctx context.Context, tenant string, p Profile) (*Invitation, error) {
-	if p.Contact == "" {
+	if strings.TrimSpace(p.Contact) == "" {
 		return nil, prefix(tenon.Invalid("contact_email", "is empty, and nobody can be invited"))
 	}
 	d, err := b.create(ctx, tenant, p, func(d *Dossier, now time.Time, by string) Effects {

@@ -1,10 +1,14 @@
 package directory_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -111,6 +115,93 @@ func TestALineThatNeverEndsIsNotReadToItsEnd(t *testing.T) {
 		require.ErrorIs(t, err, tenon.ErrInvalid)
 		require.Less(t, rest.read, 1<<20)
 	}
+}
+
+// tiring is a store that is away after so many changes.
+type tiring struct {
+	directory.Store
+	left int
+}
+
+func (s *tiring) Change(ctx context.Context, ref directory.Ref, edit directory.Edit) (*directory.Dossier, error) {
+	if s.left--; s.left < 0 {
+		return nil, tenon.ErrUnavailable
+	}
+	return s.Store.Change(ctx, ref, edit)
+}
+
+func TestAnImportThatBreaksOffSaysWhatWasDoneUntilThen(t *testing.T) {
+	t.Parallel()
+	store := directory.NewMemoryStore(nil)
+	book := directory.NewBook(&tiring{store, 1}, nil)
+	report, err := book.ImportCSV(t.Context(), "acme", strings.NewReader("company_name\nOne\nTwo\nThree\n"))
+	require.ErrorIs(t, err, tenon.ErrUnavailable)
+	require.Equal(t, directory.ImportReport{Created: 1}, *report)
+	cut := errors.New("cut")
+	_, err = newBook(nil).ImportCSV(t.Context(), "acme", iotest.ErrReader(cut))
+	require.ErrorIs(t, err, cut, "which is no fault of the file")
+	file := io.MultiReader(strings.NewReader("company_name\nOne\n"), iotest.ErrReader(cut))
+	report, err = newBook(nil).ImportCSV(t.Context(), "acme", file)
+	require.ErrorIs(t, err, cut)
+	require.Equal(t, directory.ImportReport{Created: 1}, *report)
+}
+
+func TestAPartnerHasAThousandVersionsOfDocumentsAtMost(t *testing.T) {
+	t.Parallel()
+	store := directory.NewMemoryStore(nil)
+	book := directory.NewBook(store, nil)
+	d, err := book.Create(t.Context(), "acme", directory.Profile{Name: "One"})
+	require.NoError(t, err)
+	_, err = store.Change(t.Context(), d.Ref, func(d *directory.Dossier) (directory.Effects, error) {
+		for version := range 999 {
+			d.Documents = append(d.Documents, directory.Document{Kind: "licence", Version: version + 1})
+		}
+		return directory.Effects{}, nil
+	})
+	require.NoError(t, err)
+	added, err := book.AddDocument(t.Context(), d.Ref, directory.Document{Kind: "licence"})
+	require.NoError(t, err)
+	require.Equal(t, 1000, added.Version)
+	_, err = book.AddDocument(t.Context(), d.Ref, directory.Document{Kind: "insurance"})
+	require.ErrorIs(t, err, tenon.ErrInvalid)
+	require.ErrorContains(t, err, "documents")
+	d, err = book.Partner(t.Context(), d.Ref)
+	require.NoError(t, err)
+	require.Len(t, d.Documents, 1000)
+}
+
+func TestAPageOfStalePapersIsOfAsManyPartnersAsAPageOfPartners(t *testing.T) {
+	t.Parallel()
+	book := newBook(&directory.Options{Policy: directory.Policy{Required: map[string][]string{"": {"licence"}}}})
+	for range 60 {
+		_, err := book.Create(t.Context(), "acme", directory.Profile{Name: "One"})
+		require.NoError(t, err)
+	}
+	for limit, want := range map[int]int{-1: 50, 0: 50, 55: 55, 9999: 60} {
+		partners, err := book.List(t.Context(), directory.ListQuery{Limit: limit})
+		require.NoError(t, err)
+		require.Len(t, partners, want)
+		stale, err := book.Stale(t.Context(), "acme", "", limit)
+		require.NoError(t, err)
+		require.Len(t, stale.Papers, want)
+		require.Equal(t, want < 60, stale.Next != "")
+	}
+}
+
+func TestADocumentInAZoneThatTheMachineHasLostExpiresInUTC(t *testing.T) {
+	t.Parallel()
+	store := directory.NewMemoryStore(nil)
+	book := directory.NewBook(store, nil)
+	d, err := book.Create(t.Context(), "acme", directory.Profile{Name: "One"})
+	require.NoError(t, err)
+	_, err = store.Change(t.Context(), d.Ref, func(d *directory.Dossier) (directory.Effects, error) {
+		d.Draft.Zone = "Mars/Phobos" // which an older release of the database had
+		return directory.Effects{}, nil
+	})
+	require.NoError(t, err)
+	doc, err := book.AddDocument(t.Context(), d.Ref, directory.Document{Kind: "licence", Expires: date(t, "2028-02-29")})
+	require.NoError(t, err)
+	require.Equal(t, "2028-03-01T00:00:00Z", doc.ExpiresFrom.Format(time.RFC3339Nano))
 }
 
 func TestLettersAndTheirMarksAreFoundHoweverTheyAreWritten(t *testing.T) {

@@ -86,15 +86,13 @@ type StalePaper struct {
 }
 
 // Stale returns the papers of a tenant, or of all when it is empty, that are missing, expired or expiring soon, of at
-// most limit partners after the page before.
+// most limit partners after the page before; the limit is as that of [Book.List].
 func (b *Book) Stale(ctx context.Context, tenant, after string, limit int) (*StalePage, error) {
 	now, err := b.now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if limit <= 0 || limit > 500 {
-		limit = 50
-	}
+	limit = listLimit(limit)
 	found, err := b.List(ctx, ListQuery{Tenant: tenant, StaleAt: now, After: after, Limit: limit})
 	if err != nil {
 		return nil, err

@@ -62,6 +62,32 @@ func TestRunTellsWhenAThresholdPasses(t *testing.T) {
 	})
 }
 
+// uncounted is a store that cannot count papers.
+type uncounted struct{ directory.Store }
+
+func TestRunTellsOfDocumentsThoughTheStoreCountsNoPapers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		heard := &ears{}
+		book := directory.NewBook(uncounted{directory.NewMemoryStore(&directory.MemoryOptions{Notifier: heard})}, nil)
+		d, err := book.Create(t.Context(), "acme", directory.Profile{Name: "One"})
+		require.NoError(t, err)
+		_, err = book.AddDocument(t.Context(), d.Ref, directory.Document{Kind: "licence", Expires: date(t, "2000-01-02")})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- book.Run(ctx) }()
+		time.Sleep(time.Second)
+		cancel()
+		require.NoError(t, <-done)
+		require.Equal(t, []string{"licence of One expires on 2000-01-02, tomorrow"}, heard.titles())
+		require.Empty(t, book.Stats().LastError)
+		require.NotZero(t, book.Stats().LastRun)
+		_, err = book.Digest(t.Context())
+		require.ErrorIs(t, err, tenon.ErrUnavailable)
+	})
+}
+
 func TestAPolicyThatCannotBeFollowedIsReported(t *testing.T) {
 	t.Parallel()
 	for _, p := range []directory.Policy{

@@ -60,6 +60,18 @@ func TestEveryNearWordIsInTheNeighbourhood(t *testing.T) {
 	}
 }
 
+func TestWordsLongerThanAnyThatIsKeptAreComparedAsWell(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("transport", 8)
+	asked := directory.Word{Text: long, Distance: 2}
+	for typo, near := range map[string]bool{
+		long[1:]: true, long[2:]: true, long[3:]: false, "xyz" + long[3:]: false, strings.ToUpper(long): false,
+	} {
+		_, ok := asked.Errors(typo)
+		require.Equal(t, near, ok, typo)
+	}
+}
+
 // misspellings are all texts one error from a word, and some that are two.
 func misspellings(w string) []string {
 	one := func(w string) (all []string) {
@@ -89,6 +101,27 @@ func meet(a, b []string) bool {
 		}
 	}
 	return false
+}
+
+func TestALongDescriptionIsShownFromWhereAWordIsFoundOrFromItsBeginning(t *testing.T) {
+	t.Parallel()
+	book := directory.NewBook(directory.NewMemoryStore(nil), nil)
+	d, err := book.Create(t.Context(), "acme", directory.Profile{
+		Name: "Harbour", Description: "Begins here. " + strings.Repeat("Filler. ", 60) + "Freight.", Public: true,
+	})
+	require.NoError(t, err)
+	_, err = book.Submit(t.Context(), d.Ref, 1)
+	require.NoError(t, err)
+	_, err = book.Publish(t.Context(), d.Ref, 1)
+	require.NoError(t, err)
+	for text, want := range map[string]string{"": "Begins here. ", "harbour": "Begins here. ", "freight": "… "} {
+		page, err := book.Search(t.Context(), directory.Search{Text: text})
+		require.NoError(t, err)
+		shown := page.Results[0].SnippetHTML
+		require.True(t, strings.HasPrefix(shown, want), shown)
+		require.Equal(t, text == "freight", strings.HasSuffix(shown, "<mark>Freight</mark>."), shown)
+		require.Less(t, len(shown), 300)
+	}
 }
 
 func TestAKeyDoesNotShowItself(t *testing.T) {

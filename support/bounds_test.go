@@ -2,6 +2,7 @@ package support_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"testing"
@@ -22,6 +23,45 @@ func TestTheLongestSpansAreAddedWithoutOverflow(t *testing.T) {
 	require.EqualValues(t, math.MaxInt64, c.Between(from, late))
 	for _, d := range []time.Duration{-math.MaxInt64, math.MinInt64} {
 		require.EqualValues(t, math.MaxInt64, c.Between(c.Add(from, d), from), "the least is taken for the least but one")
+	}
+}
+
+func TestWhatLiesOutsideOfTheYearsIsTheirFirstOrLastInstant(t *testing.T) {
+	t.Parallel()
+	c, err := support.NewCalendar(support.Hours{Zone: "UTC", Week: support.EveryDay(span("00:00-24:00"))})
+	require.NoError(t, err)
+	require.NoError(t, c.Hours().Check())
+	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+	before, after := first.AddDate(-3, 0, 0), last.AddDate(3, 0, 0)
+	eve, dawn := time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC), first.Add(time.Hour)
+	for _, at := range []struct {
+		from time.Time
+		add  time.Duration
+		want time.Time
+	}{
+		{eve, 59 * time.Minute, eve.Add(59 * time.Minute)},
+		{eve, time.Hour, last},
+		{eve, 2 * time.Hour, last},
+		{eve, math.MaxInt64, last},
+		{after, time.Hour, last},
+		{after, -time.Hour, eve},
+		{dawn, -time.Minute, dawn.Add(-time.Minute)},
+		{dawn, -time.Hour, first},
+		{dawn, -2 * time.Hour, first},
+		{dawn, math.MinInt64, first},
+		{before, -time.Hour, first},
+		{before, time.Hour, dawn},
+	} {
+		got := c.Add(at.from, at.add)
+		require.Equal(t, at.want, got, "%s + %s", at.from, at.add)
+		_, err := json.Marshal(got)
+		require.NoError(t, err)
+	}
+	require.Equal(t, time.Hour, c.Between(eve, after))
+	require.Equal(t, time.Hour, c.Between(before, dawn))
+	for _, at := range []time.Time{before, after} {
+		require.False(t, c.IsOpen(at))
+		require.Zero(t, c.Between(at, at.Add(time.Hour)))
 	}
 }
 

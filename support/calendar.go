@@ -42,7 +42,10 @@ func (c *Calendar) Hours() Hours { return c.hours }
 func (c *Calendar) Add(t time.Time, d time.Duration) time.Time {
 	switch {
 	case d > 0:
-		return c.forward(t, int64(d))
+		if at := c.forward(t, int64(d)); at.Before(lastInstant) {
+			return at
+		}
+		return lastInstant
 	case d < 0:
 		return c.backward(t, -max(int64(d), -math.MaxInt64))
 	default:
@@ -58,7 +61,7 @@ func (c *Calendar) forward(t time.Time, d int64) time.Time {
 			return y.instant(y.reached(passed + d))
 		}
 		if d -= left; y.number >= lastYear {
-			return yearStart(lastYear + 1)
+			return lastInstant
 		}
 		y = c.year(y.number + 1)
 	}
@@ -103,7 +106,7 @@ func (c *Calendar) find(t time.Time) (*year, int64) {
 	n := t.UTC().Year()
 	if n < firstYear {
 		y := c.year(firstYear)
-		return y, 0
+		return y, -1
 	}
 	if n > lastYear {
 		y := c.year(lastYear)

@@ -326,6 +326,9 @@ func TestHoursThatCannotBeRightAreRefused(t *testing.T) {
 		"a holiday that ends first": {
 			support.Hours{Zone: "UTC", Week: week, Holidays: []support.Holiday{{Name: "x", From: "2026-08-02", To: "2026-08-01"}}}, "ends before",
 		},
+		"a yearly holiday over the new year": {support.Hours{Zone: "UTC", Week: week, Holidays: []support.Holiday{
+			{Name: "winter", From: "2026-12-24", To: "2027-01-06", Yearly: true},
+		}}, `holidays[0]: "winter" is yearly and does not end in the year in which it begins`},
 		"an odd date": {support.Hours{Zone: "UTC", Week: week, Holidays: []support.Holiday{{Name: "x", From: "2026-02-30"}}}, "is not a date"},
 		"a date that is a holiday": {support.Hours{
 			Zone: "UTC", Week: week, Holidays: []support.Holiday{{Name: "x", From: "2026-08-01"}},
@@ -335,8 +338,11 @@ func TestHoursThatCannotBeRightAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := support.NewCalendar(c.hours)
-			require.ErrorIs(t, err, tenon.ErrInvalid)
-			require.ErrorContains(t, err, c.says)
+			for _, err := range []error{err, c.hours.Check()} {
+				require.ErrorIs(t, err, tenon.ErrInvalid)
+				require.ErrorContains(t, err, c.says)
+				require.Regexp(t, "^support: ", err.Error())
+			}
 		})
 	}
 }
@@ -350,6 +356,7 @@ func TestACalendarThatIsNeverOpenIsAnErrorAndNotALoop(t *testing.T) {
 	} {
 		_, err := support.NewCalendar(h)
 		require.ErrorIs(t, err, support.ErrAlwaysClosed)
+		require.EqualError(t, h.Check(), err.Error())
 	}
 }
 

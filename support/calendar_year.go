@@ -18,6 +18,10 @@ type year struct {
 // quarter divides the times at which zones change.
 const quarter = 15 * time.Minute
 
+// lastInstant is the last of the years that are known. One later would be of a year that cannot be written as RFC 3339
+// wants it.
+var lastInstant = yearStart(lastYear + 1).Add(-1)
+
 func yearStart(n int) time.Time { return time.Date(n, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // year makes the table of a year: for every stretch in which the zone's offset stays, the spans of the local dates in

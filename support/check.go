@@ -22,6 +22,9 @@ func checkLength(field, text string, most int) error {
 	return nil
 }
 
+// possible says whether a ticket or a finding may have this name. Text that no store can keep names nothing in any.
+func (r Ref) possible() bool { return isUUID(r.ID) && checkName("tenant", r.Tenant) == nil }
+
 // isUUID says whether id is a UUID as [tenon.NewID] writes it.
 func isUUID(id string) bool {
 	if len(id) != 36 {

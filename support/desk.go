@@ -131,7 +131,7 @@ func (d *Desk) edit(ctx context.Context, ref Ref, now time.Time, f func(*Ticket,
 
 // Get returns a ticket with its clocks as of now.
 func (d *Desk) Get(ctx context.Context, ref Ref) (Ticket, error) {
-	if !isUUID(ref.ID) || ref.Tenant == "" {
+	if !ref.possible() || ref.Tenant == "" {
 		return Ticket{}, ErrUnknownTicket
 	}
 	found, err := d.List(ctx, TicketQuery{Tenant: ref.Tenant, ID: ref.ID, Limit: 1})
@@ -193,7 +193,7 @@ func (q *TicketQuery) check() error {
 	if q.Limit < 0 || q.Limit > maxPage {
 		return tenon.Invalid("limit", "%d does not lie within 0 and %d", q.Limit, maxPage)
 	}
-	return cmp.Or(checkName("tenant", q.Tenant))
+	return checkName("tenant", q.Tenant)
 }
 
 func actor(ctx context.Context) string {

@@ -83,7 +83,7 @@ func (d *Desk) Close(ctx context.Context, ref Ref) (Ticket, error) {
 
 // act appends an event, unless it would change nothing. A required text is named by its field.
 func (d *Desk) act(ctx context.Context, ref Ref, e Event, required string, idle func(*Ticket) bool) (Ticket, error) {
-	if !isUUID(ref.ID) || ref.Tenant == "" {
+	if !ref.possible() || ref.Tenant == "" {
 		return Ticket{}, ErrUnknownTicket
 	}
 	if required != "" && e.Text == "" {

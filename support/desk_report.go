@@ -40,6 +40,9 @@ func (d *Desk) Report(ctx context.Context, tenant string, from, to time.Time) (R
 	if !from.Before(to) {
 		return Report{}, prefix(tenon.Invalid("to", "is not after from"))
 	}
+	if err := checkName("tenant", tenant); err != nil {
+		return Report{}, prefix(err)
+	}
 	now, err := d.clock.Now(ctx, d.store)
 	if err != nil {
 		return Report{}, err

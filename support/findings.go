@@ -70,7 +70,7 @@ func (n *NewFinding) check(now time.Time) error {
 		return tenon.Invalid("title", "is empty")
 	case n.ID != "" && !isUUID(n.ID):
 		return tenon.Invalid("id", "is not a UUID in lower case")
-	case n.FoundAt.After(now):
+	case tenon.Instant(n.FoundAt).After(now):
 		return tenon.Invalid("found_at", "is in the future")
 	case n.FoundAt.UTC().Year() < firstYear:
 		return tenon.Invalid("found_at", "is before the year %d", firstYear)
@@ -179,7 +179,7 @@ func transition(from, to FindingState) error {
 func (f *Findings) act(
 	ctx context.Context, ref Ref, action, reason string, do func(old *Finding, now time.Time) error,
 ) (Finding, error) {
-	if !isUUID(ref.ID) {
+	if !ref.possible() {
 		return Finding{}, ErrUnknownFinding
 	}
 	if err := checkText("reason", reason); err != nil {

@@ -12,7 +12,7 @@ import (
 
 // Get returns a finding as of now.
 func (f *Findings) Get(ctx context.Context, ref Ref) (Finding, error) {
-	if !isUUID(ref.ID) {
+	if !ref.possible() {
 		return Finding{}, ErrUnknownFinding
 	}
 	found, err := f.List(ctx, FindingQuery{Tenant: ref.Tenant, ID: ref.ID, Limit: 1})
@@ -29,18 +29,8 @@ func (f *Findings) Get(ctx context.Context, ref Ref) (Finding, error) {
 // List returns findings as of now, newest first. The states of q are those that are stored: one whose acceptance has
 // lapsed is found among the accepted ones, and says that it is open.
 func (f *Findings) List(ctx context.Context, q FindingQuery) ([]Finding, error) {
-	for field, id := range map[string]string{"id": q.ID, "before": q.Before} {
-		if id != "" && !isUUID(id) {
-			return nil, prefix(tenon.Invalid(field, "is not a UUID in lower case"))
-		}
-	}
-	for _, s := range q.States {
-		if !slices.Contains([]FindingState{FindingOpen, FindingAccepted, FindingFixed}, s) {
-			return nil, prefix(tenon.Invalid("states", "%q is not a state", string(s)))
-		}
-	}
-	if q.Limit < 0 || q.Limit > maxPage {
-		return nil, prefix(tenon.Invalid("limit", "%d does not lie within 0 and %d", q.Limit, maxPage))
+	if err := q.check(); err != nil {
+		return nil, prefix(err)
 	}
 	now, err := f.clock.Now(ctx, f.store)
 	if err != nil {
@@ -51,6 +41,23 @@ func (f *Findings) List(ctx context.Context, q FindingQuery) ([]Finding, error) 
 		found[i] = found[i].at(now, f.days)
 	}
 	return found, err
+}
+
+func (q *FindingQuery) check() error {
+	for field, id := range map[string]string{"id": q.ID, "before": q.Before} {
+		if id != "" && !isUUID(id) {
+			return tenon.Invalid(field, "is not a UUID in lower case")
+		}
+	}
+	for _, s := range q.States {
+		if !slices.Contains([]FindingState{FindingOpen, FindingAccepted, FindingFixed}, s) {
+			return tenon.Invalid("states", "%q is not a state", string(s))
+		}
+	}
+	if q.Limit < 0 || q.Limit > maxPage {
+		return tenon.Invalid("limit", "%d does not lie within 0 and %d", q.Limit, maxPage)
+	}
+	return checkName("tenant", q.Tenant)
 }
 
 // FindingKPI says how long it takes from finding to fix.

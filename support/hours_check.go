@@ -23,7 +23,7 @@ const yearlyWithin = 100
 // Check returns what is wrong with h: a [tenon.FieldError] that names the field, or [ErrAlwaysClosed].
 func (h Hours) Check() error {
 	_, err := compile(h)
-	return err
+	return prefix(err)
 }
 
 // compiled is what [Hours] mean, by number.

@@ -2,6 +2,7 @@ package support
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +27,7 @@ func (r Rules) book() (*book, error) {
 	for _, name := range slices.Sorted(maps.Keys(r.Calendars)) {
 		rules, err := compile(r.Calendars[name])
 		if err != nil {
-			return nil, fmt.Errorf("calendars.%s: %w", name, err)
+			return nil, within("calendars."+name, err)
 		}
 		calendars[name] = &Calendar{hours: r.Calendars[name], rules: rules}
 	}
@@ -52,6 +53,15 @@ func (r Rules) book() (*book, error) {
 		return nil, tenon.Invalid("default", "there is no policy %q", r.Default)
 	}
 	return b, nil
+}
+
+// within names the field at fault as a part of another.
+func within(field string, err error) error {
+	var part *tenon.FieldError
+	if errors.As(err, &part) {
+		return tenon.Invalid(field+"."+part.Field, "%s", part.Reason)
+	}
+	return fmt.Errorf("%s: %w", field, err)
 }
 
 func (p *Policy) check(field string, calendars map[string]*Calendar) error {

@@ -1,6 +1,7 @@
 package support
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -163,34 +164,42 @@ func (t *Timers) Schedule(ctx context.Context, timers ...Timer) error {
 	return nil
 }
 
-// Cancel takes timers back, and returns how many were there and had not fired.
+// Cancel takes timers back, and returns how many were there and had not fired. A name that no timer can have is a
+// [tenon.FieldError].
 func (t *Timers) Cancel(ctx context.Context, refs ...TimerRef) (int, error) {
 	if len(refs) == 0 {
 		return 0, nil
 	}
+	for _, ref := range refs {
+		if err := ref.check(); err != nil {
+			return 0, prefix(err)
+		}
+	}
 	return t.store.Cancel(ctx, refs)
+}
+
+// check refuses what names no timer.
+func (r TimerRef) check() error {
+	if r.Key == "" {
+		return tenon.Invalid("key", "is empty")
+	}
+	return cmp.Or(checkLength("tenant", r.Tenant, maxKey), checkLength("key", r.Key, maxKey))
 }
 
 // check refuses what cannot be kept. Times are those that Postgres and a [Calendar] know.
 func (t *Timer) check() error {
 	switch {
-	case t.Key == "":
-		return tenon.Invalid("key", "is empty")
 	case t.Kind == "":
 		return tenon.Invalid("kind", "is empty")
-	case t.At.IsZero() || t.At.Year() < firstYear || t.At.Year() > lastYear:
+	case t.At.IsZero() || t.At.UTC().Year() < firstYear || t.At.UTC().Year() > lastYear:
 		return tenon.Invalid("at", "is not a time within the years %d to %d", firstYear, lastYear)
 	case len(t.Payload) > maxPayload:
 		return tenon.Invalid("payload", "has %d bytes, more than %d", len(t.Payload), maxPayload)
 	case len(t.Payload) > 0 && !json.Valid(t.Payload):
 		return tenon.Invalid("payload", "is not JSON")
 	}
-	for field, text := range map[string]string{"tenant": t.Tenant, "key": t.Key, "kind": t.Kind} {
-		if err := checkLength(field, text, maxKey); err != nil {
-			return err
-		}
-	}
-	return checkLength("payload", string(t.Payload), maxPayload)
+	return cmp.Or(
+		t.TimerRef.check(), checkLength("kind", t.Kind, maxKey), checkLength("payload", string(t.Payload), maxPayload))
 }
 
 // maxKey bounds a key and a kind in bytes.
@@ -219,11 +228,14 @@ func (t *Timers) Dead(ctx context.Context, limit int) ([]DeadTimer, error) {
 	return r.DeadTimers(ctx, limit)
 }
 
-// Revive makes a timer that was given up fire again, at once.
+// Revive makes a timer that was given up fire again, at once. A name that no timer can have is a [tenon.FieldError].
 func (t *Timers) Revive(ctx context.Context, ref TimerRef) error {
 	r, ok := t.store.(TimerReviewer)
 	if !ok {
 		return ErrUnsupported
+	}
+	if err := ref.check(); err != nil {
+		return prefix(err)
 	}
 	err := r.ReviveTimer(ctx, ref)
 	if err == nil {

@@ -185,11 +185,16 @@ func (t *Timers) settle(ctx context.Context, lease string, h Held, err error) {
 		return
 	}
 	t.failed.Add(1)
-	f := Failure{Held: h, Reason: reasonOf(err), After: t.backoff(h.Attempts)}
-	f.Dead = t.options.Attempts > 0 && h.Attempts >= t.options.Attempts
+	f := t.failure(h, err)
 	t.options.Logger.Warn("timer failed", "kind", h.Kind, "tenant", h.Tenant, "key", h.Key, "attempt", h.Attempts,
 		"dead", f.Dead, "err", err)
 	t.fail(ctx, lease, f)
+}
+
+// failure is what becomes of a timer that failed with err.
+func (t *Timers) failure(h Held, err error) Failure {
+	dead := t.options.Attempts > 0 && h.Attempts >= t.options.Attempts
+	return Failure{Held: h, Reason: reasonOf(err), After: t.backoff(h.Attempts), Dead: dead}
 }
 
 // maxReason bounds what is kept of an error.
@@ -211,13 +216,14 @@ func (t *Timers) giveBack(ctx context.Context, lease string, held []Held) error 
 
 // putOff ends the leases of timers whose work failed since something is away: they come back one by one.
 func (t *Timers) putOff(ctx context.Context, lease string, held []Held, err error) error {
+	if ctx.Err() != nil { // drained
+		return errors.Join(err, t.giveBack(ctx, lease, held))
+	}
 	failures := make([]Failure, len(held))
 	for i, h := range held {
-		failures[i] = Failure{Held: h, Reason: reasonOf(err), After: t.backoff(h.Attempts), Undo: ctx.Err() != nil}
+		failures[i] = t.failure(h, err)
 	}
-	if ctx.Err() == nil {
-		t.failed.Add(int64(len(held)))
-	}
+	t.failed.Add(int64(len(held)))
 	return errors.Join(err, t.failAll(ctx, lease, failures))
 }
 

@@ -36,7 +36,8 @@ type Options struct {
 	RetryAfter time.Duration
 	// Challenge is the WWW-Authenticate of a 401; empty means Bearer.
 	Challenge string
-	// MaxBody bounds what is read of a request, in bytes; 0 means 128 KiB. MaxFile bounds a CSV file; 0 means 16 MiB.
+	// MaxBody bounds what is read of a request, in bytes; 0 means 128 KiB. MaxFile bounds a CSV file, which is read to
+	// its end before anything of it is kept; 0 means 16 MiB.
 	MaxBody, MaxFile int64
 	// Logger is told why an answer is 500 or 503. Nil discards.
 	Logger *slog.Logger

@@ -29,6 +29,29 @@ func TestATenantWritesItsListings(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, s.acme("GET", at, "").status)
 }
 
+func TestPagesOfListingsFollowEachOther(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	want := []string{s.created(harbour), s.created(harbour)}
+	var got []string
+	for next := ""; ; {
+		a := s.acme("GET", "/directory?limit=1&after="+next, "")
+		require.Equal(t, 200, a.status, a.text)
+		for _, p := range a.body["partners"].([]any) {
+			got = append(got, p.(map[string]any)["id"].(string))
+		}
+		var more bool
+		if next, more = a.body["next"].(string); !more {
+			break
+		}
+	}
+	require.ElementsMatch(t, want, got)
+	for _, a := range []answer{s.acme("GET", "/directory?after=x", ""), s.desk("GET", "/stale?after=x", "")} {
+		require.Equal(t, 400, a.status)
+		require.Equal(t, "after", a.body["field"])
+	}
+}
+
 func TestAnotherTenantsPartnerIsNotThere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -100,6 +123,11 @@ func TestPapersHaveVersions(t *testing.T) {
 	verify := "/directory/" + id + "/documents/verify?tenant=acme"
 	require.Equal(t, http.StatusConflict, s.desk("POST", verify, `{"kind": "insurance", "version": 1}`).status)
 	require.Equal(t, 200, s.desk("POST", verify, `{"kind": "insurance", "version": 2}`).status)
+	for _, body := range []string{`{"kind": "insurance", "version": 3}`, `{"kind": "licence", "version": 1}`} {
+		c := s.desk("POST", verify, body)
+		require.Equal(t, http.StatusNotFound, c.status, body)
+		require.Equal(t, "urn:tenon:problem:unknown-document", c.body["type"], body)
+	}
 	require.Equal(t, 200, s.desk("POST", "/directory/"+id+"/publish?tenant=acme", `{"version": 1}`).status)
 }
 

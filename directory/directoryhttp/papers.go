@@ -1,11 +1,14 @@
 package directoryhttp
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"time"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/internal/httpjson"
 )
@@ -117,10 +120,15 @@ func (o *own) importCSV(w http.ResponseWriter, r *http.Request, ref directory.Re
 	if r.ContentLength > o.options.MaxFile {
 		return httpjson.TooLarge
 	}
-	report, err := o.book.ImportCSV(r.Context(), ref.Tenant, http.MaxBytesReader(w, r.Body, o.options.MaxFile))
+	// It is read to its end first, so that nothing is kept of a file that is refused for its size.
+	file, err := io.ReadAll(http.MaxBytesReader(w, r.Body, o.options.MaxFile))
 	if errors.As(err, new(*http.MaxBytesError)) {
 		return httpjson.TooLarge
 	}
+	if err != nil {
+		return tenon.Invalid("file", "was not sent to its end")
+	}
+	report, err := o.book.ImportCSV(r.Context(), ref.Tenant, bytes.NewReader(file))
 	if err != nil {
 		return err
 	}

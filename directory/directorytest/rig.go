@@ -157,6 +157,15 @@ func (r *rig) fails(what string, err, class error) {
 	}
 }
 
+// refuses fails unless err says that the field is at fault.
+func (r *rig) refuses(field string, err error) {
+	r.t.Helper()
+	var at *tenon.FieldError
+	if !errors.As(err, &at) || at.Field != field {
+		r.t.Fatalf("error %v, want one of the field %s", err, field)
+	}
+}
+
 // ears hear what a store tells.
 type ears struct{ conform.Ears }
 

@@ -81,6 +81,26 @@ var paperRules = group{"papers", []rule{
 		r.must(err)
 		conform.Equal(r.t, "digest", digest, directory.Digest{Missing: 2, Expired: 1, ExpiringSoon: 1})
 	}},
+	{"stale_papers_come_page_by_page", "pages neither leave a partner out nor repeat one", func(r *rig) {
+		r.opts.Policy = directory.Policy{Required: map[string][]string{"ltl": {"insurance", "licence"}}}
+		for _, name := range []string{"A", "B", "C"} {
+			r.create("acme", profile(name))
+		}
+		var got []string
+		for after := ""; ; {
+			page, err := r.book().Stale(r.ctx(), "acme", after, 2)
+			r.must(err)
+			for _, p := range page.Papers {
+				got = append(got, p.Name+" "+p.Kind)
+			}
+			if after = page.Next; after == "" {
+				break
+			}
+		}
+		conform.Equal(r.t, "papers", got, []string{
+			"A insurance", "A licence", "B insurance", "B licence", "C insurance", "C licence",
+		})
+	}},
 }}
 
 var badInputRules = group{"bad_input", []rule{
@@ -117,6 +137,16 @@ var badInputRules = group{"bad_input", []rule{
 			r.fails("reason of removing", r.book().Remove(r.ctx(), d.Ref, text), tenon.ErrInvalid)
 		}
 		r.finds(directory.Search{Text: "one"}, "One")
+		for _, id := range []string{"1", "01890000x0000-7000-8000-000000000000", "01890000-0000-7000-8000-00000000000G"} {
+			_, err := r.book().List(r.ctx(), directory.ListQuery{After: id})
+			r.refuses("after", err)
+			_, err = r.book().Stale(r.ctx(), "acme", id, 1)
+			r.refuses("after", err)
+			_, err = r.book().Public(r.ctx(), id)
+			r.fails("public page", err, directory.ErrUnknownPartner)
+			_, err = r.book().Partner(r.ctx(), directory.Ref{Tenant: "acme", ID: id})
+			r.fails("partner", err, directory.ErrUnknownPartner)
+		}
 	}},
 	{"takes_any_text_that_can_be_asked", "text is words, whatever else is in it", func(r *rig) {
 		r.list("acme", profile("حمل بضائع"))

@@ -3,9 +3,7 @@ package directorytest
 import (
 	"errors"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
@@ -170,84 +168,5 @@ var partnerRules = group{"partners", []rule{
 		all, err := r.book().List(r.ctx(), directory.ListQuery{})
 		r.must(err)
 		conform.Equal(r.t, "of all tenants", len(all), 14)
-	}},
-	{"who_was_invited_stays_invited", "onboarding adds to the log and takes nothing away", func(r *rig) {
-		in, err := r.book().Invite(r.ctx(), "acme", profile("One"))
-		r.must(err)
-		for range 2 {
-			_, err = r.book().Accept(r.ctx(), in.Token)
-			r.must(err)
-		}
-		_, err = r.book().Decline(r.ctx(), in.Token)
-		r.must(err)
-		log := r.load(in.Ref).Log
-		conform.Equal(r.t, "steps", len(log), 2)
-		conform.Equal(r.t, "steps", log[0].What+" "+log[1].What, "invited onboarded")
-		_, err = r.book().InviteAgain(r.ctx(), in.Ref)
-		r.fails("invite who is there", err, directory.ErrStatus)
-		flip := "A"
-		if strings.HasPrefix(in.Token, "A") {
-			flip = "B"
-		}
-		for _, token := range []string{"", "x", flip + in.Token[1:], in.Token + "A", strings.Repeat("A", 5000)} {
-			_, err = r.book().Accept(r.ctx(), token)
-			r.fails("accept", err, directory.ErrInvitation)
-		}
-		late, err := r.book().Invite(r.ctx(), "acme", profile("Late"))
-		r.must(err)
-		r.later(31 * 24 * time.Hour)
-		_, err = r.book().Accept(r.ctx(), late.Token)
-		r.fails("accept late", err, directory.ErrInvitation)
-	}},
-	{"what_comes_out_as_csv_goes_in_again", "an export that is imported changes nothing", func(r *rig) {
-		p := profile("=cmd|' /C calc'!A0")
-		p.Description = "Line one,\nand \"two\"; 'three'."
-		r.create("acme", p)
-		r.create("acme", profile("'Quoted"))
-		var file strings.Builder
-		r.must(r.book().ExportCSV(r.ctx(), "acme", &file))
-		if strings.Contains(file.String(), ",=cmd") {
-			r.t.Fatalf("a formula: %s", file.String())
-		}
-		report, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(file.String()))
-		r.must(err)
-		conform.Equal(r.t, "report", *report, directory.ImportReport{Unchanged: 2})
-		_, err = r.book().ImportCSV(r.ctx(), "other", strings.NewReader(file.String()))
-		r.must(err)
-		all, err := r.store.List(r.ctx(), directory.ListQuery{Limit: 10})
-		r.must(err)
-		conform.Equal(r.t, "partners", len(all), 2)
-	}},
-	{"csv_says_line_by_line_what_was_refused", "a line that is refused is reported and keeps no other back", func(r *rig) {
-		report, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(strings.Join([]string{
-			"company_name,services,website,is_public",
-			"Good,ltl;ftl,https://good.example/,true",
-			",ltl,,",
-			"Bad site,ltl,javascript:alert(1),",
-			"\"Two\nlines\",Has Space,,",
-			"Too,many,,true,cells",
-			"Perhaps,ltl,,perhaps",
-			"Also good,,,",
-		}, "\n")))
-		r.must(err)
-		conform.Equal(r.t, "created", report.Created, 2)
-		var refused []directory.Refusal
-		for _, one := range report.Refused {
-			refused = append(refused, directory.Refusal{Line: one.Line, Field: one.Field})
-			if one.Reason == "" {
-				r.t.Fatalf("line %d has no reason", one.Line)
-			}
-		}
-		conform.Equal(r.t, "refused", refused, []directory.Refusal{
-			{Line: 3, Field: "company_name"},
-			{Line: 4, Field: "website"},
-			{Line: 5, Field: "services"},
-			{Line: 7, Field: "line"},
-			{Line: 8, Field: "is_public"},
-		})
-		for _, file := range []string{"", "name\nx", "company_name,company_name\n", "services\n"} {
-			_, err := r.book().ImportCSV(r.ctx(), "acme", strings.NewReader(file))
-			r.fails("import", err, tenon.ErrInvalid)
-		}
 	}},
 }}

@@ -20,7 +20,9 @@ type group struct {
 // TestStore checks that the empty stores that newStore gives keep what [directory.Store] promises, and what
 // [directory.Digester] promises where they implement it.
 func TestStore(t *testing.T, newStore func(t *testing.T) directory.Store) {
-	for _, g := range []group{partnerRules, hiddenRules, searchRules, paperRules, badInputRules} {
+	for _, g := range []group{
+		partnerRules, draftRules, invitationRules, fileRules, hiddenRules, searchRules, paperRules, badInputRules,
+	} {
 		conform.Test(t, g.name, g.rules, func(t *testing.T) *rig { return newRig(t, newStore(t), nil) })
 	}
 }

@@ -2,9 +2,12 @@ package supportpg_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -92,6 +95,58 @@ func TestAHandlerThatWritesTheHostsRowsAndAHostThatCancelsDoNotDeadlock(t *testi
 	require.NoError(t, host.Commit(t.Context()))
 	require.ErrorIs(t, <-worked, support.ErrLost)
 	require.Equal(t, "paid", pgtest.One[string](t, pool, "select state from public.orders"))
+}
+
+func TestHandlersWriteInTheTransactionThatEndsTheirTimers(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	pgtest.Exec(t, pool, "create table public.fired (key text primary key)")
+	fire := func(ctx context.Context, tx pgx.Tx, timer support.Timer) error {
+		if _, err := tx.Exec(ctx, "insert into public.fired (key) values ($1)", timer.Key); err != nil {
+			return err
+		}
+		if timer.Key == "one bad" || timer.Key == "many bad" {
+			return errors.New("no route")
+		}
+		return nil
+	}
+	each := supportpg.Each(fire)
+	batch := supportpg.Batch(func(ctx context.Context, tx pgx.Tx, timers []support.Timer) error {
+		for _, timer := range timers {
+			if err := fire(ctx, tx, timer); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	store := supportpg.New(pool, nil)
+	work := support.Work{"one": {Each: each}, "many": {Batch: batch}}
+	timers, err := support.NewTimers(store, work, &support.TimersOptions{Attempts: 1})
+	require.NoError(t, err)
+	for _, key := range []string{"one good", "one bad", "one more", "many good", "many bad"} {
+		kind, _, _ := strings.Cut(key, " ")
+		require.NoError(t, timers.Schedule(t.Context(), support.Timer{
+			TimerRef: support.TimerRef{Tenant: "acme", Key: key}, At: time.Now().Add(-time.Hour), Kind: kind,
+		}))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- timers.Run(ctx) }()
+	given := func() int {
+		return pgtest.One[int](t, pool, "select count(*) from tenon.timers where dead_at is not null")
+	}
+	require.Eventually(t, func() bool { return left(t, pool) == 2 && given() == 2 }, time.Minute, time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
+	fired := pgtest.List[string](t, pool, "select key from public.fired")
+	require.ElementsMatch(t, []string{"many good", "one good", "one more"}, fired)
+
+	_, ok := supportpg.Tx(store)
+	require.False(t, ok, "it is in no transaction")
+	for _, other := range []support.Store{store, support.NewMemoryStore(nil)} {
+		require.ErrorContains(t, each(t.Context(), other, support.Timer{}), "not kept by this package")
+		require.ErrorContains(t, batch(t.Context(), other, nil), "not kept by this package")
+	}
 }
 
 func TestATourThatIsEndedInATransactionThatGoesIsShownAgain(t *testing.T) {

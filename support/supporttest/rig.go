@@ -119,6 +119,29 @@ func (r *rig) fails(what string, err, want error) {
 	}
 }
 
+// refuses fails unless err says that the field is at fault.
+func (r *rig) refuses(field string, err error) {
+	r.t.Helper()
+	var at *tenon.FieldError
+	if !errors.As(err, &at) || at.Field != field {
+		r.t.Fatalf("the error is %v, not one of the field %s", err, field)
+	}
+}
+
+// oddIDs are none that a ticket or a finding can have.
+var oddIDs = []string{"7", "01890000x0000-7000-8000-000000000000", "01890000-0000-7000-8000-00000000000G"}
+
+// oddRefs are none that there can be, beside one that there is.
+func oddRefs(ref support.Ref) (odd []support.Ref) {
+	for _, tenant := range []string{"a\x00b", "\xff"} {
+		odd = append(odd, support.Ref{Tenant: tenant, ID: ref.ID})
+	}
+	for _, id := range oddIDs {
+		odd = append(odd, support.Ref{Tenant: ref.Tenant, ID: id})
+	}
+	return odd
+}
+
 func equal(t *testing.T, what string, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {

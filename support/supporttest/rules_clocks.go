@@ -146,6 +146,10 @@ var clockRules = group{"clocks", []rule{
 			equal(r.t, "total", report.Total, 3)
 			row := report.Lines[2]
 			equal(r.t, "the row", row, support.ReportRow{Priority: support.P1, Promise: support.Resolution, Kept: 1, Broken: 1, Waiting: 1})
+			share, decided := row.Share()
+			equal(r.t, "the share", []any{share, decided}, []any{0.5, true})
+			_, decided = report.Lines[5].Share()
+			equal(r.t, "a share of nothing", decided, false)
 		},
 	},
 }}
@@ -236,92 +240,3 @@ var ladderRules = group{"ladders", []rule{
 		},
 	},
 }}
-
-var ruleRules = group{"rules", []rule{
-	{
-		"rules_are_read_as_they_were_set",
-		"Every field comes back, and the version counts.",
-		func(r *rig) {
-			first, err := r.desk().Rules(r.ctx())
-			r.must(err)
-			equal(r.t, "rules that nobody set", text(first), text(support.DefaultRules()))
-			want := office()
-			set, err := r.desk().SetRules(r.ctx(), want, "signed")
-			r.must(err)
-			want.Version = 1
-			equal(r.t, "rules set", text(set), text(want))
-			got, err := r.desk().Rules(r.ctx())
-			r.must(err)
-			equal(r.t, "rules read", text(got), text(want))
-			_, err = r.desk().SetRules(r.ctx(), office(), "from the old ones")
-			r.fails("a stale version", err, support.ErrStale)
-		},
-	},
-	{
-		"a_change_of_rules_moves_every_clock",
-		"A calendar, a target and a plan's policy apply to tickets that are there, as if they had always held.",
-		func(r *rig) {
-			ref := r.open(support.P2)
-			_, err := r.desk().SetRules(r.ctx(), office(), "")
-			r.must(err)
-			// 24 office hours from Tuesday 13:00 in Berlin: 4 that day, 8 each on three days.
-			r.stands(ref, support.Resolution, support.Running, time.Date(2026, 3, 13, 12, 0, 0, 0, time.UTC))
-			r.does(r.desk().SetPlan(r.ctx(), ref, "enterprise"))
-			r.stands(ref, support.Resolution, support.Running, noon.Add(time.Hour))
-		},
-	},
-	{
-		"a_closed_ticket_keeps_its_clocks",
-		"What was promised to a ticket that is closed stays as it was.",
-		func(r *rig) {
-			ref := r.open(support.P2)
-			r.later(20 * time.Hour)
-			r.does(r.desk().Solve(r.ctx(), ref, ""))
-			before := r.does(r.desk().Close(r.ctx(), ref)).Clocks
-			_, err := r.desk().SetRules(r.ctx(), office(), "")
-			r.must(err)
-			equal(r.t, "clocks", text(r.get(ref).Clocks), text(before))
-		},
-	},
-	{
-		"rules_that_cannot_be_right_are_refused",
-		"Nothing is written, and the field is named.",
-		func(r *rig) {
-			for name, spoil := range map[string]func(*support.Rules){
-				"no default":         func(s *support.Rules) { s.Default = "none" },
-				"no such calendar":   func(s *support.Rules) { s.Policies[0].Calendar = "none" },
-				"an odd priority":    func(s *support.Rules) { s.Policies[0].Targets["P0"] = support.Targets{} },
-				"a negative target":  func(s *support.Rules) { s.Policies[0].Targets[support.P1] = support.Targets{Resolution: -1} },
-				"a step without one": func(s *support.Rules) { s.Policies[0].Ladders = map[support.Priority][]support.Step{support.P1: {{}}} },
-				"a zone on Mars":     func(s *support.Rules) { s.Calendars["berlin"] = support.Hours{Zone: "Mars/Phobos"} },
-			} {
-				rules := office()
-				spoil(&rules)
-				if _, err := r.desk().SetRules(r.ctx(), rules, ""); err == nil {
-					r.t.Fatalf("%s was taken", name)
-				}
-			}
-			rules, err := r.desk().Rules(r.ctx())
-			r.must(err)
-			equal(r.t, "version", rules.Version, int64(0))
-		},
-	},
-}}
-
-// office are rules by business time for all but the plan "enterprise".
-func office() support.Rules {
-	return support.Rules{
-		Default: "office", Plans: map[string]string{"enterprise": "round the clock"},
-		Calendars: map[string]support.Hours{"berlin": {
-			Zone: "Europe/Berlin", Week: support.Weekdays(support.Span{From: support.At(9, 0), To: support.At(17, 0)}),
-			Holidays: []support.Holiday{{Name: "Christmas", From: "2026-12-25", To: "2026-12-26", Yearly: true}},
-			Dates:    map[support.Date][]support.Span{"2026-12-24": {{From: support.At(9, 0), To: support.At(12, 0)}}},
-		}},
-		Policies: []support.Policy{
-			{Name: "office", Calendar: "berlin", Targets: map[support.Priority]support.Targets{
-				support.P2: {Resolution: 24 * time.Hour, Business: true},
-			}},
-			{Name: "round the clock", Targets: map[support.Priority]support.Targets{support.P2: {Resolution: time.Hour}}, WarnAt: -1},
-		},
-	}
-}

@@ -4,8 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -222,6 +221,37 @@ var timerRules = group{"timers", []rule{
 		},
 	},
 	{
+		"what_was_given_up_is_listed_oldest_first",
+		"At most as many as asked for; and timers are counted by kind.",
+		func(r *rig) {
+			reviewer, ok := r.store.(support.TimerReviewer)
+			if !ok {
+				return
+			}
+			for _, key := range []string{"z", "a"} {
+				one := timer(key, true)
+				one.Kind = map[string]string{"z": "test", "a": "other"}[key]
+				r.schedule(one)
+				lease, got := r.claim(1)
+				r.must(r.store.Fail(r.ctx(), lease, []support.Failure{{Held: got.Timers[0], Reason: key, Dead: true}}))
+				given := time.Now()
+				r.until("time passes", func() bool { return time.Since(given) > time.Millisecond })
+			}
+			for limit, want := range map[int][]string{1: {"z"}, 2: {"z", "a"}, 3: {"z", "a"}} {
+				dead, err := reviewer.DeadTimers(r.ctx(), limit)
+				r.must(err)
+				var reasons []string
+				for _, d := range dead {
+					reasons = append(reasons, d.Reason)
+				}
+				equal(r.t, "dead", reasons, want)
+			}
+			tallies, err := reviewer.TallyTimers(r.ctx())
+			r.must(err)
+			equal(r.t, "counted", tallies, []support.TimerTally{{Kind: "other", Dead: 1}, {Kind: "test", Dead: 1}})
+		},
+	},
+	{
 		"claims_are_of_one_kind",
 		"Of the kinds asked for, the one whose oldest has waited longest; no other.",
 		func(r *rig) {
@@ -239,154 +269,42 @@ var timerRules = group{"timers", []rule{
 	},
 	{
 		"bad_timers_are_refused",
-		"Input that cannot be right is an ErrInvalid.",
+		"By the field, and nothing is written, not even those beside them.",
 		func(r *rig) {
 			timers, err := support.NewTimers(r.store, nil, nil)
 			r.must(err)
-			for name, spoil := range map[string]func(*support.Timer){
-				"no key":   func(t *support.Timer) { t.Key = "" },
-				"no kind":  func(t *support.Timer) { t.Kind = "" },
-				"no time":  func(t *support.Timer) { t.At = time.Time{} },
-				"no JSON":  func(t *support.Timer) { t.Payload = json.RawMessage("{") },
-				"not text": func(t *support.Timer) { t.Key = "a\x00" },
+			newYork := time.FixedZone("", -5*60*60)
+			for _, c := range []struct {
+				field string
+				spoil func(*support.Timer)
+			}{
+				{"key", func(t *support.Timer) { t.Key = "" }},
+				{"key", func(t *support.Timer) { t.Key = "a\x00" }},
+				{"kind", func(t *support.Timer) { t.Kind = "" }},
+				{"kind", func(t *support.Timer) { t.Kind = strings.Repeat("x", 513) }},
+				{"tenant", func(t *support.Timer) { t.Tenant = "\xff" }},
+				{"at", func(t *support.Timer) { t.At = time.Time{} }},
+				{"at", func(t *support.Timer) { t.At = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
+				{"at", func(t *support.Timer) { t.At = time.Date(9999, 12, 31, 23, 0, 0, 0, newYork) }},
+				{"payload", func(t *support.Timer) { t.Payload = json.RawMessage("{") }},
+				{"payload", func(t *support.Timer) { t.Payload = json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`) }},
 			} {
 				bad := timer("a", true)
-				spoil(&bad)
-				r.fails(name, timers.Schedule(r.ctx(), bad), tenon.ErrInvalid)
+				c.spoil(&bad)
+				r.refuses(c.field, timers.Schedule(r.ctx(), timer("b", true), bad))
 			}
-		},
-	},
-}}
-
-// running runs timers until the test is over, or stop is called.
-func (r *rig) running(t *support.Timers) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- t.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			r.t.Errorf("run: %v", err)
-		}
-	})
-	r.t.Cleanup(stop)
-	return stop
-}
-
-// until waits as long as a busy machine may take.
-func (r *rig) until(what string, is func() bool) {
-	r.t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(time.Minute); !is(); <-tick.C {
-		if time.Now().After(end) {
-			r.t.Fatalf("it did not happen: %s", what)
-		}
-	}
-}
-
-var runRules = group{"run", []rule{
-	{
-		"every_timer_fires_once_by_several_workers",
-		"Two processes share the work; what handlers wrote is there once for each timer.",
-		func(r *rig) {
-			const count = 300
-			seen := map[string]int{}
-			var mu sync.Mutex
-			work := support.Work{"test": {Size: 7, Each: func(_ context.Context, _ support.Store, t support.Timer) error {
-				mu.Lock()
-				defer mu.Unlock()
-				seen[t.Key]++
-				return nil
-			}}}
-			for n := range count {
-				r.schedule(timer(fmt.Sprint(n), true))
-			}
-			for range 2 {
-				timers, err := support.NewTimers(r.store, work, &support.TimersOptions{Poll: 5 * time.Millisecond, Drain: time.Minute})
-				r.must(err)
-				r.running(timers)
-			}
-			r.until("all fire", func() bool {
-				mu.Lock()
-				defer mu.Unlock()
-				return len(seen) == count
-			})
-		},
-	},
-	{
-		"one_that_fails_does_not_stop_the_others",
-		"Those beside it fire; it backs off, and is given up with the reason after its attempts.",
-		func(r *rig) {
-			reviewer, ok := r.store.(support.TimerReviewer)
-			if !ok {
-				return
-			}
-			for n := range 20 {
-				r.schedule(timer(fmt.Sprint(n), true))
-			}
-			work := support.Work{"test": {Each: func(ctx context.Context, s support.Store, t support.Timer) error {
-				if t.Key == "7" {
-					panic("seven")
+			for field, ref := range map[string]support.TimerRef{"key": {Key: "a\x00"}, "tenant": {Tenant: "\xff", Key: "a"}} {
+				_, err := timers.Cancel(r.ctx(), timer("a", true).TimerRef, ref)
+				r.refuses(field, err)
+				if _, ok := r.store.(support.TimerReviewer); ok {
+					r.refuses(field, timers.Revive(r.ctx(), ref))
 				}
-				_, err := s.KeepProgress(ctx, support.Progress{
-					Viewer: support.Viewer{Tenant: "acme", User: "worker"}, Tour: t.Key, Version: 1, At: noon,
-				})
-				return err
-			}}}
-			timers, err := support.NewTimers(r.store, work, &support.TimersOptions{
-				Poll: time.Millisecond, Backoff: time.Millisecond, Attempts: 3, Drain: time.Minute,
-			})
-			r.must(err)
-			stop := r.running(timers)
-			r.until("it is given up", func() bool {
-				dead, err := reviewer.DeadTimers(r.ctx(), 10)
-				r.must(err)
-				return len(dead) == 1 && dead[0].Attempts == 3 && dead[0].Reason == "support: the handler panicked: seven"
-			})
-			r.until("the others fired", func() bool { return timers.Stats().Fired == 19 })
-			stop()
-			r.worked(19)
-		},
-	},
-	{
-		"the_desks_timers_tell_what_is_due",
-		"A ticket opened hours ago escalates as soon as timers run, and new rules reach every ticket.",
-		func(r *rig) {
-			r.now = time.Now().Add(-150 * time.Minute)
-			old := r.open(support.P1)
-			calm := r.open(support.P3)
-			desk := support.NewDesk(r.store)
-			timers, err := support.NewTimers(r.store, desk.Work(), &support.TimersOptions{Poll: 5 * time.Millisecond, Drain: time.Minute})
-			r.must(err)
-			r.running(timers)
-			has := func(ref support.Ref, kind support.Kind) bool {
-				t, err := desk.Get(r.ctx(), ref)
-				r.must(err)
-				for _, e := range t.History {
-					if e.Kind == kind {
-						return true
-					}
-				}
-				return false
 			}
-			r.until("it escalates", func() bool { return has(old, support.Escalated) })
-			if has(calm, support.Breached) {
-				r.t.Fatal("the calm one is breached")
+			_, got := r.claim(10)
+			equal(r.t, "claimed", len(got.Timers), 0)
+			if got.Next >= 0 {
+				r.t.Fatalf("the next is due in %s", got.Next)
 			}
-			rules := support.DefaultRules()
-			rules.Policies[0].Targets[support.P3] = support.Targets{Resolution: time.Hour}
-			_, err = desk.SetRules(r.ctx(), rules, "stricter")
-			r.must(err)
-			r.until("the calm one is breached", func() bool { return has(calm, support.Breached) })
-		},
-	},
-	{
-		"a_job_without_a_handler_is_refused",
-		"So is one with two.",
-		func(r *rig) {
-			_, err := support.NewTimers(r.store, support.Work{"test": {}}, nil)
-			r.fails("no handler", err, tenon.ErrInvalid)
 		},
 	},
 }}

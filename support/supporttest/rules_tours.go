@@ -2,7 +2,7 @@ package supporttest
 
 import (
 	"context"
-	"time"
+	"strings"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/support"
@@ -61,6 +61,16 @@ var tourRules = group{"tours", []rule{
 		},
 	},
 	{
+		"who_has_seen_every_step_has_seen_the_tour",
+		"The last step completes it.",
+		func(r *rig) {
+			t := r.tours(1, false)
+			equal(r.t, "the end after two", r.kept(t.Advance(r.ctx(), bob, "rates", 2)).End, support.End(""))
+			equal(r.t, "the end after three", r.kept(t.Advance(r.ctx(), bob, "rates", 3)).End, support.Completed)
+			r.shown(t, bob, "", 0)
+		},
+	},
+	{
 		"a_new_version_shows_again_only_where_asked",
 		"To those who ended the old one; those in its midst begin the new one; a late report of the old one is ignored.",
 		func(r *rig) {
@@ -101,157 +111,41 @@ var tourRules = group{"tours", []rule{
 	},
 	{
 		"bad_tours_are_refused",
-		"Unknown ones, too many steps, nobody.",
+		"Unknown ones, too many steps, nobody; and what cannot be right, by the field.",
 		func(r *rig) {
 			t := r.tours(1, false)
 			_, err := t.Complete(r.ctx(), bob, "none")
-			r.fails("unknown", err, support.ErrUnknownTour)
+			r.fails("complete an unknown one", err, support.ErrUnknownTour)
+			_, err = t.Dismiss(r.ctx(), bob, "none")
+			r.fails("dismiss an unknown one", err, support.ErrUnknownTour)
+			_, err = t.Advance(r.ctx(), bob, "none", 1)
+			r.fails("advance in an unknown one", err, support.ErrUnknownTour)
 			_, err = t.Advance(r.ctx(), bob, "rates", 4)
 			r.fails("too many", err, tenon.ErrInvalid)
 			_, _, err = t.Next(r.ctx(), support.Viewer{Tenant: "acme"})
 			r.fails("nobody", err, tenon.ErrInvalid)
-			_, err = support.NewTours(r.store, []support.Tour{{Key: "a"}}, nil)
-			r.fails("empty", err, tenon.ErrInvalid)
-		},
-	},
-}}
-
-const day = 24 * time.Hour
-
-// finding reports one of acme.
-func (r *rig) finding(s support.Severity) support.Ref {
-	r.t.Helper()
-	f, err := r.findings().Report(r.ctx(), support.NewFinding{Tenant: "acme", Title: "open redirect", Severity: s, Source: "pen test"})
-	r.must(err)
-	return f.Ref
-}
-
-func (r *rig) found(f support.Finding, err error) support.Finding {
-	r.t.Helper()
-	r.must(err)
-	return f
-}
-
-var findingRules = group{"findings", []rule{
-	{
-		"severity_gives_the_days",
-		"Critical 7, high 30, medium 90, low 180; another severity another due date.",
-		func(r *rig) {
-			for s, days := range map[support.Severity]int{support.Critical: 7, support.High: 30, support.Medium: 90, support.Low: 180} {
-				f := r.found(r.findings().Get(r.ctx(), r.finding(s)))
-				equal(r.t, string(s), f.Due, noon.AddDate(0, 0, days))
-			}
-			f := r.found(r.findings().Regrade(r.ctx(), r.finding(support.Low), support.Critical, "it is exploited"))
-			equal(r.t, "regraded", f.Due, noon.AddDate(0, 0, 7))
-		},
-	},
-	{
-		"a_fix_freezes_the_due_date",
-		"Whatever becomes of the days; a reopened one gets its days anew.",
-		func(r *rig) {
-			ref := r.finding(support.Critical)
-			r.later(8 * day)
-			fixed := r.found(r.findings().Fix(r.ctx(), ref, "escaped"))
-			equal(r.t, "late", fixed.Overdue, true)
-			shorter := support.NewFindings(clocked{r.store, r.now}, &support.FindingsOptions{Days: map[support.Severity]int{support.Critical: 1}})
-			equal(r.t, "due", r.found(shorter.Get(r.ctx(), ref)).Due, noon.AddDate(0, 0, 7))
-			_, err := r.findings().Fix(r.ctx(), ref, "")
-			r.fails("fix twice", err, support.ErrTransition)
-			again := r.found(r.findings().Reopen(r.ctx(), ref, "not quite"))
-			equal(r.t, "due when reopened", again.Due, r.now.AddDate(0, 0, 7))
-			equal(r.t, "history", len(again.History), 3)
-			equal(r.t, "what is read", text(r.found(r.findings().Get(r.ctx(), ref))), text(again))
-		},
-	},
-	{
-		"an_accepted_risk_expires",
-		"Until then it is not late; it wants an approver, a reason and a time.",
-		func(r *rig) {
-			ref := r.finding(support.High)
-			for _, a := range []support.Acceptance{
-				{Until: r.now.Add(day), Reason: "x"},
-				{Approver: "cto", Until: r.now.Add(day)},
-				{Approver: "cto", Reason: "x", Until: r.now},
-				{Approver: "cto", Reason: "x", Until: r.now.Add(400 * day)},
+			for _, c := range []struct {
+				field string
+				spoil func(t *support.Tour)
+			}{
+				{"tours[1].key", func(t *support.Tour) { t.Key = "" }},
+				{"tours[1].key", func(t *support.Tour) { t.Key = strings.Repeat("x", 256) }},
+				{"tours[1].key", func(t *support.Tour) { t.Key = "a\x00" }},
+				{"tours[1].key", func(t *support.Tour) { t.Key = "rates" }},
+				{"tours[1].feature", func(t *support.Tour) { t.Feature = "" }},
+				{"tours[1].title", func(t *support.Tour) { t.Title = "" }},
+				{"tours[1].steps", func(t *support.Tour) { t.Steps = nil }},
+				{"tours[1].steps[1]", func(t *support.Tour) { t.Steps = append(t.Steps, support.TourStep{Anchor: "#lane"}) }},
+				{"tours[1].version", func(t *support.Tour) { t.Version = -1 }},
+				{"tours[1].audience", func(t *support.Tour) { t.Audience.Flag = "bulk_rating" }},
 			} {
-				_, err := r.findings().Accept(r.ctx(), ref, a)
-				r.fails(text(a), err, tenon.ErrInvalid)
+				rates := support.Tour{Key: "rates", Feature: "Rates", Title: "Welcome!", Steps: []support.TourStep{{Title: "one"}}}
+				bad := rates
+				bad.Key = "bulk"
+				c.spoil(&bad)
+				_, err = support.NewTours(r.store, []support.Tour{rates, bad}, nil)
+				r.refuses(c.field, err)
 			}
-			r.found(r.findings().Accept(r.ctx(), ref, support.Acceptance{Approver: "cto", Reason: "internal", Until: r.now.Add(40 * day)}))
-			r.later(39 * day)
-			f := r.found(r.findings().Get(r.ctx(), ref))
-			equal(r.t, "accepted", []any{f.State, f.Overdue}, []any{support.FindingAccepted, false})
-			r.later(day)
-			f = r.found(r.findings().Get(r.ctx(), ref))
-			equal(r.t, "lapsed", []any{f.State, f.Overdue}, []any{support.FindingOpen, true})
-			for range 2 {
-				r.must(r.findings().Tick(r.ctx(), ref))
-			}
-			r.told("support.finding_overdue")
-		},
-	},
-	{
-		"what_is_done_after_an_acceptance_ended_is_done_to_an_open_finding",
-		"A finding that is open again names nobody who answers for it.",
-		func(r *rig) {
-			ref := r.finding(support.Low)
-			r.found(r.findings().Accept(r.ctx(), ref, support.Acceptance{Approver: "cto", Reason: "x", Until: r.now.Add(day)}))
-			r.later(2 * day)
-			f := r.found(r.findings().Regrade(r.ctx(), ref, support.High, "worse"))
-			equal(r.t, "state", f.State, support.FindingOpen)
-			equal(r.t, "acceptance", f.Accepted, (*support.Acceptance)(nil))
-			equal(r.t, "event", f.History[2].Approver, "")
-		},
-	},
-	{
-		"a_findings_id_may_be_that_of_two_tenants",
-		"The system's own is found beside a tenant's, and no page leaves one out.",
-		func(r *rig) {
-			id := tenon.NewID(r.now)
-			for _, tenant := range []string{"", "acme", "zenith"} {
-				r.found(r.findings().Report(r.ctx(), support.NewFinding{Tenant: tenant, ID: id, Title: tenant + "!", Severity: support.Low}))
-			}
-			for _, tenant := range []string{"", "acme", "zenith"} {
-				f := r.found(r.findings().Get(r.ctx(), support.Ref{Tenant: tenant, ID: id}))
-				equal(r.t, "title", f.Title, tenant+"!")
-			}
-			page, err := r.findings().List(r.ctx(), support.FindingQuery{Limit: 2})
-			r.must(err)
-			equal(r.t, "findings of a page", len(page), 3)
-		},
-	},
-	{
-		"the_kpi_counts_from_finding_to_fix",
-		"By severity: in time or not, the median, what is open, overdue and accepted.",
-		func(r *rig) {
-			for _, after := range []time.Duration{2 * day, 4 * day} {
-				ref := r.finding(support.Critical)
-				r.now = noon.Add(after)
-				r.found(r.findings().Fix(r.ctx(), ref, ""))
-				r.now = noon
-			}
-			r.finding(support.Critical)
-			accepted := r.finding(support.Critical)
-			r.found(r.findings().Accept(r.ctx(), accepted, support.Acceptance{Approver: "cto", Reason: "x", Until: noon.Add(30 * day)}))
-			r.later(8 * day)
-			kpi, err := r.findings().KPI(r.ctx(), "acme", time.Time{})
-			r.must(err)
-			equal(r.t, "critical", kpi.Lines[0], support.FindingKPIRow{
-				Severity: support.Critical, Days: 7, Open: 1, Overdue: 1, Accepted: 1, Fixed: 2, InTime: 2, Median: 3 * day,
-			})
-		},
-	},
-	{
-		"findings_are_their_tenants_alone",
-		"Another tenant's is not found; bad input is refused.",
-		func(r *rig) {
-			ref := r.finding(support.Low)
-			_, err := r.findings().Get(r.ctx(), support.Ref{Tenant: "zenith", ID: ref.ID})
-			r.fails("get", err, support.ErrUnknownFinding)
-			_, err = r.findings().Fix(r.ctx(), support.Ref{Tenant: "zenith", ID: ref.ID}, "")
-			r.fails("fix", err, support.ErrUnknownFinding)
-			_, err = r.findings().Report(r.ctx(), support.NewFinding{Title: "x", Severity: "terrible"})
-			r.fails("severity", err, tenon.ErrInvalid)
 		},
 	},
 }}
