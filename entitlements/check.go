@@ -242,6 +242,24 @@ func (g *Gate) covering(ctx context.Context, versions *Versions, r *Rights) (*Ve
 	return g.reloadCatalog(ctx)
 }
 
+// knowing returns a catalogue that covers the tenant's rights and has the feature, or [ErrUnknownFeature]. What another
+// process declared a moment ago is read again.
+func (g *Gate) knowing(ctx context.Context, feature string, r *Rights) (*Versions, error) {
+	versions, err := g.versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := versions.Features[feature]; !ok || !versions.Covers(r) {
+		if versions, err = g.reloadCatalog(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := versions.Features[feature]; !ok {
+		return nil, ErrUnknownFeature
+	}
+	return versions, nil
+}
+
 // learn puts what the store just said into the view.
 func (g *Gate) learn(tenant string, after Decision, at time.Time) {
 	if g.bound || after.Reason == ReasonNone {
