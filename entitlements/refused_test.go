@@ -122,7 +122,7 @@ func TestAnOverrideThatCannotBeRightIsRefused(t *testing.T) {
 		{"with_a_number_that_is_none", "value", nil, config("retention", "many")},
 		{"with_a_number_that_is_no_number", "value", nil, config("retention", "NaN")},
 		{"with_a_number_without_end", "value", nil, config("retention", "-Infinity")},
-		{"with_a_number_that_is_no_decimal", "value", nil, config("retention", "0x10")},
+		{"with_a_number_that_is_no_decimal", "value", nil, config("retention", "0x1p4")},
 		{"with_a_value_that_is_not_listed", "value", nil, config("region", "mars")},
 		{"of_an_unknown_feature", "", entitlements.ErrUnknownFeature, config("moons", "5")},
 		{"of_an_unknown_tenant", "", entitlements.ErrUnknownTenant, func(ctx context.Context, g *entitlements.Gate) error {
