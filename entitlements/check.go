@@ -89,8 +89,8 @@ func (g *Gate) CheckAll(ctx context.Context, tenant string) ([]Decision, error) 
 // memory. A service may call it at its start for those it expects; nothing depends on it.
 func (g *Gate) Preload(ctx context.Context, tenants ...string) error {
 	for i, tenant := range tenants {
-		if err := validText("tenant", tenant, true); err != nil {
-			return prefix(fmt.Errorf("tenants[%d]: %w", i, err))
+		if err := validText(fmt.Sprintf("tenants[%d]", i), tenant, true); err != nil {
+			return prefix(err)
 		}
 	}
 	for batch := range slices.Chunk(tenants, refreshBatch) {

@@ -13,6 +13,27 @@ import (
 	"github.com/transbotai/tenon/entitlements"
 )
 
+func TestAUseThatCannotBeGivenBackIsRefused(t *testing.T) {
+	t.Parallel()
+	of := func(u entitlements.Use) func(context.Context, *entitlements.Gate) error {
+		return func(ctx context.Context, g *entitlements.Gate) error {
+			_, err := g.Return(ctx, u)
+			return err
+		}
+	}
+	refuse(t, []wrong{
+		{"by_nobody", "tenant", nil, of(entitlements.Use{Feature: "directory", Quantity: 1})},
+		{"below_0", "quantity", nil, of(use("directory", -1))},
+		{"that_was_not_used", "quantity", nil, of(use("directory", 1))},
+		{"of_what_starts_again_by_itself", "feature", nil, of(use("rates", 1))},
+		{"of_an_unknown_feature", "", entitlements.ErrUnknownFeature, of(use("moons", 1))},
+		{"of_an_unknown_tenant", "", entitlements.ErrUnknownTenant, of(entitlements.Use{Tenant: "nobody", Feature: "directory", Quantity: 1})},
+		{"asked_about_before_it_has_a_name", "tenants[1]", nil, func(ctx context.Context, g *entitlements.Gate) error {
+			return g.Preload(ctx, "acme", "")
+		}},
+	})
+}
+
 func TestAHoldThatCannotBeIsRefused(t *testing.T) {
 	t.Parallel()
 	type hold = entitlements.Hold

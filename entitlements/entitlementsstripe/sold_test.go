@@ -84,6 +84,25 @@ func TestAMoveToThePresentPlanAtThePeriodsEndTakesAPlannedChangeBack(t *testing.
 	require.Nil(t, s.fake.Subscription(id)["schedule"])
 }
 
+func TestAPlannedPlanKeepsTheVersionThatWasPlanned(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, began())
+	x := newTrade(t, s, s.memory())
+	buyer(t, s, x.till, "acme")
+	starts(t, x.till, entitlements.Order{Tenant: "acme", Plan: "pro"})
+	require.NoError(t, x.Move(t.Context(), entitlements.Move{Tenant: "acme", Plan: "starter"}))
+	next := testCatalog()
+	next.Plans[1].Features[calls].Limits[0].Hard = 50
+	_, err := x.gate.ApplyCatalog(t.Context(), next)
+	require.NoError(t, err)
+	require.NoError(t, x.Sync(t.Context(), "acme"))
+	require.Equal(t, 1, x.entitlement(t, "acme").Next.Version)
+	x.pass(x.entitlement(t, "acme").CurrentPeriodEnd.Sub(s.fake.Now()) + hour)
+	s.deliverAll()
+	require.Equal(t, "starter", x.entitlement(t, "acme").Plan)
+	require.EqualValues(t, 100, x.may(t, "acme").Hard, "what was agreed to")
+}
+
 func TestWhatWasBoughtEndsWithTheSubscriptionAndWhatWasGivenStays(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, began())
