@@ -17,10 +17,12 @@ func (g *Gate) Override(ctx context.Context, tenant string, o Override) error {
 	if o.Reason == "" {
 		return prefix(tenon.Invalid("reason", "is empty"))
 	}
-	if err := errors.Join(validNote("reason", o.Reason), validText("by", o.By, false), validInstant("expires_at", o.ExpiresAt)); err != nil {
+	err := errors.Join(validNote("reason", o.Reason), validText("by", o.By, false), validInstant("expires_at", o.ExpiresAt),
+		o.Period.validate("period"))
+	if err != nil {
 		return prefix(err)
 	}
-	_, _, err := g.change(ctx, tenant, func(r *Rights, v *Versions, now time.Time) (tenon.Change, error) {
+	_, _, err = g.change(ctx, tenant, func(r *Rights, v *Versions, now time.Time) (tenon.Change, error) {
 		if err := o.validate(r, v, now); err != nil {
 			return tenon.Change{}, prefix(err)
 		}
@@ -61,10 +63,17 @@ func (o Override) validate(r *Rights, v *Versions, now time.Time) error {
 	if o.Value != nil {
 		return tenon.Invalid("value", "only a config feature has a value")
 	}
-	return o.validateLimit(f, v.Terms(r, o.Feature, now))
+	without := r.Clone()
+	if i := findOverride(without, o.Feature, o.Period); i >= 0 { // it makes room for o
+		without.Overrides = slices.Delete(without.Overrides, i, i+1)
+	}
+	return o.validateLimit(f, v.Terms(without, o.Feature, now))
 }
 
 func (o Override) validateValue(f Feature) error {
+	if o.Period.Unit != Lifetime {
+		return tenon.Invalid("period", "a config feature has no period")
+	}
 	if o.Value == nil || o.Hard != nil || o.Soft != nil || o.Overage != nil {
 		return tenon.Invalid("value", "a config feature is overridden by a value and nothing else")
 	}
@@ -219,6 +228,9 @@ func (g Grant) validate() error {
 // Void takes back what is left of a grant. What was used of it stays used; open holds on it stay good. Voiding twice
 // is not an error; an unknown id is [ErrUnknownGrant].
 func (g *Gate) Void(ctx context.Context, tenant, id, reason string) error {
+	if err := validNote("reason", reason); err != nil {
+		return prefix(err)
+	}
 	_, _, err := g.change(ctx, tenant, func(r *Rights, _ *Versions, now time.Time) (tenon.Change, error) {
 		i := slices.IndexFunc(r.Grants, func(g Grant) bool { return g.ID == id })
 		if i < 0 {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/transbotai/tenon"
 )
@@ -86,6 +87,9 @@ func validateAddOns(addons []AddOn, features map[string]Feature) error {
 			return tenon.Invalid(field+".id", "%q stands there twice", a.ID)
 		}
 		includes[a.ID] = a.Includes
+		if err := validNote(field+".name", a.Name); err != nil {
+			return err
+		}
 		if err := validateAllowances(field, a.Features, features); err != nil {
 			return err
 		}
@@ -162,6 +166,11 @@ func (f Feature) validate(field string) error {
 	if f.Kind != Config && (f.Number || len(f.Values) > 0) {
 		return tenon.Invalid(field+".values", "only a config feature has values")
 	}
+	for _, value := range f.Values {
+		if err := validNote(field+".values", value); err != nil {
+			return err
+		}
+	}
 	switch f.Fallback.Policy {
 	case FailClosed, FailOpen:
 	case LastKnown:
@@ -175,23 +184,29 @@ func (f Feature) validate(field string) error {
 }
 
 func (p Plan) validatePrice(field string) error {
-	if p.Monthly < 0 || p.Monthly > MaxQuantity {
-		return tenon.Invalid(field+".monthly", "%d is not within 0 and %d", p.Monthly, MaxQuantity)
-	}
-	if p.Yearly < 0 || p.Yearly > MaxQuantity {
-		return tenon.Invalid(field+".yearly", "%d is not within 0 and %d", p.Yearly, MaxQuantity)
-	}
 	if p.Monthly == 0 && p.Yearly == 0 && p.Currency == "" {
 		return nil
 	}
-	if most := max(len(Price(p.Monthly, p.Currency)), len(Price(p.Yearly, p.Currency))); most > len("99999999.99") {
-		return tenon.Invalid(field+".monthly", "a price does not fit 8 digits and two decimals")
+	if err := validPrice(field+".monthly", p.Monthly, p.Currency); err != nil {
+		return err
+	}
+	if err := validPrice(field+".yearly", p.Yearly, p.Currency); err != nil {
+		return err
 	}
 	if len(p.Currency) != 3 || !upper(p.Currency) {
-		return tenon.Invalid(field+".currency", "%q is not a code of ISO 4217", p.Currency)
+		return tenon.Invalid(field+".currency", "%.60q is not a code of ISO 4217", p.Currency)
 	}
-	if slices.Contains(threeDecimals, p.Currency) && (p.Monthly%10 != 0 || p.Yearly%10 != 0) {
-		return tenon.Invalid(field+".monthly", "a price in %s ends with 0: prices keep two decimals", p.Currency)
+	return nil
+}
+
+func validPrice(field string, minor int64, currency string) error {
+	switch {
+	case minor < 0:
+		return tenon.Invalid(field, "%d is below 0", minor)
+	case len(Price(minor, currency)) > len("99999999.99"):
+		return tenon.Invalid(field, "%d does not fit 8 digits and two decimals", minor)
+	case slices.Contains(threeDecimals, currency) && minor%10 != 0:
+		return tenon.Invalid(field, "a price in %s ends with 0: prices keep two decimals", currency)
 	}
 	return nil
 }
@@ -258,8 +273,9 @@ func (f Feature) checkValue(field, value string) error {
 		return err
 	}
 	if f.Number {
-		if _, err := strconv.ParseFloat(value, 64); err != nil {
-			return tenon.Invalid(field, "%q is not a number", value)
+		_, err := strconv.ParseFloat(value, 64)
+		if err != nil || strings.ContainsAny(value, "nNxX") { // NaN, Inf and hexadecimal are floats, and no decimals
+			return tenon.Invalid(field, "%q is not a decimal number", value)
 		}
 	}
 	if len(f.Values) > 0 && !slices.Contains(f.Values, value) {
@@ -282,9 +298,6 @@ func validateLimits(field string, limits []Limit, kind Kind) error {
 			return tenon.Invalid(at+".period", "%s stands there twice", l.Period)
 		}
 		seen[l.Period.normal()] = true
-	}
-	if kind != Metered && len(limits) > 1 {
-		return tenon.Invalid(field, "a %s feature has one limit", kind)
 	}
 	return nil
 }

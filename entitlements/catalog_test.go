@@ -1,6 +1,7 @@
 package entitlements_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -39,9 +40,15 @@ func TestCatalogValidateNamesTheField(t *testing.T) {
 		{"a plan twice", "plans[1].id", func(c *catalog) { c.Plans[1].ID = "starter" }},
 		{"a price below 0", "plans[0].monthly", func(c *catalog) { c.Plans[0].Monthly = -1 }},
 		{"a yearly price below 0", "plans[0].yearly", func(c *catalog) { c.Plans[0].Yearly = -1 }},
+		{"a tier beyond 32 bits", "plans[0].tier", func(c *catalog) { c.Plans[0].Tier = math.MaxInt32 + 1 }},
+		{"a price of nine digits", "plans[0].monthly", func(c *catalog) { c.Plans[0].Monthly = 100_000_000_00 }},
+		{"a yearly price of nine digits", "plans[0].yearly", func(c *catalog) { c.Plans[0].Yearly = 100_000_000_00 }},
 		{"a price without a currency", "plans[0].currency", func(c *catalog) { c.Plans[0].Currency = "" }},
 		{"a currency in small letters", "plans[0].currency", func(c *catalog) { c.Plans[0].Currency = "usd" }},
 		{"a thousandth of a dinar", "plans[0].monthly", func(c *catalog) { c.Plans[0].Currency, c.Plans[0].Monthly = "KWD", 9901 }},
+		{"a thousandth of a dinar a year", "plans[0].yearly", func(c *catalog) {
+			c.Plans[0].Currency, c.Plans[0].Monthly, c.Plans[0].Yearly = "KWD", 9900, 9901
+		}},
 		{"a feature that nobody declared", "plans[0].features.moons", func(c *catalog) { c.Plans[0].Features["moons"] = entitlements.Allowance{} }},
 		{"a metered feature without a limit", "plans[0].features.rates.limits", func(c *catalog) { c.Plans[0].Features = limits() }},
 		{"a soft limit above hard", "plans[0].features.rates.limits.soft", func(c *catalog) { c.Plans[0].Features = limits(entitlements.Limit{Hard: 5, Soft: 6, Period: month}) }},
@@ -69,6 +76,9 @@ func TestCatalogValidateNamesTheField(t *testing.T) {
 		{"a fault in a trial", "plans[0].features.rates.trial.soft", func(c *catalog) {
 			c.Plans[0].Features["rates"] = entitlements.Allowance{Limits: []entitlements.Limit{{Hard: 5}}, Trial: []entitlements.Limit{{Hard: 1, Soft: 2}}}
 		}},
+		{"a trial without a limit", "plans[0].features.rates.trial", func(c *catalog) {
+			c.Plans[0].Features["rates"] = entitlements.Allowance{Limits: []entitlements.Limit{{Hard: 5}}, Trial: []entitlements.Limit{}}
+		}},
 		{"a value of a metered feature", "plans[0].features.rates.value", func(c *catalog) {
 			c.Plans[0].Features["rates"] = entitlements.Allowance{Limits: []entitlements.Limit{{Hard: 5}}, Value: "5"}
 		}},
@@ -85,11 +95,14 @@ func TestCatalogValidateNamesTheField(t *testing.T) {
 			c.Plans[0].Features["retention"] = entitlements.Allowance{Limits: []entitlements.Limit{{Hard: 1}}}
 		}},
 		{"a number that is none", "plans[0].features.retention.value", func(c *catalog) { c.Plans[0].Features["retention"] = entitlements.Allowance{Value: "many"} }},
+		{"a number without end", "plans[0].features.retention.value", func(c *catalog) { c.Plans[0].Features["retention"] = entitlements.Allowance{Value: "inf"} }},
+		{"a value that rings", "features[5].values", func(c *catalog) { c.Features[5].Values = []string{"30", "\a"} }},
 		{"a value that is not listed", "plans[0].features.retention.value", func(c *catalog) {
 			c.Features[5].Values = []string{"30"}
 			c.Plans[0].Features["retention"] = entitlements.Allowance{Value: "31"}
 		}},
 		{"an add-on without an id", "addons[0].id", func(c *catalog) { c.AddOns[0].ID = "" }},
+		{"an add-on whose name rings", "addons[0].name", func(c *catalog) { c.AddOns[0].Name = "\a" }},
 		{"an add-on twice", "addons[1].id", func(c *catalog) { c.AddOns = append(c.AddOns, c.AddOns[0]) }},
 		{"a fault in an add-on", "addons[0].features.rates.limits.soft", func(c *catalog) { c.AddOns[0].Features = limits(entitlements.Limit{Hard: 5, Soft: 6}) }},
 		{"an add-on that includes nothing known", "addons[0].includes", func(c *catalog) { c.AddOns[0].Includes = []string{"moons"} }},

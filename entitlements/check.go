@@ -89,8 +89,8 @@ func (g *Gate) CheckAll(ctx context.Context, tenant string) ([]Decision, error) 
 // memory. A service may call it at its start for those it expects; nothing depends on it.
 func (g *Gate) Preload(ctx context.Context, tenants ...string) error {
 	for i, tenant := range tenants {
-		if err := validText("tenant", tenant, true); err != nil {
-			return prefix(fmt.Errorf("tenants[%d]: %w", i, err))
+		if err := validText(fmt.Sprintf("tenants[%d]", i), tenant, true); err != nil {
+			return prefix(err)
 		}
 	}
 	for batch := range slices.Chunk(tenants, refreshBatch) {
@@ -240,6 +240,24 @@ func (g *Gate) covering(ctx context.Context, versions *Versions, r *Rights) (*Ve
 		return versions, nil
 	}
 	return g.reloadCatalog(ctx)
+}
+
+// knowing returns a catalogue that covers the tenant's rights and has the feature, or [ErrUnknownFeature]. What another
+// process declared a moment ago is read again.
+func (g *Gate) knowing(ctx context.Context, feature string, r *Rights) (*Versions, error) {
+	versions, err := g.versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := versions.Features[feature]; !ok || !versions.Covers(r) {
+		if versions, err = g.reloadCatalog(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := versions.Features[feature]; !ok {
+		return nil, ErrUnknownFeature
+	}
+	return versions, nil
 }
 
 // learn puts what the store just said into the view.

@@ -33,18 +33,11 @@ func (g *Gate) Explain(ctx context.Context, tenant, feature string) (Explanation
 	if err != nil {
 		return Explanation{}, err
 	}
-	versions, err := g.versions(ctx)
+	versions, err := g.knowing(ctx, feature, s.Rights)
 	if err != nil {
 		return Explanation{}, err
 	}
-	if versions, err = g.covering(ctx, versions, s.Rights); err != nil {
-		return Explanation{}, err
-	}
-	f, ok := versions.Features[feature]
-	if !ok {
-		return Explanation{}, ErrUnknownFeature
-	}
-	x := s.explain(versions, f, now)
+	x := s.explain(versions, versions.Features[feature], now)
 	if reporter, ok := g.store.Store.(Reporter); ok {
 		x.Holds, err = reporter.Holds(ctx, tenant, feature, now)
 	}
@@ -116,7 +109,7 @@ func (x Explanation) String() string {
 		fmt.Fprintf(&b, "  override   %s; %s\n", o.text(), o.Reason)
 	}
 	for _, g := range x.Grants {
-		fmt.Fprintf(&b, "  grant      %d, %d used, %d held, priority %d%s\n", g.Amount, g.Used, g.Held, g.Priority, expiry(g.ExpiresAt))
+		fmt.Fprintf(&b, "  grant      %d, %d used, %d held, priority %d%s\n", g.Amount, g.Used, g.Held, g.Priority, g.end())
 	}
 	fmt.Fprintf(&b, "  effective  %s, from %s\n", describeLimits(x.Effective, x.Value), x.Decision.Source)
 	for _, c := range x.Counters {
@@ -135,6 +128,14 @@ func expiry(t time.Time) string {
 	return ", expires " + t.Format(time.RFC3339)
 }
 
+// end says when g stops to count, in words.
+func (g Grant) end() string {
+	if !g.VoidedAt.IsZero() {
+		return ", taken back " + g.VoidedAt.Format(time.RFC3339)
+	}
+	return expiry(g.ExpiresAt)
+}
+
 func describeLimits(limits []Limit, value string) string {
 	if value != "" {
 		return value
@@ -144,7 +145,11 @@ func describeLimits(limits []Limit, value string) string {
 	}
 	var parts []string
 	for _, l := range limits {
-		parts = append(parts, fmt.Sprintf("hard %s, soft %s by %s", amount(l.Hard), amount(l.Soft), l.Period))
+		past := ""
+		if l.Overage != 0 {
+			past = ", overage " + amount(l.Overage)
+		}
+		parts = append(parts, fmt.Sprintf("hard %s, soft %s%s by %s", amount(l.Hard), amount(l.Soft), past, l.Period))
 	}
 	return strings.Join(parts, "; ")
 }

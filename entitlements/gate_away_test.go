@@ -278,3 +278,48 @@ func TestInputIsRefusedWithoutTheStore(t *testing.T) {
 		require.ErrorContains(t, err, "quantity")
 	})
 }
+
+func TestAnUnknownFeatureIsUnknownThoughTheStoreIsAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newTroubled()
+		g := setup(t, store, nil, "acme")
+		store.be(away)
+		time.Sleep(time.Minute) // the catalogue in memory is old, and the only one there is
+		d, err := g.Check(t.Context(), "acme", "moons")
+		require.ErrorIs(t, err, entitlements.ErrUnknownFeature)
+		require.Equal(t, entitlements.No, d.Answer)
+		require.Equal(t, entitlements.ReasonUnknownFeature, d.Reason)
+	})
+}
+
+func TestLastKnownOfAFeatureThatIsNewerThanTheViewRefuses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newTroubled()
+		g := setup(t, store, nil, "acme")
+		check(t, g, "acme", "rates")
+		next := freight()
+		next.Features = append(next.Features, entitlements.Feature{
+			Key: "customs", Kind: entitlements.Boolean, Fallback: entitlements.Fallback{Policy: entitlements.LastKnown, MaxAge: time.Hour},
+		})
+		_, err := g.ApplyCatalog(t.Context(), next)
+		require.NoError(t, err)
+		store.be(away)
+		d := check(t, g, "acme", "customs")
+		require.False(t, d.Allowed)
+		require.Equal(t, entitlements.Unknown, d.Answer)
+	})
+}
+
+func TestAUseOfNothingIsNotSpooled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, dir := newTroubled(), t.TempDir()
+		g := spooling(t, store, dir)
+		d := consume(t, g, "acme", "events", 0)
+		require.True(t, d.Allowed)
+		require.False(t, d.Spooled || d.Uncounted)
+		require.Empty(t, left(t, dir, ""))
+	})
+}

@@ -86,12 +86,12 @@ func (a *Account) commit(op Op) Outcome {
 		o.Decision.Replayed = true
 		return a.finish(o, op.Now)
 	}
+	if bad := a.overflows(op); bad != nil {
+		return *bad
+	}
 	covered := int64(0)
 	if h.State == HoldOpen {
 		covered = min(op.Use.Quantity, h.Quantity)
-		if bad := a.overflows(op); bad != nil {
-			return *bad
-		}
 		a.settleHeld(op, h, covered)
 	}
 	o := a.beyond(op, h, op.Use.Quantity-covered)

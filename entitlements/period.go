@@ -157,8 +157,8 @@ func fixedBounds(anchor, t time.Time, d time.Duration) (start, end time.Time) {
 	return time.UnixMicro(from).UTC(), time.UnixMicro(from + step).UTC()
 }
 
-// calendarBounds finds the step of so many months that holds t. The guess by whole months is at most one step off,
-// because the day and the time of day may lie on either side.
+// calendarBounds finds the step of so many months that holds t. The guess by whole months is never a step too early; it
+// may be too late, because the day and the time of day may lie on either side.
 func calendarBounds(anchor, t time.Time, months int) (start, end time.Time) {
 	between := (t.Year()-anchor.Year())*12 + int(t.Month()) - int(anchor.Month())
 	n := between / months * months
@@ -167,14 +167,7 @@ func calendarBounds(anchor, t time.Time, months int) (start, end time.Time) {
 		n -= months
 		start = addMonths(anchor, n)
 	}
-	for {
-		n += months
-		end = addMonths(anchor, n)
-		if end.After(t) {
-			return start, end
-		}
-		start = end
-	}
+	return start, addMonths(anchor, n+months)
 }
 
 // addMonths adds n months to t and clamps the day to the month's last.

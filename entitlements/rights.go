@@ -132,7 +132,7 @@ func (e Entitlement) statusAccess() (Reason, time.Time) {
 // Override is a sparse patch of what a tenant's plan says about a feature. A nil field leaves the plan's value.
 type Override struct {
 	Feature   string    `json:"feature"`
-	Period    Period    `json:"period,omitzero"` // which window of a feature with several; of a new one otherwise
+	Period    Period    `json:"period,omitzero"` // which window of a feature with several, else of a new one; none of a Config
 	Hard      *int64    `json:"hard,omitempty"`
 	Soft      *int64    `json:"soft,omitempty"`
 	Overage   *int64    `json:"overage,omitempty"`

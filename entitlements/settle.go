@@ -40,9 +40,6 @@ func (a *Account) Settle(op Op) Outcome {
 // finish seals the counters and adds what a check would say next.
 func (a *Account) finish(o Outcome, now time.Time) Outcome {
 	o.After = a.Check(now)
-	if o.Decision.Reason == ReasonNone && o.Err == nil {
-		o.Decision = o.After
-	}
 	return o
 }
 

@@ -3,6 +3,8 @@ package entitlements
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -42,7 +44,8 @@ func (g *Gate) setAside(file string, lines int) {
 	g.options.Logger.Error("spool holds lines that cannot be counted", "kept", file)
 }
 
-// replayLines counts lines and returns those that the store refuses, each with why.
+// replayLines counts lines and returns those that the store refuses, each with why. A failure that is no refusal, such as
+// that of a host's notifier, may pass: it leaves all of them to be counted later.
 func (g *Gate) replayLines(ctx context.Context, lines []spooled) (refused []byte, err error) {
 	now, err := g.now(ctx)
 	if err != nil {
@@ -55,7 +58,7 @@ func (g *Gate) replayLines(ctx context.Context, lines []spooled) (refused []byte
 	outcomes, err := g.store.Settle(ctx, ops)
 	switch {
 	case err == nil:
-	case isAway(err) || ctx.Err() != nil:
+	case !refuses(err) || ctx.Err() != nil:
 		return nil, err
 	case len(lines) > 1: // one of them spoils it for the others
 		return g.replayEach(ctx, lines)
@@ -63,14 +66,21 @@ func (g *Gate) replayLines(ctx context.Context, lines []spooled) (refused []byte
 		outcomes = []Outcome{{Err: err}}
 	}
 	for i, o := range outcomes {
-		if isAway(o.Err) {
+		switch {
+		case o.Err == nil:
+		case !refuses(o.Err):
 			return nil, o.Err
-		}
-		if o.Err != nil {
+		default:
 			refused = append(refused, spool.Refusal(lines[i], o.Err)...)
 		}
 	}
 	return refused, nil
+}
+
+// refuses says whether a store that answered so will never take the operation.
+func refuses(err error) bool {
+	classes := []error{tenon.ErrNotFound, tenon.ErrConflict, tenon.ErrInvalid, tenon.ErrDenied}
+	return !isAway(err) && slices.ContainsFunc(classes, func(class error) bool { return errors.Is(err, class) })
 }
 
 func (g *Gate) replayEach(ctx context.Context, lines []spooled) (refused []byte, err error) {

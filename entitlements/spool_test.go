@@ -2,6 +2,7 @@ package entitlements_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/entitlements/entitlementstest"
 )
 
 // spooling returns a Gate whose store is away and whose use goes to dir.
@@ -179,6 +182,94 @@ func TestUseThatTheStoreRefusesIsSetAside(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(kept), `"tenant":"nobody"`)
 		require.Contains(t, string(kept), "not found")
+	})
+}
+
+// choosy is a store that fails a call as a whole for one use in it.
+type choosy struct {
+	*troubled
+	key string
+	why error
+}
+
+func (s *choosy) Settle(ctx context.Context, ops []entitlements.Op) ([]entitlements.Outcome, error) {
+	for _, op := range ops {
+		if trouble(s.mood.Load()) == none && op.Use.Key == s.key {
+			return nil, s.why
+		}
+	}
+	return s.troubled.Settle(ctx, ops)
+}
+
+// spoolThree spools uses of 1, 2 and 4 units for a store that fails for the second, and brings it back.
+func spoolThree(t *testing.T, why error) (g *entitlements.Gate, store *choosy, dir string) {
+	t.Helper()
+	store, dir = &choosy{newTroubled(), "b", why}, t.TempDir()
+	g = setup(t, store, &entitlements.Options{SpoolDir: dir}, "acme")
+	store.be(away)
+	for i, key := range []string{"a", "b", "c"} {
+		spool(t, g, key, 1<<i)
+	}
+	store.be(none)
+	return g, store, dir
+}
+
+func TestASpooledUseThatSpoilsItForTheOthersIsSetAsideAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, store, dir := spoolThree(t, tenon.Invalid("metadata", "is more than the store takes"))
+		stop := running(t, g)
+		require.NoError(t, stop())
+		require.Equal(t, int64(5), store.used(t, "acme", "events"))
+		require.Equal(t, int64(1), g.Stats().SetAside)
+		kept, err := os.ReadFile(left(t, dir, ".refused")[0])
+		require.NoError(t, err)
+		require.Contains(t, string(kept), `"key":"b"`)
+		require.Contains(t, string(kept), "more than the store takes")
+	})
+}
+
+func TestWhatIsNoRefusalSetsNothingAside(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, store, dir := spoolThree(t, errors.New("the host's notifier has no table"))
+		stop := running(t, g)
+		time.Sleep(time.Minute)
+		require.Contains(t, g.Stats().LastError, "no table")
+		require.Equal(t, int64(3), g.Stats().Spooled)
+		require.Empty(t, left(t, dir, ".refused"))
+		synctest.Wait()
+		store.key = ""
+		require.NoError(t, stop())
+		require.Equal(t, int64(7), store.used(t, "acme", "events"))
+		require.Zero(t, g.Stats().SetAside)
+	})
+}
+
+func TestAThresholdThatNobodyCanBeToldOfKeepsItsUseInTheSpool(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		told := &entitlementstest.Notifier{}
+		store := &troubled{MemoryStore: entitlements.NewMemoryStore(&entitlements.MemoryOptions{Notifier: told})}
+		dir, c := t.TempDir(), freight()
+		c.Plans[0].Features["events"].Limits[0].Soft = 50
+		g := entitlements.NewGate(store, &entitlements.Options{SpoolDir: dir})
+		_, err := g.ApplyCatalog(t.Context(), c)
+		require.NoError(t, err)
+		_, err = g.Subscribe(t.Context(), entitlements.Subscription{Tenant: "acme", Plan: "starter"})
+		require.NoError(t, err)
+		store.be(away)
+		spool(t, g, "k", 60)
+		store.be(none)
+		told.Fail(errors.New("refused"))
+		stop := running(t, g)
+		time.Sleep(time.Minute)
+		require.Zero(t, store.used(t, "acme", "events"))
+		require.Empty(t, left(t, dir, ".refused"))
+		told.Fail(nil)
+		require.NoError(t, stop())
+		require.Equal(t, int64(60), store.used(t, "acme", "events"))
+		require.Len(t, told.Told(), 1)
 	})
 }
 

@@ -76,10 +76,7 @@ func (s Subscription) validate() error {
 			return err
 		}
 	}
-	if err := errors.Join(validText("customer", s.Customer, false), validText("subscription", s.Subscription, false)); err != nil {
-		return err
-	}
-	return validNote("reason", s.Reason)
+	return errors.Join(validText("customer", s.Customer, false), validText("subscription", s.Subscription, false))
 }
 
 // validInstant refuses what is set and cannot be meant: the zero of another system is not "for ever".
@@ -296,6 +293,9 @@ func (g *Gate) standing(ctx context.Context, tenant string) (Standing, time.Time
 
 // entitle changes the tenant's subscription and reports what changed.
 func (g *Gate) entitle(ctx context.Context, tenant, action, reason string, edit func(*Rights, *Versions, time.Time) error) (Entitlement, error) {
+	if err := validNote("reason", reason); err != nil {
+		return Entitlement{}, prefix(err)
+	}
 	r, now, err := g.change(ctx, tenant, func(r *Rights, v *Versions, now time.Time) (tenon.Change, error) {
 		before := marshal(r.Entitlement)
 		if err := edit(r, v, now); err != nil {

@@ -46,11 +46,7 @@ func (g *Gate) Usage(ctx context.Context, q UsageQuery) ([]Bucket, error) {
 	if err := q.validate(); err != nil {
 		return nil, prefix(err)
 	}
-	now, err := g.now(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := g.complete(ctx, &q, now); err != nil {
+	if err := g.complete(ctx, &q); err != nil {
 		return nil, err
 	}
 	return reporter.Usage(ctx, q)
@@ -85,22 +81,16 @@ func (q *UsageQuery) validate() error {
 const maxBuckets = 10_000
 
 // complete fills what q leaves open from the tenant's billing cycle.
-func (g *Gate) complete(ctx context.Context, q *UsageQuery, now time.Time) error {
-	versions, err := g.versions(ctx)
+func (g *Gate) complete(ctx context.Context, q *UsageQuery) error {
+	s, now, err := g.standing(ctx, q.Tenant)
 	if err != nil {
 		return err
 	}
-	if _, ok := versions.Features[q.Feature]; !ok {
-		return ErrUnknownFeature
-	}
-	standings, err := g.store.Load(ctx, []string{q.Tenant}, now)
+	versions, err := g.knowing(ctx, q.Feature, s.Rights)
 	if err != nil {
 		return err
 	}
-	if standings[0].Rights.Entitlement == nil {
-		return ErrUnknownTenant
-	}
-	terms := versions.Terms(standings[0].Rights, q.Feature, now)
+	terms := versions.Terms(s.Rights, q.Feature, now)
 	if q.Anchor.IsZero() {
 		q.Anchor = terms.Anchor
 	}
@@ -128,14 +118,15 @@ func orElse(t, other time.Time) time.Time {
 
 // fits says whether from and to span at most maxBuckets of p.
 func (p Period) fits(from, to time.Time) bool {
-	length := p.fixed()
+	day := (24 * time.Hour).Microseconds() // a time.Duration reaches no further than 292 years
+	length := p.fixed().Microseconds()
 	switch p.Unit {
 	case Month:
-		length = 28 * 24 * time.Hour * time.Duration(p.count())
+		length = 28 * day * int64(p.count())
 	case Year:
-		length = 365 * 24 * time.Hour * time.Duration(p.count())
+		length = 365 * day * int64(p.count())
 	}
-	return (to.UnixMicro()-from.UnixMicro())/length.Microseconds() <= maxBuckets
+	return (to.UnixMicro()-from.UnixMicro())/length <= maxBuckets
 }
 
 // Buckets returns the empty buckets of a completed q, for a store to fill: the first and the last are cut to From and

@@ -83,8 +83,6 @@ func invalid(err error) document {
 // defectError is a fault of the host's wiring, not of the request.
 type defectError struct{ error }
 
-func (e *defectError) Unwrap() error { return e.error }
-
 // hostFault tells an invalid feature, which the host chose, from invalid input, which the client sent.
 func hostFault(err error) error {
 	var field *tenon.FieldError

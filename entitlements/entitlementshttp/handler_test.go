@@ -268,7 +268,9 @@ func TestHandlerWhileTheStoreIsAway(t *testing.T) {
 	require.Equal(t, "5", w.Header().Get("Retry-After"))
 
 	cold := entitlementshttp.Handler(entitlements.NewGate(g.store, nil), byHeader, nil)
-	requireProblem(t, serve(cold, request("GET", "/entitlements/rates", "pro")), http.StatusServiceUnavailable, "unavailable")
+	for _, page := range []string{"/entitlements/rates", "/entitlements", "/limits/rates"} {
+		requireProblem(t, serve(cold, request("GET", page, "pro")), http.StatusServiceUnavailable, "unavailable")
+	}
 }
 
 func TestHandlerSpeaksToAClientWithoutAPlan(t *testing.T) {

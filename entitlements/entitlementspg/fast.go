@@ -188,18 +188,20 @@ func (s *Store) fast(ctx context.Context, accounts []account, jobs map[account][
 		for _, j := range left { // the key was there
 			replays = append(replays, replay{j, r})
 		}
-		jobs[a] = nil
 	}
 	left, err := s.answerReplays(ctx, replays)
+	if err != nil {
+		return nil, err // the replays are among the jobs yet
+	}
+	for _, r := range replays {
+		jobs[accountOf(&r.op)] = nil
+	}
 	for _, j := range left {
 		a := accountOf(&j.op)
 		if jobs[a] == nil {
 			rest = append(rest, a)
 		}
 		jobs[a] = append(jobs[a], j)
-	}
-	if err != nil {
-		return nil, err
 	}
 	slices.SortFunc(rest, compareAccounts)
 	return rest, nil

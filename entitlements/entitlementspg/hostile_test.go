@@ -1,12 +1,14 @@
 package entitlementspg_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -121,6 +123,58 @@ func TestTextThatJSONKnowsAndPostgresDoesNotIsRefusedOrKeptButFailsNoOther(t *te
 		allowed(t, g, use(tenant, open, 1, ""))
 	}
 	reconciled(t, g, tenant)
+}
+
+func TestAnOperationThatPostgresRefusesSpoilsItForNoOther(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	s := entitlementspg.New(pool, &entitlementspg.Options{Timeout: time.Minute})
+	g := entitlements.NewGate(s, &entitlements.Options{Timeout: time.Minute})
+	tenant := subscribe(t, g, "basic")
+	allowed(t, g, use(tenant, calls, 1, ""))
+	unlock := locked(t, pool, tenant, calls) // so that they wait for it together
+	outcomes := make([]error, 9)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		together(len(outcomes), func(i int) {
+			one := op(entitlements.OpConsume, use(tenant, calls, 1, fmt.Sprint(i)), now())
+			if i == 4 {
+				one.Metadata = []byte(`{"a": "\u0000"}`) // no Gate lets it through
+			}
+			_, outcomes[i] = s.Settle(t.Context(), []entitlements.Op{one})
+		})
+	}()
+	awaitWaiters(t, pool, 1)
+	unlock()
+	<-done
+	for i, err := range outcomes {
+		if i == 4 {
+			require.ErrorIs(t, err, tenon.ErrInvalid)
+		} else {
+			require.NoError(t, err)
+		}
+	}
+	require.EqualValues(t, len(outcomes), used(t, pool, tenant, calls), "the first, and all but one")
+	reconciled(t, g, tenant)
+}
+
+// noting writes changes into a table of the host's.
+type noting struct{ tx pgx.Tx }
+
+func (n noting) RecordChange(ctx context.Context, c tenon.Change) error {
+	_, err := n.tx.Exec(ctx, "insert into public.noted (at, action) values ($1, $2)", c.At, c.Action)
+	return err
+}
+
+func TestAPartitionThatTheHostsTableLacksIsNotTakenForOurs(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	pgtest.Exec(t, pool, "create table public.noted (at timestamptz, action text) partition by range (at)")
+	g := newGate(pool, &entitlementspg.Options{Recorder: func(tx pgx.Tx) tenon.Recorder { return noting{tx} }})
+	_, err := g.Subscribe(t.Context(), entitlements.Subscription{Tenant: "acme", Plan: "basic"})
+	require.ErrorContains(t, err, `"noted"`)
+	require.NotContains(t, err.Error(), "usage_events")
 }
 
 func TestAQuantityNearTheBoundIsCountedOrRefusedAndNeverWraps(t *testing.T) {

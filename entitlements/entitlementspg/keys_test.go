@@ -3,13 +3,21 @@ package entitlementspg_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/pgerr"
+	"github.com/transbotai/tenon/internal/pgtest"
 )
 
 func TestKeys(t *testing.T) {
@@ -131,6 +139,76 @@ func TestKeys(t *testing.T) {
 		require.EqualValues(t, 5*n, used(t, pool, tenant, open)+used(t, pool, tenant, mixed))
 		reconciled(t, g, tenant)
 	})
+}
+
+func TestAKeyThatIsTakenAfterItWasLookedUpIsAConflict(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	g := newGate(pool, nil)
+	tenant := subscribe(t, g, "basic")
+	tx := pgtest.Begin(t, pool)
+	allowed(t, within(g, tx), use(tenant, calls, 1, "k"))
+	reserved := make(chan error, 1)
+	go func() { // sees no such key yet, and then waits for it
+		_, err := g.Reserve(t.Context(), use(tenant, mixed, 1, "k"), time.Minute)
+		reserved <- err
+	}()
+	awaitWaiters(t, pool, 1)
+	require.NoError(t, tx.Commit(t.Context()))
+	require.ErrorIs(t, <-reserved, entitlements.ErrKeyReused)
+	require.Zero(t, consume(t, g, use(tenant, mixed, 0, "")).Held)
+	reconciled(t, g, tenant)
+}
+
+// losing is a pool of which a batch loses a race once, as it may under a stricter isolation.
+type losing struct {
+	*pgxpool.Pool
+	sql  string // part of a statement in the batch
+	left atomic.Int64
+}
+
+func (l *losing) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	for _, q := range b.QueuedQueries {
+		if strings.Contains(q.SQL, l.sql) && l.left.Add(-1) == 0 {
+			return lostRace{}
+		}
+	}
+	return l.Pool.SendBatch(ctx, b)
+}
+
+// lostRace is the result of such a batch.
+type lostRace struct{ pgx.BatchResults }
+
+func (lostRace) Close() error { return &pgconn.PgError{Code: pgerr.SerializationFailure} }
+
+func TestAReplayIsAnsweredThoughTheLookAtItsKeyLosesARace(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	db := &losing{Pool: pool, sql: "select u.n, k.digest"}
+	g := newGate(db, nil)
+	for name, features := range map[string][]string{"alone": {calls}, "among_others": {calls, mixed, open}} {
+		t.Run(name, func(t *testing.T) {
+			tenant := subscribe(t, g, "basic")
+			var uses []entitlements.Use
+			for _, f := range features {
+				uses = append(uses, use(tenant, f, 2, "key of "+f))
+			}
+			for _, replayed := range []bool{false, true} {
+				if replayed {
+					db.left.Store(1)
+				}
+				decisions, err := g.ConsumeEach(t.Context(), uses...)
+				require.NoError(t, err)
+				for _, d := range decisions {
+					require.True(t, d.Allowed, d.Feature)
+					require.Equal(t, replayed, d.Replayed, d.Feature)
+				}
+			}
+			require.LessOrEqual(t, db.left.Load(), int64(0), "the race was lost")
+			require.EqualValues(t, 2, used(t, pool, tenant, calls))
+			reconciled(t, g, tenant)
+		})
+	}
 }
 
 // raceForKeys sends uses whose keys every child sends.

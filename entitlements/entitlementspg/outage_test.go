@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
 	"github.com/transbotai/tenon/internal/conform"
@@ -60,6 +61,22 @@ func TestACancelledCallerIsToldAtOnceAndCancelsNobodyElse(t *testing.T) {
 	require.True(t, consume(t, g, use(tenant, calls, 1, "gone")).Replayed, "it was counted, and its key says so")
 	require.EqualValues(t, 2+others, used(t, pool, tenant, calls))
 	reconciled(t, g, tenant)
+}
+
+func TestACounterThatStaysLockedIsNotWaitedForBeyondTheTimeout(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	g := newGate(pool, nil)
+	tenant := subscribe(t, g, "basic")
+	allowed(t, g, use(tenant, calls, 1, ""))
+	unlock := locked(t, pool, tenant, calls)
+	impatient := entitlementspg.New(pool, &entitlementspg.Options{Timeout: time.Second})
+	_, err := impatient.Settle(t.Context(), []entitlements.Op{op(entitlements.OpConsume, use(tenant, calls, 1, "k"), now())})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, tenon.ErrUnavailable)
+	unlock()
+	require.False(t, consume(t, g, use(tenant, calls, 1, "k")).Replayed)
+	require.EqualValues(t, 2, used(t, pool, tenant, calls), "of the first try nothing came")
 }
 
 func TestACallerWhoseContextHasEndedSendsNothing(t *testing.T) {

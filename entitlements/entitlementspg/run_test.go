@@ -197,6 +197,7 @@ func TestRun(t *testing.T) {
 		before := dump(t, pool, tenant)
 		_, err := s.Settle(t.Context(), []entitlements.Op{op(entitlements.OpRecord, use(tenant, calls, 1, "k"), now().AddDate(1, 0, 0))})
 		require.ErrorContains(t, err, "lacks the month's partition")
+		require.ErrorIs(t, err, tenon.ErrUnavailable, "it may be written once there is one: a spool keeps it")
 		require.Equal(t, before, dump(t, pool, tenant), "nothing was written")
 	})
 	t.Run("drops_events_that_are_older_than_they_are_kept", func(t *testing.T) {

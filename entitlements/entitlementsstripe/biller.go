@@ -2,12 +2,10 @@ package entitlementsstripe
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"golang.org/x/time/rate"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 )
 
@@ -39,7 +37,7 @@ var (
 func New(gate *entitlements.Gate, store Store, account Account, ps []Price, opts *Options) (*Biller, error) {
 	b := &Biller{gate: gate, store: store, account: account, prices: slices.Clone(ps), options: opts.withDefaults()}
 	if err := b.validate(); err != nil {
-		return nil, fmt.Errorf("entitlementsstripe: %w", err)
+		return nil, err
 	}
 	b.pace = &pacer{limiter: rate.NewLimiter(b.options.Rate, b.options.Burst)}
 	return b, nil
@@ -54,10 +52,10 @@ func (b *Biller) validate() error {
 	}
 	for i, m := range b.options.Meters {
 		if m.Name == "" || m.Event == "" {
-			return tenon.Invalid("meters", "number %d has no name or no event", i)
+			return invalid("meters", "number %d has no name or no event", i)
 		}
 		if slices.ContainsFunc(b.options.Meters[:i], func(o Meter) bool { return o.Name == m.Name }) {
-			return tenon.Invalid("meters", "%s is there twice", m.Name)
+			return invalid("meters", "%s is there twice", m.Name)
 		}
 	}
 	return nil
@@ -65,8 +63,8 @@ func (b *Biller) validate() error {
 
 // link returns whose customer the tenant has, and [entitlements.ErrUnknownCustomer] when it has none.
 func (b *Biller) link(ctx context.Context, tenant string) (entitlements.BillingCustomer, error) {
-	if tenant == "" {
-		return entitlements.BillingCustomer{}, tenon.Invalid("tenant", "is empty")
+	if err := validTenant(tenant); err != nil {
+		return entitlements.BillingCustomer{}, err
 	}
 	found, err := b.store.Customers(ctx, entitlements.CustomerQuery{Tenant: tenant, Limit: 1})
 	if err != nil {

@@ -2,12 +2,10 @@ package entitlementsstripe
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/stripe/stripe-go/v76"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 )
 
@@ -40,7 +38,7 @@ const maxTenant = 500
 
 func validTenant(tenant string) error {
 	if tenant == "" || len(tenant) > maxTenant {
-		return fmt.Errorf("entitlementsstripe: %w", tenon.Invalid("tenant", "is empty or longer than %d bytes", maxTenant))
+		return invalid("tenant", "is empty or longer than %d bytes", maxTenant)
 	}
 	return nil
 }
@@ -72,7 +70,7 @@ func (b *Biller) PortalURL(ctx context.Context, tenant, returnURL string) (strin
 
 func validURL(field, url string) error {
 	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
-		return fmt.Errorf("entitlementsstripe: %w", tenon.Invalid(field, "is no address of the web"))
+		return invalid(field, "is no address of the web")
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func (b *Biller) billable(ctx context.Context, l entitlements.UsageLine) (string
 func (b *Biller) tell(ctx context.Context, l entitlements.UsageLine, customer string) error {
 	m, ok := b.meter(l.Meter)
 	if !ok {
-		return tenon.Invalid("meter", "%.60q is unknown", l.Meter)
+		return invalid("meter", "%.60q is unknown", l.Meter)
 	}
 	id := identifier(l.UsageWindow, l.Revision)
 	if l.Cancels > 0 {

@@ -20,6 +20,11 @@ var ErrWebhook = fmt.Errorf("entitlementsstripe: webhook refused: %w", tenon.Err
 // ErrUnknownPrice says that a subscription has no item whose price stands for a plan.
 var ErrUnknownPrice = fmt.Errorf("entitlementsstripe: no price of the subscription is a plan's: %w", tenon.ErrConflict)
 
+// invalid is [tenon.Invalid] with the package's name before it.
+func invalid(field, format string, args ...any) error {
+	return fmt.Errorf("entitlementsstripe: %w", tenon.Invalid(field, format, args...))
+}
+
 // Error is what Stripe answered, or why there was no answer. It has no secret in it.
 type Error struct {
 	Status    int    // of HTTP; 0: there was no answer

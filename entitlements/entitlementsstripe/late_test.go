@@ -1,10 +1,11 @@
 package entitlementsstripe_test
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,12 +18,14 @@ import (
 // overtaken is a store whose caller is held up before it first writes what it has read of Stripe.
 type overtaken struct {
 	keeper
-	once      sync.Once
+	held      atomic.Bool
 	meanwhile func()
 }
 
 func (o *overtaken) Conclude(ctx context.Context, c entitlements.Conclusion) (*entitlements.Rights, error) {
-	o.once.Do(o.meanwhile)
+	if !o.held.Swap(true) {
+		o.meanwhile()
+	}
 	return o.keeper.Conclude(ctx, c)
 }
 
@@ -47,6 +50,37 @@ func TestWhatWasReadUnderALeaseThatIsLostIsNotWritten(t *testing.T) {
 	require.Equal(t, entitlements.Canceled, x.entitlement(t, o.tenant).Status)
 }
 
+func TestAnEventWhoseSenderHangsUpWhileAnotherIsAtWorkIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, began())
+	store := s.memory()
+	o := s.owners(1)[0]
+	first, second := s.events(0, entitlementstest.StripeVersion)[0], s.events(0, entitlementstest.StripeVersion)[1]
+	var x till
+	x = s.open(&overtaken{keeper: store, meanwhile: func() {
+		gone, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		r := httptest.NewRequestWithContext(gone, http.MethodPost, "/", bytes.NewReader(second.body))
+		r.Header.Set("Stripe-Signature", entitlementstest.Sign(second.body, entitlementstest.TestSecret, time.Now()))
+		w := httptest.NewRecorder()
+		x.Handler().ServeHTTP(w, r)
+		require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	}})
+	require.Equal(t, http.StatusOK, deliver(t, x.Handler(), first.body))
+	state := func() entitlements.EventState {
+		stored, err := store.BillingEvents(t.Context(), entitlements.EventQuery{ID: second.ID})
+		require.NoError(t, err)
+		require.Len(t, stored, 1)
+		return stored[0].State
+	}
+	require.Equal(t, entitlements.EventFailed, state())
+	s.fake.Advance(time.Minute)
+	x = s.open(store)
+	works(t, x)
+	require.Equal(t, entitlements.EventDone, state())
+	s.agrees(x, o.tenant, o.subscription)
+}
+
 func TestWhatIsNoneOfOursIsKeptAndAsksStripeNothing(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, began())
@@ -64,6 +98,7 @@ func TestWhatIsNoneOfOursIsKeptAndAsksStripeNothing(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, entitlements.EventKept, stored[0].State, id)
 	}
+	require.NoError(t, x.Replay(t.Context(), "evt_none"), "there is nothing to be done again")
 	require.Equal(t, before, s.fake.Calls())
 	for _, body := range []string{
 		`{"id":"evt\u0000","type":"invoice.paid","livemode":false,"data":{"object":{"customer":"cus_1"}}}`,

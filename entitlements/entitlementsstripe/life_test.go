@@ -113,30 +113,6 @@ func TestASubscriptionGivesWhatWasBought(t *testing.T) {
 	require.ErrorIs(t, err, entitlements.ErrSubscribed)
 }
 
-func TestAnOrderThatCannotBeRightIsRefused(t *testing.T) {
-	t.Parallel()
-	s := newShop(t, began())
-	x := s.open(s.memory())
-	for name, o := range map[string]entitlements.Order{
-		"tenant": {Plan: "pro"}, "plan": {Tenant: "acme", Plan: "none"}, "interval": {Tenant: "acme", Plan: "pro", Yearly: true},
-		"addons": {Tenant: "acme", Plan: "pro", AddOns: map[string]int64{"none": 1}}, "seats": {Tenant: "acme", Plan: "pro", Seats: -1},
-		"trial": {Tenant: "acme", Plan: "pro", Trial: hour}, "long trial": {Tenant: "acme", Plan: "pro", Trial: 367 * day},
-		"url":     {Tenant: "acme", Plan: "pro", SuccessURL: "https://a", CancelURL: "javascript:alert(1)"},
-		"one url": {Tenant: "acme", Plan: "pro", SuccessURL: "https://a"},
-	} {
-		_, err := x.Start(t.Context(), o)
-		require.ErrorIs(t, err, tenon.ErrInvalid, name)
-	}
-	require.Empty(t, s.fake.Calls()["POST /v1/customers"], "Stripe was asked nothing")
-	require.ErrorIs(t, x.Move(t.Context(), entitlements.Move{Tenant: "acme", Plan: "pro"}), entitlements.ErrUnknownCustomer)
-	require.ErrorIs(t, x.Sync(t.Context(), "acme"), entitlements.ErrUnknownCustomer)
-	buyer(t, s, x, "acme")
-	require.ErrorIs(t, x.Move(t.Context(), entitlements.Move{Tenant: "acme", Plan: "pro"}), entitlements.ErrNotSubscribed)
-	require.ErrorIs(t, x.Cancel(t.Context(), entitlements.Cancellation{Tenant: "acme"}), entitlements.ErrNotSubscribed)
-	_, err := x.PortalURL(t.Context(), "acme", "ftp://a")
-	require.ErrorIs(t, err, tenon.ErrInvalid)
-}
-
 func TestAPaymentThatFailsMakesNothing(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, began())
@@ -208,7 +184,11 @@ func TestMovingBackAndForthHasEveryEffect(t *testing.T) {
 	before := s.fake.Calls()["POST /v1/subscriptions/{id}"]
 	require.NoError(t, x.Move(t.Context(), entitlements.Move{Tenant: "acme", Plan: "starter"}), "as it is")
 	require.Equal(t, before, s.fake.Calls()["POST /v1/subscriptions/{id}"])
-	require.ErrorIs(t, x.Move(t.Context(), entitlements.Move{Tenant: "acme", Plan: "pro", Proration: "half"}), tenon.ErrInvalid)
+	for _, when := range []entitlements.When{entitlements.ByTier, entitlements.Now, entitlements.AtPeriodEnd} {
+		err := x.Move(t.Context(), entitlements.Move{Tenant: "acme", Plan: "pro", Proration: "half", When: when})
+		refused(t, err, "proration", "half")
+	}
+	require.Equal(t, before, s.fake.Calls()["POST /v1/subscriptions/{id}"])
 }
 
 func TestACancellationKeepsAccessToTheEnd(t *testing.T) {

@@ -3,19 +3,18 @@ package entitlementsstripe
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/stripe/stripe-go/v76"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 )
 
 // Move implements [entitlements.Biller]. A change that acts at once and that the customer's bank refuses to pay leaves
-// everything as it was and is [entitlements.ErrPaymentFailed]. A downgrade becomes a subscription schedule.
+// everything as it was and is [entitlements.ErrPaymentFailed]. A downgrade becomes a subscription schedule. What the
+// Gate's catalogue lacks is refused as by Start.
 func (b *Biller) Move(ctx context.Context, m entitlements.Move) error {
-	if err := validTenant(m.Tenant); err != nil {
-		return err
+	if _, ok := prorations[m.Proration]; !ok {
+		return invalid("proration", "%.60q is unknown", string(m.Proration))
 	}
 	known, held, err := b.living(ctx, m.Tenant)
 	if err != nil {
@@ -23,7 +22,10 @@ func (b *Biller) Move(ctx context.Context, m entitlements.Move) error {
 	}
 	all, err := b.moved(held, m)
 	if err != nil {
-		return fmt.Errorf("entitlementsstripe: %w", err)
+		return err
+	}
+	if err := b.declared(ctx, all); err != nil {
+		return err
 	}
 	later, err := b.later(ctx, held, m)
 	if err != nil {
@@ -95,10 +97,7 @@ func (b *Biller) later(ctx context.Context, held *stripe.Subscription, m entitle
 		return false, err
 	}
 	from, _ := v.Plan(present.Plan, 0)
-	to, ok := v.Plan(m.Plan, 0)
-	if !ok {
-		return false, entitlements.ErrUnknownPlan
-	}
+	to, _ := v.Plan(m.Plan, 0)
 	return to.Tier < from.Tier, nil
 }
 
@@ -109,10 +108,6 @@ var prorations = map[entitlements.Proration]string{
 
 // moveNow changes the items. A schedule is let go first: while there is one, it decides.
 func (b *Biller) moveNow(ctx context.Context, held *stripe.Subscription, all []wanted, m entitlements.Move) error {
-	proration, ok := prorations[m.Proration]
-	if !ok {
-		return tenon.Invalid("proration", "%.60q is unknown", string(m.Proration))
-	}
 	if err := b.letGo(ctx, held); err != nil {
 		return err
 	}
@@ -120,8 +115,9 @@ func (b *Biller) moveNow(ctx context.Context, held *stripe.Subscription, all []w
 	if len(changed) == 0 && !held.CancelAtPeriodEnd {
 		return nil
 	}
-	p := &stripe.SubscriptionParams{ProrationBehavior: &proration, PaymentBehavior: stripe.String("error_if_incomplete")}
-	p.Items = changed
+	p := &stripe.SubscriptionParams{
+		ProrationBehavior: stripe.String(prorations[m.Proration]), PaymentBehavior: stripe.String("error_if_incomplete"), Items: changed,
+	}
 	if held.CancelAtPeriodEnd {
 		p.CancelAtPeriodEnd = stripe.Bool(false)
 	}

@@ -29,17 +29,17 @@ type Account struct {
 func (a Account) validate() error {
 	key := a.Key.Reveal()
 	if key == "" {
-		return tenon.Invalid("key", "is empty")
+		return invalid("key", "is empty")
 	}
 	if strings.Contains(key, "_live_") && !a.Live || strings.Contains(key, "_test_") && a.Live {
-		return tenon.Invalid("key", "is of the other mode")
+		return invalid("key", "is of the other mode")
 	}
 	if len(a.WebhookSecrets) == 0 {
-		return tenon.Invalid("webhook_secrets", "there is none")
+		return invalid("webhook_secrets", "there is none")
 	}
 	for _, s := range a.WebhookSecrets {
 		if strings.TrimSpace(s.Reveal()) == "" {
-			return tenon.Invalid("webhook_secrets", "one is empty")
+			return invalid("webhook_secrets", "one is empty")
 		}
 	}
 	return nil
@@ -145,13 +145,13 @@ func (ps prices) validate() error {
 	for i, p := range ps {
 		switch {
 		case p.ID == "":
-			return tenon.Invalid("prices", "number %d has no id", i)
+			return invalid("prices", "number %d has no id", i)
 		case (p.Plan == "") == (p.AddOn == ""):
-			return tenon.Invalid("prices", "%s is of a plan or of an add-on", p.ID)
+			return invalid("prices", "%s is of a plan or of an add-on", p.ID)
 		case p.Seats != "" && p.Plan == "":
-			return tenon.Invalid("prices", "%s is no plan's and has seats", p.ID)
+			return invalid("prices", "%s is no plan's and has seats", p.ID)
 		case slices.ContainsFunc(ps[:i], func(q Price) bool { return q.ID == p.ID }):
-			return tenon.Invalid("prices", "%s is there twice", p.ID)
+			return invalid("prices", "%s is there twice", p.ID)
 		}
 	}
 	return nil
@@ -166,7 +166,7 @@ func (ps prices) of(id string) (Price, bool) {
 func (ps prices) plan(id string, yearly bool) (Price, error) {
 	p, ok := ps.first(func(p Price) bool { return p.Plan == id && p.Yearly == yearly })
 	if !ok {
-		return p, tenon.Invalid("plan", "%.60q has no price for this interval", id)
+		return p, invalid("plan", "%.60q has no price for this interval", id)
 	}
 	return p, nil
 }
@@ -175,7 +175,7 @@ func (ps prices) plan(id string, yearly bool) (Price, error) {
 func (ps prices) addOn(id string, yearly bool) (Price, error) {
 	p, ok := ps.first(func(p Price) bool { return p.AddOn == id && p.Yearly == yearly })
 	if !ok {
-		return p, tenon.Invalid("addons", "%.60q has no price for this interval", id)
+		return p, invalid("addons", "%.60q has no price for this interval", id)
 	}
 	return p, nil
 }

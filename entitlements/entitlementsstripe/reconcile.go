@@ -88,6 +88,7 @@ func (b *Biller) listAll(ctx context.Context) (map[string][]*stripe.Subscription
 		p.Limit, p.StartingAfter = stripe.Int64(100), after
 		p.AddExpand("data.latest_invoice")
 		p.AddExpand("data.schedule")
+		p.AddExpand("data.customer")
 		var page stripe.SubscriptionList
 		if err := b.call(ctx, "GET", "/v1/subscriptions", "", p, &page); err != nil {
 			return nil, err
@@ -113,8 +114,8 @@ func (r *reconciliation) compare(ctx context.Context, customer string, held *str
 	one := Repair{Tenant: known.Link.Tenant, Customer: customer}
 	e := entitlements.BillingEvent{Customer: customer}
 	if known.Link.Tenant == "" {
-		if held != nil && held.Metadata[tenantKey] != "" {
-			one.Tenant, one.What = held.Metadata[tenantKey], "the customer is not linked"
+		if one.Tenant = tenantOf(held); one.Tenant != "" {
+			one.What = "the customer is not linked"
 			r.found(ctx, one, e)
 		}
 		return nil

@@ -13,7 +13,10 @@ const schedulesPath = "/v1/subscription_schedules"
 // then it changes nothing, and it goes by itself with the phase.
 func (b *Biller) schedule(ctx context.Context, held *stripe.Subscription, all []wanted) error {
 	if len(b.itemChanges(held, all)) == 0 {
-		return b.letGo(ctx, held)
+		if err := b.letGo(ctx, held); err != nil {
+			return err
+		}
+		return b.goOn(ctx, held)
 	}
 	if err := b.goOn(ctx, held); err != nil {
 		return err

@@ -3,25 +3,28 @@ package entitlementsstripe
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 )
 
 const day = 24 * time.Hour
 
 // Start implements [entitlements.Biller]. The tenant needs no customer yet. At once it needs one with a payment method,
-// or a trial: where the payment fails nothing is made, and the error is [entitlements.ErrPaymentFailed].
+// or a trial: where the payment fails nothing is made, and the error is [entitlements.ErrPaymentFailed]. A plan or an
+// add-on that has a price and that the Gate's catalogue lacks is [entitlements.ErrUnknownPlan] or
+// [entitlements.ErrUnknownAddOn].
 func (b *Biller) Start(ctx context.Context, o entitlements.Order) (entitlements.Started, error) {
 	wanted, err := b.validOrder(o)
 	if err != nil {
-		return entitlements.Started{}, fmt.Errorf("entitlementsstripe: %w", err)
+		return entitlements.Started{}, err
+	}
+	if err := b.declared(ctx, wanted); err != nil {
+		return entitlements.Started{}, err
 	}
 	customer, err := b.Customer(ctx, entitlements.Customer{Tenant: o.Tenant})
 	if err != nil {
@@ -68,6 +71,9 @@ func revision(known entitlements.Lease) int64 {
 	return known.Rights.Revision
 }
 
+// maxQuantity bounds seats and add-ons.
+const maxQuantity = 1_000_000
+
 // wanted is how many of a price.
 type wanted struct {
 	price    Price
@@ -79,7 +85,7 @@ func (b *Biller) validOrder(o entitlements.Order) ([]wanted, error) {
 		return nil, err
 	}
 	if o.Trial < 0 || o.Trial > 366*day || o.Trial%day != 0 {
-		return nil, tenon.Invalid("trial", "%s is not a number of days up to a year", o.Trial)
+		return nil, invalid("trial", "%s is not a number of days up to a year", o.Trial)
 	}
 	if o.SuccessURL != "" || o.CancelURL != "" {
 		for field, url := range map[string]string{"success_url": o.SuccessURL, "cancel_url": o.CancelURL} {
@@ -97,22 +103,41 @@ func (b *Biller) wanted(plan string, yearly bool, seats int64, addOns map[string
 	if err != nil {
 		return nil, err
 	}
+	if seats < 1 || seats > maxQuantity {
+		return nil, invalid("seats", "%d is not within 1 and %d", seats, maxQuantity)
+	}
 	all := []wanted{{price, seats}}
 	for _, id := range slices.Sorted(maps.Keys(addOns)) {
 		price, err := b.prices.addOn(id, yearly)
-		if err != nil {
+		switch n := addOns[id]; {
+		case err != nil:
 			return nil, err
-		}
-		if addOns[id] != 0 {
-			all = append(all, wanted{price, addOns[id]})
-		}
-	}
-	for _, w := range all {
-		if w.quantity < 1 || w.quantity > 1_000_000 {
-			return nil, tenon.Invalid("quantity", "%d is not within 1 and 1,000,000", w.quantity)
+		case n < 0 || n > maxQuantity:
+			return nil, invalid("addons", "%d of %s is not within 0 and %d", n, id, maxQuantity)
+		case n > 0:
+			all = append(all, wanted{price, n})
 		}
 	}
 	return all, nil
+}
+
+// declared refuses what the Gate's catalogue lacks: it would be paid for and give nothing.
+func (b *Biller) declared(ctx context.Context, all []wanted) error {
+	v, err := b.gate.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		if _, ok := v.Plan(w.price.Plan, 0); w.price.Plan != "" && !ok {
+			return entitlements.ErrUnknownPlan
+		}
+		for _, id := range []string{w.price.AddOn, w.price.Seats} {
+			if _, ok := v.AddOn(id, 0); id != "" && !ok {
+				return entitlements.ErrUnknownAddOn
+			}
+		}
+	}
+	return nil
 }
 
 // mayStart refuses a second trial, and a second subscription while one lives: Stripe is asked, since its webhooks may be

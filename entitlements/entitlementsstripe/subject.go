@@ -30,13 +30,11 @@ func (b *Biller) Erase(ctx context.Context, s tenon.Subject) (map[string]int64, 
 		return erased, err
 	}
 	err = b.call(ctx, "DELETE", "/v1/customers/"+path(customer.ID), "", &stripe.CustomerParams{}, &stripe.Customer{})
-	if errors.Is(err, tenon.ErrNotFound) { // a first try had its effect, and its answer was lost
-		return erased, nil
+	if err != nil && !errors.Is(err, tenon.ErrNotFound) { // not found: a first try had its effect, and its answer was lost
+		return erased, err
 	}
-	if err == nil {
-		erased[customersTable] = 1
-	}
-	return erased, err
+	erased[customersTable] = 1
+	return erased, nil
 }
 
 // Export implements [tenon.Exporter]: what Stripe keeps of the tenant's customer.

@@ -1,6 +1,7 @@
 package entitlementsstripe_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementsstripe"
+	"github.com/transbotai/tenon/entitlements/entitlementstest"
 )
 
 // exported returns what there is of a subject at Stripe.
@@ -82,8 +84,27 @@ func TestErasingAtAStripeThatIsAwayIsAnError(t *testing.T) {
 	gone := httptest.NewServer(s.fake)
 	gone.Close()
 	s.opts.Address, s.opts.Retries = gone.URL, -1
-	_, err = s.open(store).Erase(t.Context(), tenon.Subject{Tenant: "acme"})
+	x, acme := s.open(store), tenon.Subject{Tenant: "acme"}
+	_, err = x.Erase(t.Context(), acme)
 	require.ErrorIs(t, err, tenon.ErrUnavailable)
+	for _, err := range x.Export(t.Context(), acme) {
+		require.ErrorIs(t, err, tenon.ErrUnavailable, "an empty answer would say that there is nothing")
+		return
+	}
+	require.Fail(t, "the export ended without an error")
+}
+
+func TestAnErasureWhoseAnswerIsLostCounts(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nil)
+	x := s.open(s.memory())
+	id, err := x.Customer(t.Context(), entitlements.Customer{Tenant: "acme"})
+	require.NoError(t, err)
+	s.fake.Fail(entitlementstest.Fault{Method: http.MethodDelete, Path: "/v1/customers", Cut: entitlementstest.CutAfter})
+	erased, err := x.Erase(t.Context(), tenon.Subject{Tenant: "acme"})
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"stripe.customers": 1}, erased)
+	require.Equal(t, true, s.api.call("GET", "/v1/customers/"+id, "")["deleted"])
 }
 
 func TestStripesOwnMockTakesTheCallsOfAnErasure(t *testing.T) {

@@ -182,10 +182,7 @@ func (b *Biller) knowTenant(ctx context.Context, lease entitlements.Lease, held 
 	if lease.Link.Tenant != "" {
 		return lease, nil
 	}
-	tenant := ""
-	if held != nil {
-		tenant = held.Metadata[tenantKey]
-	}
+	tenant := tenantOf(held)
 	if tenant == "" {
 		var c stripe.Customer
 		if err := b.call(ctx, "GET", "/v1/customers/"+path(lease.Customer), "", &stripe.CustomerParams{}, &c); err != nil {
@@ -204,6 +201,18 @@ func (b *Biller) knowTenant(ctx context.Context, lease entitlements.Lease, held 
 		err = entitlements.ErrLeaseLost
 	}
 	return lease, err
+}
+
+// tenantOf returns whose a subscription is by its own word or, where that was asked for, by its customer's; empty for
+// nobody's.
+func tenantOf(held *stripe.Subscription) string {
+	switch {
+	case held == nil:
+		return ""
+	case held.Metadata[tenantKey] != "" || held.Customer == nil:
+		return held.Metadata[tenantKey]
+	}
+	return held.Customer.Metadata[tenantKey]
 }
 
 // adopt links a customer. A tenant that has another customer keeps it: two customers of one tenant cannot both say what

@@ -2,11 +2,9 @@ package entitlementsstripe
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 )
 
@@ -25,7 +23,7 @@ const (
 // takes the difference off now, in the present window. So does one of a period whose invoice is final.
 func (b *Biller) ReportUsage(ctx context.Context, u entitlements.UsageReport) error {
 	if err := b.validReport(u); err != nil {
-		return fmt.Errorf("entitlementsstripe: %w", err)
+		return err
 	}
 	link, err := b.link(ctx, u.Tenant)
 	if err != nil {
@@ -49,14 +47,14 @@ func (b *Biller) ReportUsage(ctx context.Context, u entitlements.UsageReport) er
 func (b *Biller) validReport(u entitlements.UsageReport) error {
 	switch {
 	case u.Tenant == "":
-		return tenon.Invalid("tenant", "is empty")
+		return invalid("tenant", "is empty")
 	case u.Quantity < 0 || u.Quantity > entitlements.MaxQuantity:
-		return tenon.Invalid("quantity", "%d is not within 0 and %d", u.Quantity, entitlements.MaxQuantity)
+		return invalid("quantity", "%d is not within 0 and %d", u.Quantity, entitlements.MaxQuantity)
 	case u.Start.Year() < 1971 || u.Start.Year() > 9000:
-		return tenon.Invalid("start", "the year %d is not within 1971 and 9000", u.Start.Year())
+		return invalid("start", "the year %d is not within 1971 and 9000", u.Start.Year())
 	}
 	if _, ok := b.meter(u.Meter); !ok {
-		return tenon.Invalid("meter", "%.60q is unknown", u.Meter)
+		return invalid("meter", "%.60q is unknown", u.Meter)
 	}
 	return nil
 }

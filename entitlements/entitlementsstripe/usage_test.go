@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementstest"
 )
@@ -157,6 +156,54 @@ func TestUsageThatCannotBeBilledIsToldOfOnce(t *testing.T) {
 	}
 }
 
+func TestUsageOfAMeterThatIsGoneIsToldOf(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t)
+	m.report(2*hour, 10)
+	m.shop.opts.Meters = nil
+	m.pass(0)
+	works(t, m.till)
+	dead := m.lines(entitlements.UsageDead)
+	require.Len(t, dead, 1)
+	require.Contains(t, dead[0].Error, "meter")
+	require.Len(t, m.told.Told(), 1)
+}
+
+func TestUsageThatSomebodyTookAndLeftIsGivenUpInTime(t *testing.T) {
+	t.Parallel()
+	m := newMetered(t)
+	m.report(2*hour, 10)
+	m.pass(22*hour + 30*time.Minute)
+	now, err := m.gate.Now(t.Context())
+	require.NoError(t, err)
+	taken, err := m.store.TakeUsage(t.Context(), now, now.Add(hour), 10) // by a process that dies
+	require.NoError(t, err)
+	require.Len(t, taken, 1)
+	m.pass(40 * time.Minute)
+	works(t, m.till)
+	require.Len(t, m.lines(entitlements.UsageDead), 1, "it was not due, and Stripe would not know it again when it is")
+	require.Len(t, m.told.Told(), 1)
+	require.Zero(t, m.fake.Usage(m.customer, "calls", time.Unix(0, 0), m.fake.Now().Add(day)))
+}
+
+func TestWhatIsUsedWithoutASubscriptionIsNotReported(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, began())
+	s.opts.Meters[0].Feature = calls
+	x := newTrade(t, s, s.memory())
+	visitor(t, x.till, "acme")   // who has no plan
+	visitor(t, x.till, "globex") // who has one of the host's
+	_, err := x.gate.Subscribe(t.Context(), entitlements.Subscription{Tenant: "globex", Plan: "free"})
+	require.NoError(t, err)
+	require.NoError(t, x.gate.Record(t.Context(), entitlements.Use{Tenant: "globex", Feature: calls, Quantity: 2}))
+	x.pass(3 * hour)
+	works(t, x.till)
+	require.Empty(t, x.Stats().LastError)
+	lines, err := x.store.UsageLines(t.Context(), entitlements.UsageLineQuery{})
+	require.NoError(t, err)
+	require.Empty(t, lines)
+}
+
 func TestTooManyCallsHoldAllBack(t *testing.T) {
 	t.Parallel()
 	m := newMetered(t)
@@ -240,14 +287,19 @@ func TestAReportThatCannotBeRightIsRefused(t *testing.T) {
 	t.Parallel()
 	m := newMetered(t)
 	good := entitlements.UsageReport{Tenant: "acme", Meter: calls, Start: m.fake.Now(), Quantity: 1}
-	for name, spoil := range map[string]func(*entitlements.UsageReport){
-		"tenant": func(u *entitlements.UsageReport) { u.Tenant = "" }, "meter": func(u *entitlements.UsageReport) { u.Meter = "none" },
-		"start": func(u *entitlements.UsageReport) { u.Start = time.Time{} }, "negative": func(u *entitlements.UsageReport) { u.Quantity = -1 },
-		"huge": func(u *entitlements.UsageReport) { u.Quantity = entitlements.MaxQuantity + 1 },
+	for _, c := range []struct {
+		name, field string
+		spoil       func(*entitlements.UsageReport)
+	}{
+		{"of nobody", "tenant", func(u *entitlements.UsageReport) { u.Tenant = "" }},
+		{"of an unknown meter", "meter", func(u *entitlements.UsageReport) { u.Meter = "none" }},
+		{"of no time", "start", func(u *entitlements.UsageReport) { u.Start = time.Time{} }},
+		{"of less than nothing", "quantity", func(u *entitlements.UsageReport) { u.Quantity = -1 }},
+		{"of too much", "quantity", func(u *entitlements.UsageReport) { u.Quantity = entitlements.MaxQuantity + 1 }},
 	} {
 		u := good
-		spoil(&u)
-		require.ErrorIs(t, m.ReportUsage(t.Context(), u), tenon.ErrInvalid, name)
+		c.spoil(&u)
+		refused(t, m.ReportUsage(t.Context(), u), c.field, c.name)
 	}
 	good.Tenant = "stranger"
 	require.ErrorIs(t, m.ReportUsage(t.Context(), good), entitlements.ErrUnknownCustomer)

@@ -251,6 +251,46 @@ var concludeRules = []billingRule{
 		},
 	},
 	{
+		"people_are_told_of_an_event_without_an_effect",
+		"Notices come with the event though no right changes, and without the event they do not come.",
+		func(b *billingRig) {
+			c := b.concluding(b.holding(), entitlements.EventDead)
+			c.Notices = []tenon.Notification{{Key: b.event, Kind: "k", Severity: tenon.SeverityCritical, Title: "t", At: b.now}}
+			refusal := errors.New("refused")
+			b.told.Fail(refusal)
+			_, err := b.store.Conclude(b.background(), c)
+			equal(b.t, "the notifier's error", errors.Is(err, refusal), true)
+			equal(b.t, "the event", b.stored(), entitlements.BillingEvent{})
+			b.told.Fail(nil)
+			equal(b.t, "rights", b.conclude(c) == nil, true)
+			equal(b.t, "the event", b.stored(), c.Event)
+			equal(b.t, "told", len(b.told.Told()), 1)
+			equal(b.t, "another may take the lease", b.lease(newHolder(), time.Hour).Held, true)
+		},
+	},
+	{
+		"events_come_in_pages_by_id",
+		"Events are listed by id, after an id, which need not be there any more.",
+		func(b *billingRig) {
+			for _, id := range []string{"evt_b", "evt_c", "evt_a"} {
+				c := b.concluding("", entitlements.EventFailed)
+				c.Customer, c.Event.ID = "", id
+				b.conclude(c)
+			}
+			for after, want := range map[string][]string{"": {"evt_a", "evt_b"}, "evt_a": {"evt_b", "evt_c"}, "evt_aa": {"evt_b", "evt_c"}, "evt_c": nil} {
+				found, err := b.store.BillingEvents(b.background(), entitlements.EventQuery{State: entitlements.EventFailed, After: after, Limit: 2})
+				if err != nil {
+					b.t.Fatalf("BillingEvents: %v", err)
+				}
+				var ids []string
+				for _, e := range found {
+					ids = append(ids, e.ID)
+				}
+				equal(b.t, "the ids after "+after, slices.Equal(ids, want), true)
+			}
+		},
+	},
+	{
 		"an_event_is_concluded_once",
 		"What was concluded stays as it is, and its effect is not repeated.",
 		func(b *billingRig) {

@@ -136,6 +136,13 @@ var outboxRules = []billingRule{
 			equal(b.t, "dead", len(dead), 1)
 			equal(b.t, "its attempts", dead[0].Attempts, 4)
 			equal(b.t, "its error", dead[0].Error, "too old")
+			stranger := b.line("m", 2, 5)
+			stranger.State = entitlements.UsageSent
+			if err := b.store.SettleUsage(b.background(), stranger, notices); err != nil {
+				b.t.Fatalf("SettleUsage of a line that nobody planned: %v", err)
+			}
+			equal(b.t, "lines", len(b.lines("")), 1)
+			equal(b.t, "told of it", len(b.told.Told()), 1)
 		},
 	},
 	{
@@ -167,6 +174,7 @@ var reminderRules = []billingRule{
 		func(b *billingRig) {
 			ends := b.now.Add(10 * 24 * time.Hour)
 			b.tries(ends)
+			b.other().standing() // who has no plan has no trial
 			leads := []time.Duration{72 * time.Hour, 24 * time.Hour}
 			for _, step := range []struct {
 				left time.Duration

@@ -146,6 +146,23 @@ var closedHoldRules = group{"closed_holds", []rule{
 			equal(r.t, "releasing what was committed", o[4].Err, entitlements.ErrHoldClosed)
 		},
 	},
+	{
+		"a_closed_hold_that_one_call_names_twice_is_one_hold",
+		"Commit by its id and Reserve by its key speak of the same hold, in one call too.",
+		func(r *rig) {
+			r.on(basic)
+			h := r.do(r.reserveOp(keyed(calls, 6, "k"), time.Hour)).Hold
+			r.commit(h, 4)
+			o := r.settle(r.holdOp(entitlements.OpCommit, h.ID, 4), r.reserveOp(keyed(calls, 6, "k"), time.Hour))
+			for _, one := range o {
+				equal(r.t, "the error", one.Err, nil)
+				equal(r.t, "the hold", one.Hold.ID, h.ID)
+				equal(r.t, "Replayed", one.Decision.Replayed, true)
+			}
+			equal(r.t, "Settled", o[1].Settled, true)
+			r.says(r.check(calls), answer{entitlements.ReasonAllowed, 4, 0, 6})
+		},
+	},
 }}
 
 var heldGrantRules = group{"held_grants", []rule{

@@ -1,6 +1,7 @@
 package entitlementstest
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
@@ -53,6 +54,7 @@ func (r *rig) wrongs() []wrong {
 		{"metadata", entitlements.Use{Tenant: r.tenant, Feature: calls, Quantity: 1, Metadata: map[string]any{"f": func() {}}}},
 		{"metadata", entitlements.Use{Tenant: r.tenant, Feature: calls, Quantity: 1, Metadata: map[string]any{"a": strings.Repeat("x", 9000)}}},
 		{"metadata", entitlements.Use{Tenant: r.tenant, Feature: calls, Quantity: 1, Metadata: map[string]any{"a": "\x00"}}},
+		{"metadata", entitlements.Use{Tenant: r.tenant, Feature: calls, Quantity: 1, Metadata: map[string]any{"a": json.Number("1e999")}}},
 	}
 }
 
@@ -71,6 +73,42 @@ var inputRules = group{"input", []rule{
 				r.names(recorded, "uses[1]."+w.field)
 			}
 			r.says(r.check(calls), answer{entitlements.ReasonAllowed, 0, 0, 10})
+		},
+	},
+	{
+		"an_override_of_a_period_that_is_none_is_not_stored",
+		"A period that cannot be read again is refused, of every kind of feature, and the tenant stays readable.",
+		func(r *rig) {
+			g := r.subscribed(basic)
+			for _, p := range []entitlements.Period{{Unit: 9}, entitlements.Every(1001, entitlements.Month), entitlements.Monthly} {
+				r.names(g.Override(r.ctx(), r.tenant, entitlements.Override{Feature: retention, Period: p, Value: text("60"), Reason: "agreed"}), "period")
+			}
+			equal(r.t, "overrides", len(r.standing().Rights.Overrides), 0)
+			equal(r.t, "the value", r.check(retention).Value, "30")
+		},
+	},
+	{
+		"a_counter_passes_no_bound",
+		"What would bring a counter past 2^61 is a fault of the quantity, of every operation, and counts nothing: no sum wraps.",
+		func(r *rig) {
+			r.on(basic)
+			lives, ends := r.reserve(storage, 1, time.Hour), r.reserve(storage, 1, time.Minute)
+			var ops []entitlements.Op
+			for range 255 {
+				ops = append(ops, r.op(entitlements.OpRecord, use(storage, entitlements.MaxQuantity)))
+			}
+			for _, o := range r.settle(ops...) {
+				equal(r.t, "the error of a record", o.Err, nil)
+			}
+			r.later(time.Minute)
+			most := use(storage, entitlements.MaxQuantity)
+			for _, op := range []entitlements.Op{
+				r.op(entitlements.OpConsume, most), r.op(entitlements.OpRecord, most), r.reserveOp(most, time.Hour),
+				r.holdOp(entitlements.OpCommit, lives.ID, entitlements.MaxQuantity), r.holdOp(entitlements.OpCommit, ends.ID, entitlements.MaxQuantity),
+			} {
+				r.faults(op, "quantity")
+			}
+			equal(r.t, "Used", r.counter(storage, entitlements.Monthly).Used, 255*entitlements.MaxQuantity)
 		},
 	},
 	{

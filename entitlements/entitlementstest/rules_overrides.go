@@ -84,6 +84,19 @@ var overrideRules = group{"overrides", []rule{
 		},
 	},
 	{
+		"an_override_without_a_hard_limit_grants_nothing",
+		"What patches a limit is of no effect where the plan has none.",
+		func(r *rig) {
+			r.on(basic)
+			r.override(entitlements.Override{Feature: mixed, Period: entitlements.Monthly, Soft: number(5), Overage: number(500)})
+			r.says(r.consume(mixed, 250), answer{entitlements.ReasonOverage, 250, 0, 0})
+			r.move(team)
+			r.refuses(r.check(mixed), entitlements.ReasonNotInPlan)
+			r.move(basic)
+			r.says(r.check(mixed), answer{entitlements.ReasonOverage, 250, 0, 0})
+		},
+	},
+	{
 		"an_override_is_of_one_period",
 		"Of a feature with several windows, an override patches the one that it names.",
 		func(r *rig) {
