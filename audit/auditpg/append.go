@@ -57,6 +57,9 @@ func (s *Store) Append(ctx context.Context, entries []audit.Entry) ([]string, er
 	if pgerr.NoPartition(err) {
 		err = fmt.Errorf("%w: tenon.audit_log has no partition for the month of a record: %w", tenon.ErrUnavailable, err)
 	}
+	if pgerr.Data(err) {
+		err = fmt.Errorf("%w: Postgres cannot keep a record: %w", tenon.ErrInvalid, err)
+	}
 	return ids, translate(err)
 }
 

@@ -72,6 +72,21 @@ func TestRetentionDropsSealedAndAnchoredMonthsAlone(t *testing.T) {
 	require.NoError(t, proof.Check(&e[0], w.signer.Verifier()))
 }
 
+func TestAMonthThatSomebodyReadsIsDroppedTheNextTime(t *testing.T) {
+	t.Parallel()
+	w, log := aged(t, 4)
+	w.checkpoint()
+	reader := pgtest.Begin(t, w.pool)
+	pgtest.Exec(t, reader, "select from tenon.audit_log")
+	dropped, err := log.Retain(t.Context())
+	require.NoError(t, err, "whoever reads is not disturbed")
+	require.Empty(t, dropped)
+	require.NoError(t, reader.Rollback(t.Context()))
+	dropped, err = log.Retain(t.Context())
+	require.NoError(t, err)
+	require.Len(t, withRecords(dropped), 1)
+}
+
 func withRecords(dropped []audit.Dropped) []audit.Dropped {
 	var some []audit.Dropped
 	for _, d := range dropped {

@@ -18,7 +18,7 @@ func (w *watched) body() string {
 	if w.Tenant != "" {
 		b.WriteString(strings.ReplaceAll(truncated, "$tenant", w.quoted(w.Tenant)))
 	} else {
-		b.WriteString(strings.ReplaceAll(truncatedShared, "$table", w.table))
+		b.WriteString(truncatedShared)
 	}
 	if w.BulkOver > 0 {
 		b.WriteString(w.statements())
@@ -187,7 +187,7 @@ func (w *watched) all(row string) string {
 }
 
 // value returns an expression of what is stored of a column. A jsonb that nests deeper than a record may, and json,
-// which may hold what jsonb cannot, are stored as texts.
+// which may hold what jsonb cannot, are stored as texts, and so are arrays of them.
 func (w *watched) value(row string, c column) string {
 	v := row + "." + c.Quoted
 	switch w.Columns[c.Name] {
@@ -201,7 +201,7 @@ func (w *watched) value(row string, c column) string {
 		return v + "::text"
 	case c.JSONB:
 		return "case when jsonb_path_exists(" + v + ", '$.**{50 to last}') then to_jsonb(" + v + "::text) else " + v + " end"
-	case !c.Simple && strings.HasSuffix(c.Type, "[]"):
+	case c.List:
 		return "to_jsonb(" + v + ")"
 	case !c.Simple:
 		return v + "::text"

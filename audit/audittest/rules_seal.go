@@ -152,6 +152,7 @@ func sealedInOrder(r *rig) {
 		{audit.Query{}, 20},
 		{audit.Query{AllTenants: true, Action: "even"}, 30},
 		{audit.Query{Tenant: "other", Action: "even"}, 10},
+		{audit.Query{Tenant: "nobody"}, 0},
 	} {
 		var all []audit.Sealed
 		for from := int64(0); ; {
