@@ -77,10 +77,16 @@ func TestWithoutAPrimaryKeyAnUpdateBelowTheBoundIsADeleteAndAnInsert(t *testing.
 	pool := shaped(t, "tenant_id text, n int", &auditpg.WatchOptions{BulkOver: 5})
 	pgtest.Exec(t, pool, "insert into things values ('acme', 1)")
 	pgtest.Exec(t, pool, "update things set n = 2")
+	pgtest.Exec(t, pool, "update things set n = null, tenant_id = null")
+	pgtest.Exec(t, pool, "update things set n = 3")
 	require.ElementsMatch(t, []told{
 		{"acme", "", "INSERT", "public.things", "", `{"after": {"n": 1, "tenant_id": "acme"}}`},
 		{"acme", "", "DELETE", "public.things", "", `{"before": {"n": 1, "tenant_id": "acme"}}`},
 		{"acme", "", "INSERT", "public.things", "", `{"after": {"n": 2, "tenant_id": "acme"}}`},
+		{"acme", "", "DELETE", "public.things", "", `{"before": {"n": 2, "tenant_id": "acme"}}`},
+		{"", "", "INSERT", "public.things", "", `{"after": {"n": null, "tenant_id": null}}`},
+		{"", "", "DELETE", "public.things", "", `{"before": {"n": null, "tenant_id": null}}`},
+		{"", "", "INSERT", "public.things", "", `{"after": {"n": 3, "tenant_id": null}}`},
 	}, trail(t, pool))
 }
 
