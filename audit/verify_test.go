@@ -57,8 +57,8 @@ func bare(n int) []audit.Entry {
 func holding(t *testing.T, n int) (*audit.Log, *audit.MemoryStore) {
 	t.Helper()
 	log, store := newLog(t, audit.Options{})
-	for ; n > 0; n -= 128 {
-		_, err := store.Append(t.Context(), bare(min(n, 128)))
+	for ; n > 0; n -= 16 {
+		_, err := store.Append(t.Context(), bare(min(n, 16)))
 		require.NoError(t, err)
 	}
 	_, err := log.Seal(t.Context())
