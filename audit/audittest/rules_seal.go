@@ -118,6 +118,8 @@ func whereRecordIs(r *rig) {
 	ref := audit.Ref{Tenant: "acme", ID: e.ID}
 	_, err := sealer.Index(r.ctx(), ref)
 	r.refused(err, audit.ErrUnknownRecord)
+	_, err = sealer.Index(r.ctx(), audit.Ref{Tenant: "acme", ID: "7"})
+	r.refused(err, audit.ErrUnknownRecord)
 	r.add(Entry("other", 0), e)
 	_, err = sealer.Index(r.ctx(), ref)
 	r.refused(err, audit.ErrNotSealed)
