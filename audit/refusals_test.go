@@ -65,6 +65,8 @@ func TestABadHoldIsRefusedByNameAndNothingIsWritten(t *testing.T) {
 		{"a_tenant_that_is_no_text", func(h *audit.Hold) { h.Tenant = "\xff" }, "tenant"},
 		{"a_tenant_beside_all", func(h *audit.Hold) { h.AllTenants = true }, "tenant"},
 		{"no_time", func(h *audit.Hold) { h.From, h.To = at, at }, "to"},
+		{"a_beginning_that_cannot_be_written", func(h *audit.Hold) { h.From = at.AddDate(-2027, 0, 0) }, "from"},
+		{"an_end_that_cannot_be_written", func(h *audit.Hold) { h.To = at.AddDate(8000, 0, 0) }, "to"},
 		{"a_time_that_ends_before_it_begins", func(h *audit.Hold) { h.From, h.To = at, at.Add(-time.Hour) }, "to"},
 	} {
 		h := audit.Hold{Tenant: "acme", Reason: "case 7"}
@@ -95,6 +97,8 @@ func TestABadQueryIsRefusedByNameHoweverItIsAsked(t *testing.T) {
 		{audit.Query{Target: audit.Target{Type: long}}, "target"},
 		{audit.Query{Target: audit.Target{Type: "x", ID: "a\x00"}}, "target"},
 		{audit.Query{From: at, To: at.Add(-time.Microsecond)}, "to"},
+		{audit.Query{From: at.AddDate(300_000, 0, 0)}, "from"},
+		{audit.Query{To: at.AddDate(8000, 0, 0)}, "to"},
 		{audit.Query{Actor: long}, "actor"},
 		{audit.Query{Action: "a\x00*"}, "action"},
 		{audit.Query{Text: "\xff"}, "text"},
