@@ -223,7 +223,8 @@ func TestAPersonsIDIsErasedFromTextsWhateverStandsAroundIt(t *testing.T) {
 	log, _ := newLog(t, audit.Options{})
 	payload, err := audit.JSON(map[string][]string{
 		"names": {
-			"asked by “ann@acme.test”, twice", "ann@acme.test—late", "…ann@acme.test…", "from\u00a0ann@acme.test", "joann@acme.test (ann@acme.test)",
+			"asked by “ann@acme.test”, twice", "ann@acme.test—late", "…ann@acme.test…", "from\u00a0ann@acme.test",
+			"joann@acme.test (ann@acme.test)",
 		},
 		"others": {"joann@acme.test", "ann@acme.tests", "éann@acme.test", "ann@acme.test_2", "e\u0301ann@acme.test"},
 	})
@@ -243,7 +244,9 @@ func TestAPersonsIDIsErasedFromTextsWhateverStandsAroundIt(t *testing.T) {
 // restless is a store whose every page has to start over once.
 type restless struct{ *audit.MemoryStore }
 
-func (s restless) Redact(ctx context.Context, q audit.Query, f func([]audit.Entry) (changed, records []audit.Entry, err error)) error {
+func (s restless) Redact(
+	ctx context.Context, q audit.Query, f func([]audit.Entry) (changed, records []audit.Entry, err error),
+) error {
 	return s.MemoryStore.Redact(ctx, q, func(page []audit.Entry) (changed, records []audit.Entry, err error) {
 		if _, _, err = f(page); err != nil {
 			return nil, nil, err

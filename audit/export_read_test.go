@@ -19,7 +19,8 @@ func TestTextsOfAnyKindSurviveAnExport(t *testing.T) {
 	t.Parallel()
 	log, _ := newLog(t, audit.Options{})
 	for _, text := range []string{"a\r\nb", "\r\n", "\r\r\n", "x\r", "\n", "'", "''x", "=1\r\n2", " x ", `"`, `\.`, ",", "\ufeffx", "\t\x01"} {
-		_, err := log.Record(t.Context(), audit.Record{Tenant: text, Action: text, Actor: text, Targets: []audit.Target{{Type: text, ID: text}}})
+		r := audit.Record{Tenant: text, Action: text, Actor: text, Targets: []audit.Target{{Type: text, ID: text}}}
+		_, err := log.Record(t.Context(), r)
 		require.NoError(t, err)
 	}
 	for _, f := range formats {

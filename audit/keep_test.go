@@ -75,7 +75,9 @@ func aged(t *testing.T, o audit.Options) *audit.Log {
 	log, _ := newLog(t, anchored(o))
 	old := time.Now().AddDate(0, -4, 0)
 	for i, tenant := range []string{"acme", "other", "acme", "acme"} {
-		_, err := log.Record(t.Context(), audit.Record{Tenant: tenant, Action: "a.b", Actor: "ann@acme.test", At: old.Add(time.Duration(i))})
+		_, err := log.Record(t.Context(), audit.Record{
+			Tenant: tenant, Action: "a.b", Actor: "ann@acme.test", At: old.Add(time.Duration(i)),
+		})
 		require.NoError(t, err)
 	}
 	_, err := log.Checkpoint(t.Context())
@@ -143,7 +145,9 @@ func TestTheLeafOfAnAbsentRecordIsNotAnother(t *testing.T) {
 	require.NoError(t, json.Unmarshal(first, &absent))
 	for _, f := range formats {
 		b := export(t, log, audit.ExportOptions{Query: audit.Query{Tenant: "acme"}, Format: f})
-		for what, other := range map[string]string{absent.Leaf.String(): audit.Hash{1}.String(), absent.Absent.ID: tenon.NewID(time.Now())} {
+		for what, other := range map[string]string{
+			absent.Leaf.String(): audit.Hash{1}.String(), absent.Absent.ID: tenon.NewID(time.Now()),
+		} {
 			forged := bytes.Replace(b, []byte(what), []byte(other), 1)
 			require.NotEqual(t, b, forged, f)
 			_, err := audit.VerifyExport(bytes.NewReader(forged), key)
@@ -170,7 +174,8 @@ func TestWhatTheLogSaysOfItselfIsNotForFieldPolicies(t *testing.T) {
 	require.NoError(t, r.Err())
 	require.EqualValues(t, 4, r.Dropped)
 	require.EqualValues(t, 2, r.Redacted)
-	require.Contains(t, string(only(t, log, audit.Query{Tenant: "acme", Action: audit.ActionRedacted}).Payload), `"reason":"erasure"`)
+	told := only(t, log, audit.Query{Tenant: "acme", Action: audit.ActionRedacted})
+	require.Contains(t, string(told.Payload), `"reason":"erasure"`)
 }
 
 func TestACheckpointIsAnchoredEverywhereOrTriedAgain(t *testing.T) {

@@ -164,7 +164,8 @@ type happened struct {
 // tell records what happened.
 func (m *recorder) tell(r *http.Request, body *kept, end ending) {
 	record := audit.Record{
-		Tenant: m.options.Tenant(r), Action: m.options.Action(r), Outcome: end.outcome, Targets: []audit.Target{m.options.Target(r)},
+		Tenant: m.options.Tenant(r), Action: m.options.Action(r), Outcome: end.outcome,
+		Targets: []audit.Target{m.options.Target(r)},
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(fitted(r.Context())), m.options.Timeout)
 	defer cancel()

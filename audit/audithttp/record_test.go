@@ -166,7 +166,9 @@ func TestWhatNobodyTookIsLoggedWithWhoDidItAndWithoutTheBody(t *testing.T) {
 	for range 2 {
 		serve(t, log, opts, answer(http.StatusForbidden), post(t, "application/json", `{"password": "hunter2"}`), ann)
 	}
-	for _, part := range []string{"audit record lost", "tenant=acme", `action="POST /orders/{id}"`, "/orders/7", "actor=ann", "outcome=denied", "403", "queue full"} {
+	for _, part := range []string{
+		"audit record lost", "tenant=acme", `action="POST /orders/{id}"`, "/orders/7", "actor=ann", "outcome=denied", "403", "queue full",
+	} {
 		require.Contains(t, logged.String(), part)
 	}
 	require.NotContains(t, logged.String(), "hunter2", "no policy was applied to what stood in the body")
@@ -183,7 +185,8 @@ func TestABodyIsReadAsWhatItSaysItIs(t *testing.T) {
 		"text/plain":                      "",
 	} {
 		log := newLog(t)
-		serve(t, log, &audithttp.RecordOptions{Fields: []string{"reason"}}, answer(http.StatusOK), post(t, kind, `{"reason": "why"}`), ann)
+		opts := &audithttp.RecordOptions{Fields: []string{"reason"}}
+		serve(t, log, opts, answer(http.StatusOK), post(t, kind, `{"reason": "why"}`), ann)
 		got := member(t, all(t, log, "acme")[0].Payload, "body")
 		require.Equal(t, strings.ReplaceAll(body, ": ", ":"), got, kind)
 	}

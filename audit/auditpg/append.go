@@ -70,7 +70,8 @@ func (s *Store) noPartition(ctx context.Context, entries []audit.Entry, err erro
 		if months, failed := s.months(ctx); failed == nil && len(months) > 0 {
 			before := func(e audit.Entry) bool { return e.At.Before(months[0].From) }
 			if slices.ContainsFunc(entries, before) {
-				return fmt.Errorf("%w: %w", tenon.Invalid("at", "before %s, the oldest month that there is", months[0].From.Format("2006-01")), err)
+				oldest := months[0].From.Format("2006-01")
+				return fmt.Errorf("%w: %w", tenon.Invalid("at", "before %s, the oldest month that there is", oldest), err)
 			}
 		}
 	}

@@ -139,7 +139,9 @@ select a.attname::text, quote_ident(a.attname), format_type(a.atttypid, a.atttyp
     join pg_type e on e.oid = l.typelem
     where l.oid = a.atttypid
       and l.typcategory = 'A'
-      and (e.typtype = 'e' or e.typtype = 'b' and e.typcategory in ('B', 'D', 'I', 'N', 'S', 'T') or e.oid in ('uuid'::regtype, 'bytea'::regtype))),
+      and (e.typtype = 'e'
+        or e.typtype = 'b' and e.typcategory in ('B', 'D', 'I', 'N', 'S', 'T')
+        or e.oid in ('uuid'::regtype, 'bytea'::regtype))),
   exists (
     select
     from pg_index i

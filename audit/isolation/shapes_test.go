@@ -36,13 +36,15 @@ func TestTenantsOfOtherTypesThanTextAreProvenToo(t *testing.T) {
 	w := newWorld(t)
 	for i, kind := range []string{"smallint", "integer", "bigint", "numeric(9, 0)", "uuid", "varchar(40)"} {
 		table := fmt.Sprintf("public.bills_%d", i)
-		w.exec(t, fmt.Sprintf("create table %s (tenant_id %s primary key, note text); grant select, insert, update, delete on %[1]s to $app", table, kind))
+		w.exec(t, fmt.Sprintf(`create table %s (tenant_id %s primary key, note text);
+grant select, insert, update, delete on %[1]s to $app`, table, kind))
 		require.NoError(t, isolation.Enable(t.Context(), w.owner, table, "tenant_id"))
 	}
 	r := w.report(t, nil)
 	require.Empty(t, r.Findings, r.String())
 	for i := range 6 {
-		w.exec(t, fmt.Sprintf("alter policy isolation_tenant on public.bills_%d using (tenant_id is not null) with check (tenant_id is not null)", i))
+		w.exec(t, fmt.Sprintf(`alter policy isolation_tenant on public.bills_%d
+using (tenant_id is not null) with check (tenant_id is not null)`, i))
 	}
 	r = w.report(t, nil)
 	for i := range 6 {
@@ -90,7 +92,8 @@ func TestAnOwnerWhomPoliciesBindSeesAllRowsThatMustBeCounted(t *testing.T) {
 alter table public.lines add order_key int;
 alter table public.orders add key int generated always as identity unique;
 alter table public.lines add constraint loose foreign key (order_key) references public.orders (key);
-update public.lines set order_key = (select key from public.orders where tenant_id = 'bolt' and id = 1) where tenant_id = 'acme' and order_id < 4`)
+update public.lines set order_key = (select key from public.orders where tenant_id = 'bolt' and id = 1)
+where tenant_id = 'acme' and order_id < 4`)
 	w.bound(t)
 	r := w.report(t, nil)
 	require.EqualValues(t, 3, found(t, r, isolation.CrossParent, "public.lines loose").Rows)
@@ -119,7 +122,8 @@ alter table public.lines add constraint loose foreign key (order_key) references
 			parts[f.Part] = f.Object
 		}
 	}
-	require.Equal(t, map[isolation.Part]string{isolation.Mismatch: "public.lines loose", isolation.Mutation: "public.readings"}, parts, r.String())
+	want := map[isolation.Part]string{isolation.Mismatch: "public.lines loose", isolation.Mutation: "public.readings"}
+	require.Equal(t, want, parts, r.String())
 }
 
 func TestAPolicyThatFailsIsNotTakenForOneThatRefuses(t *testing.T) {
@@ -162,7 +166,8 @@ func TestAMutantThatLivesIsNamedForPeople(t *testing.T) {
 	r := w.report(t, nil)
 	lives := found(t, r, isolation.MutantLives, "public.lines policy d")
 	require.Equal(t, isolation.Mutation, lives.Part)
-	require.Regexp(t, `(?m)^critical mutation mutant_lives +public\.lines policy d: no probe noticed it broken: using \(true\)\n {38}find out what else`, r.String())
+	require.Regexp(t, `(?m)^critical mutation mutant_lives +public\.lines policy d: no probe noticed it broken: using \(true\)
+ {38}find out what else`, r.String())
 	require.Contains(t, r.Verdict().Reasons, lives.String())
 }
 
@@ -207,7 +212,8 @@ func TestAColumnThatIsCalledTenantIsProbedThroughViewsAndFunctionsToo(t *testing
 create table public.bills (id int primary key, tenant text not null);
 insert into public.bills values (1, 'acme'), (2, 'bolt');
 create view public.seen with (security_invoker = true) as select id, tenant from public.bills;
-create function public.bills_of() returns table (id int, tenant text) language sql stable as 'select id, tenant from public.bills';
+create function public.bills_of() returns table (id int, tenant text) language sql stable
+as 'select id, tenant from public.bills';
 grant select, insert on public.bills to $app;
 grant select on public.seen to $app`)
 	opts := &isolation.Options{Columns: []string{"tenant"}}
@@ -218,7 +224,8 @@ grant select on public.seen to $app`)
 	w.exec(t, `
 alter table public.bills enable row level security;
 alter table public.bills force row level security;
-create policy p on public.bills using (tenant = current_setting('tenon.tenant_id', true)) with check (tenant = current_setting('tenon.tenant_id', true))`)
+create policy p on public.bills using (tenant = current_setting('tenon.tenant_id', true))
+  with check (tenant = current_setting('tenon.tenant_id', true))`)
 	r = w.report(t, opts)
 	require.True(t, r.OK(), r.String())
 }

@@ -17,7 +17,8 @@ func (r *run) static(ctx context.Context, tx pgx.Tx) error {
 		t := &r.schema.tables[i]
 		if t.Kind == "f" {
 			if t.Reached {
-				r.found(ForeignTable, t.Name, "is a foreign table, which has no policies", "revoke all on "+t.Name+" from "+quote(r.role))
+				remedy := "revoke all on " + t.Name + " from " + quote(r.role)
+				r.found(ForeignTable, t.Name, "is a foreign table, which has no policies", remedy)
 			}
 			continue
 		}
