@@ -113,8 +113,11 @@ func hexUnit(text []byte) (rune, bool) {
 	return unit, true
 }
 
-// maxExponent bounds numbers to what Postgres keeps in a numeric.
-const maxExponent = 131072
+// A numeric of Postgres keeps so many digits before the decimal point, and so many after it, zeros at the end among them.
+const (
+	maxWhole    = 131072
+	maxFraction = 16383
+)
 
 // numeral is a number as it is written.
 type numeral struct {
@@ -187,7 +190,9 @@ func (n *numeral) canonical(b []byte) ([]byte, bool) {
 	}
 	sign := len(b)
 	b = append(append(b, n.whole...), n.fraction...)
-	exponent -= int64(len(n.fraction))
+	if exponent -= int64(len(n.fraction)); exponent < -maxFraction {
+		return b, false
+	}
 	digits := b[sign:]
 	trimmed := bytes.TrimRight(digits, "0")
 	exponent += int64(len(digits) - len(trimmed))
@@ -195,7 +200,7 @@ func (n *numeral) canonical(b []byte) ([]byte, bool) {
 	if len(trimmed) == 0 {
 		return append(b[:0], '0'), true
 	}
-	if top := exponent + int64(len(trimmed)); top > maxExponent || exponent < -maxExponent/8 {
+	if exponent+int64(len(trimmed)) > maxWhole {
 		return b, false
 	}
 	b = append(b[:sign], trimmed...) // to the left, or where it is

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
@@ -44,8 +45,13 @@ func (l *Log) Redact(ctx context.Context, q Query, reason string, chosen func(e 
 	if q.AllTenants {
 		return 0, fmt.Errorf("audit: %w", tenon.Invalid("tenant", "one at a time"))
 	}
-	total := int64(0)
+	var total, last int64 // changed in all pages, in the last one
+	var first string      // the id that the last page began with
 	err := l.store.Redact(ctx, q, func(page []Entry) (changed, records []Entry, err error) {
+		if page[0].ID == first {
+			total -= last // it was taken back
+		}
+		first, last = page[0].ID, 0
 		at := tenon.Instant(time.Now())
 		id := tenon.NewID(at)
 		told := redaction{Reason: reason, Records: map[string]Hash{}}
@@ -63,7 +69,8 @@ func (l *Log) Redact(ctx context.Context, q Query, reason string, chosen func(e 
 		if len(changed) == 0 {
 			return nil, nil, nil
 		}
-		total += int64(len(changed))
+		last = int64(len(changed))
+		total += last
 		record, err := l.tellRedaction(ctx, Record{ID: id, At: at, Tenant: q.Tenant}, told)
 		return changed, []Entry{record}, err
 	})
@@ -171,7 +178,7 @@ func hasWord(text, word string) bool {
 }
 
 func wordRune(r rune) bool {
-	return r != utf8.RuneError && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r > 127)
+	return r == '_' || unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r)
 }
 
 // redactionOf checks that record tells of what is redacted of e.

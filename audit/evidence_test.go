@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -215,4 +216,53 @@ func TestANumberThatIsThePersonsIdIsErasedFromMembersThatAreSaidToBePersonal(t *
 	e, err := log.Get(t.Context(), audit.Ref{Tenant: "acme", ID: id})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"after":{"user_id":null,"price":12300,"other":{"user_id":7}}}`, string(e.Payload))
+}
+
+func TestAPersonsIDIsErasedFromTextsWhateverStandsAroundIt(t *testing.T) {
+	t.Parallel()
+	log, _ := newLog(t, audit.Options{})
+	payload, err := audit.JSON(map[string][]string{
+		"names": {
+			"asked by “ann@acme.test”, twice", "ann@acme.test—late", "…ann@acme.test…", "from\u00a0ann@acme.test",
+			"joann@acme.test (ann@acme.test)",
+		},
+		"others": {"joann@acme.test", "ann@acme.tests", "éann@acme.test", "ann@acme.test_2", "e\u0301ann@acme.test"},
+	})
+	require.NoError(t, err)
+	id, err := log.Record(t.Context(), audit.Record{Tenant: "acme", Action: "a.b", Payload: payload})
+	require.NoError(t, err)
+	_, err = log.Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann@acme.test"})
+	require.NoError(t, err)
+	e, err := log.Get(t.Context(), audit.Ref{Tenant: "acme", ID: id})
+	require.NoError(t, err)
+	var left map[string][]*string
+	require.NoError(t, json.Unmarshal(e.Payload, &left))
+	require.Equal(t, make([]*string, 5), left["names"], "all of them")
+	require.NotContains(t, left["others"], (*string)(nil), "and nobody else")
+}
+
+// restless is a store whose every page has to start over once.
+type restless struct{ *audit.MemoryStore }
+
+func (s restless) Redact(
+	ctx context.Context, q audit.Query, f func([]audit.Entry) (changed, records []audit.Entry, err error),
+) error {
+	return s.MemoryStore.Redact(ctx, q, func(page []audit.Entry) (changed, records []audit.Entry, err error) {
+		if _, _, err = f(page); err != nil {
+			return nil, nil, err
+		}
+		return f(page)
+	})
+}
+
+func TestAnErasureThatHasToStartOverCountsEachRecordOnce(t *testing.T) {
+	t.Parallel()
+	log, store := newLog(t, audit.Options{})
+	for range 1100 { // three pages
+		_, err := log.Record(t.Context(), audit.Record{Tenant: "acme", Actor: "ann@acme.test", Action: "a.b"})
+		require.NoError(t, err)
+	}
+	n, err := log.WithStore(restless{store}).Erase(t.Context(), tenon.Subject{Tenant: "acme", User: "ann@acme.test"})
+	require.NoError(t, err)
+	require.EqualValues(t, 1100, n["tenon.audit_log"])
 }

@@ -43,9 +43,6 @@ type decoder interface {
 	offset() int64 // of the end of the last whole part
 }
 
-// maxLine is the longest part of an export: a payload of the largest size, escaped, with as many digests.
-const maxLine = 64 << 20
-
 // lineDecoder reads JSON lines.
 type lineDecoder struct {
 	r     *bufio.Reader
@@ -118,8 +115,6 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 			return nil, io.ErrUnexpectedEOF
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
-		case len(text) > maxLine:
-			return nil, bufio.ErrTooLong
 		}
 	}
 }

@@ -30,11 +30,12 @@ func newSheetEncoder(w io.Writer) *sheetEncoder {
 	return &sheetEncoder{w: csv.NewWriter(w), row: make([]string, len(sheetColumns))}
 }
 
-// put writes a row, filled up to all columns.
+// put writes a row, filled up to all columns. Readers of CSV take one carriage return before a line feed away, hence one
+// more.
 func (e *sheetEncoder) put(cells ...string) error {
 	clear(e.row)
 	for i, c := range cells {
-		e.row[i] = escapeCell(c)
+		e.row[i] = strings.ReplaceAll(escapeCell(c), "\r\n", "\r\r\n")
 	}
 	return e.w.Write(e.row)
 }

@@ -66,6 +66,9 @@ func (h *Hold) check() error {
 	case !h.From.IsZero() && !h.To.IsZero() && !h.From.Before(h.To):
 		return tenon.Invalid("to", "not after from")
 	}
+	if err := checkYears(h.From, h.To); err != nil {
+		return err
+	}
 	if err := checkText("tenant", h.Tenant); err != nil {
 		return err
 	}

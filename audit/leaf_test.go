@@ -40,6 +40,8 @@ func TestALeafIsTheSameForTextsThatMeanTheSame(t *testing.T) {
 		{`[0,-0,0.0,0e9]`, `[-0.00,0,0,0]`},
 		{`1000`, `1e3`, `10.00E+2`},
 		{`"\ud83d\ude00/"`, `"😀\/"`},
+		{`"\u00E9\u002F"`, `"\u00e9/"`, `"é/"`},
+		{`"\b\f\n\r\t\"\\"`, `"\u0008\u000C\u000a\u000D\u0009\u0022\u005c"`},
 		{`{"a.b":{"":1}}`, `{"a\u002eb":{"":1}}`},
 	}
 	for _, texts := range same {
@@ -164,9 +166,13 @@ func TestPayloadsThatNobodyCouldStoreAreRefused(t *testing.T) {
 		`"\ud800x"`:                    "payload",
 		`{"a":1e999999}`:               "payload.a",
 		`{"a":1e99999999999999999999}`: "payload.a",
-		"\"\xff\"":                     "payload",
-		`{"a":}`:                       "payload.a",
-		``:                             "payload",
+		`{"a":1e131072}`:               "payload.a",
+		`[1e-16384]`:                   "payload[0]",
+		`0e-16384`:                     "payload",
+		`{"a":1.` + strings.Repeat("0", 16384) + `}`: "payload.a",
+		"\"\xff\"": "payload",
+		`{"a":}`:   "payload.a",
+		``:         "payload",
 		strings.Repeat("[", 100) + strings.Repeat("]", 100): "payload" + strings.Repeat("[0]", 65),
 	} {
 		r := entry(text).Record
@@ -175,6 +181,23 @@ func TestPayloadsThatNobodyCouldStoreAreRefused(t *testing.T) {
 	}
 	r := entry(`"` + strings.Repeat("x", audit.MaxPayload) + `"`).Record
 	require.ErrorContains(t, r.Check(), "payload: longer than")
+	r = entry(`[1e131071, 1e-16383, 0e9, 1.` + strings.Repeat("0", 16383) + `]`).Record
+	require.NoError(t, r.Check(), "Postgres keeps these")
+}
+
+func TestATextThatIsNoJSONIsNoPayload(t *testing.T) {
+	t.Parallel()
+	log, _ := newLog(t, audit.Options{})
+	for _, text := range []string{
+		`{1:2}`, `{"a" 1}`, `{"a":1 "b":2}`, `{"a":1,}`, `{"a"}`, `{`, `{"a`, `{"a":`, `[1 2]`, `[1,]`, `[`, `tru`, `nul`, `falsy`, `NaN`,
+		`"abc`, "\"a\nb\"", "\"\\n\nb\"", `"a\`, `"a\q"`, `"a\n`, `"a\u12`, `"a\u12G4"`, `1.`, `1.e5`, `1e`, `1e+`, `01`, `-`, `-x`, `+1`, `.5`,
+		`1 2`, `{}x`, `'a'`, ` `,
+	} {
+		require.False(t, json.Valid([]byte(text)), text)
+		_, err := log.Record(t.Context(), audit.Record{Tenant: "acme", Action: "a.b", Payload: json.RawMessage(text)})
+		require.Regexp(t, `^payload`, fieldOf(t, err), text)
+	}
+	nothing(t, log)
 }
 
 func FuzzFlatten(f *testing.F) {

@@ -25,7 +25,7 @@ const (
 type Options struct {
 	// Fields says what becomes of fields before they are stored; see [Policy]. Members of a payload whose names speak of
 	// secrets (password, secret, token, api_key, authorization, cookie and such, at any depth) are redacted unless
-	// Fields names them.
+	// Fields names them. What the log says itself of redactions and of retention is kept, since Verify reads it.
 	Fields map[string]Policy
 	// DigestKey is the key of [Digest], at least 16 bytes. Without one a record with such a field is refused.
 	DigestKey []byte

@@ -97,6 +97,8 @@ func TestBadInputIsRefusedByNameAndNothingIsWritten(t *testing.T) {
 		"id: not a UUID in":    func(r *audit.Record) { r.ID = "7" },
 		"id: not a UUIDv7 of":  func(r *audit.Record) { r.ID = tenon.NewID(time.Now().Add(-time.Hour)) },
 		"targets[0].type: req": func(r *audit.Record) { r.Targets = []audit.Target{{ID: "7"}} },
+		"targets[0].type: lon": func(r *audit.Record) { r.Targets = []audit.Target{{Type: strings.Repeat("x", 1025)}} },
+		"targets[1].id: not v": func(r *audit.Record) { r.Targets = []audit.Target{{Type: "x"}, {Type: "x", ID: "\xff"}} },
 		"targets: more":        func(r *audit.Record) { r.Targets = make([]audit.Target, 101) },
 		"key: longer":          func(r *audit.Record) { r.Key = strings.Repeat("k", 256) },
 		"at: the year":         func(r *audit.Record) { r.At = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) },
@@ -112,10 +114,6 @@ func TestBadInputIsRefusedByNameAndNothingIsWritten(t *testing.T) {
 	found, err := log.List(t.Context(), audit.Query{AllTenants: true})
 	require.NoError(t, err)
 	require.Empty(t, found)
-	for _, q := range []audit.Query{{Tenant: "a", AllTenants: true}, {ID: "x"}, {After: "x"}, {Limit: 1001}, {Target: audit.Target{ID: "x"}}, {Text: "\xff"}} {
-		_, err := log.List(t.Context(), q)
-		require.ErrorIs(t, err, tenon.ErrInvalid)
-	}
 }
 
 func TestValuesWithoutJSONAreNoPayload(t *testing.T) {
@@ -280,10 +278,7 @@ func TestAFileAnchorKeepsWhatACrashLeftWhole(t *testing.T) {
 		b := audit.NewFileAnchor(torn)
 		require.NoError(t, b.Anchor(t.Context(), want[0]))
 		got, err := b.Checkpoints(s.Verifier())
-		if errors.Is(err, audit.ErrTampered) {
-			continue // a note that was cut within its signature
-		}
-		require.NoError(t, err)
+		require.NoError(t, err, "cut at %d", cut)
 		require.Equal(t, want[0], got[len(got)-1])
 	}
 	_, err = a.Checkpoints(signer(t, "example.com/audit", 2).Verifier())

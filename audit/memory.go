@@ -242,8 +242,7 @@ func (m *MemoryStore) Drop(_ context.Context, before time.Time, anchored int64, 
 			return dropped, err
 		}
 		for _, ref := range gone {
-			delete(m.keys, keyOf{ref.Tenant, m.entries[ref].Key})
-			delete(m.entries, ref)
+			delete(m.entries, ref) // its key stays used
 		}
 		if _, err := m.append([]Entry{record}); err != nil {
 			return dropped, err

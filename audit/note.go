@@ -54,9 +54,6 @@ func (s *Signer) Verifier() *Verifier {
 // String returns the name alone.
 func (s *Signer) String() string { return s.name }
 
-// GoString returns the name alone.
-func (s *Signer) GoString() string { return s.name }
-
 // Format writes the name alone, whatever the verb.
 func (s *Signer) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.name)) }
 
@@ -138,6 +135,9 @@ func (v *Verifier) open(note []byte) (string, error) {
 		}
 		if name != v.name || binary.BigEndian.Uint32(signature) != v.id {
 			continue
+		}
+		if len(signature) != 4+ed25519.SignatureSize {
+			return "", tenon.Invalid("checkpoint", "a signature that was cut off")
 		}
 		if !ed25519.Verify(v.key, []byte(text), signature[4:]) {
 			return "", fmt.Errorf("%w: the signature of %s is wrong", ErrTampered, v.name)

@@ -2,8 +2,12 @@ package audit_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +52,10 @@ func TestASignerShowsNoKey(t *testing.T) {
 		require.NotContains(t, fmt.Sprintf(verb, struct{ S *audit.Signer }{s}), "KKKK", verb)
 	}
 	require.Equal(t, `"example.com/audit"`, string(text))
+	require.Equal(t, []string{"example.com/audit", "example.com/audit"}, []string{s.Name(), s.String()})
+	var logged bytes.Buffer
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("made", "signer", s)
+	require.Contains(t, logged.String(), `"signer":"example.com/audit"`)
 }
 
 func TestBadSignersAreRefused(t *testing.T) {
@@ -85,6 +93,37 @@ func TestACheckpointIsBelievedFromItsSignerAlone(t *testing.T) {
 	for _, note := range [][]byte{nil, c.Note[:len(c.Note)-1], []byte("x\n"), bytes.Repeat([]byte("a"), 1<<20)} {
 		_, err := audit.ParseCheckpoint(note, s.Verifier())
 		require.ErrorIs(t, err, tenon.ErrInvalid)
+	}
+}
+
+// signed returns a text as a note signed as the specification of signed notes has it.
+func signed(name string, seed byte, text string) []byte {
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
+	id := sha256.Sum256(append([]byte(name+"\n\x01"), key.Public().(ed25519.PublicKey)...))
+	signature := append(id[:4:4], ed25519.Sign(key, []byte(text))...)
+	return []byte(text + "\n— " + name + " " + base64.StdEncoding.EncodeToString(signature) + "\n")
+}
+
+func TestATextThatWasSignedAndIsNoCheckpointIsRefused(t *testing.T) {
+	t.Parallel()
+	const name = "example.com/audit"
+	v := signer(t, name, 1).Verifier()
+	root := audit.Hash{7}.String()
+	c, err := audit.ParseCheckpoint(signed(name, 1, name+"\n7\n"+root+"\n"), v)
+	require.NoError(t, err, "whoever signs need not say when")
+	require.Equal(t, audit.Hash{7}, c.Root)
+	for what, text := range map[string]string{
+		"another log's":      "example.com/other\n7\n" + root + "\n",
+		"too few lines":      name + "\n7\n",
+		"no size":            name + "\nmany\n" + root + "\n",
+		"a size below none":  name + "\n-7\n" + root + "\n",
+		"a size with a zero": name + "\n07\n" + root + "\n",
+		"a size with a sign": name + "\n+7\n" + root + "\n",
+		"a root too short":   name + "\n7\nAAAA\n",
+		"a time that is not": name + "\n7\n" + root + "\ntime yesterday\n",
+	} {
+		_, err := audit.ParseCheckpoint(signed(name, 1, text), v)
+		require.Equal(t, "checkpoint", fieldOf(t, err), what)
 	}
 }
 

@@ -58,7 +58,7 @@ func (p Consistency) Check(from, to Hash) error {
 	case p.From < 0 || p.To < p.From:
 		return tenon.Invalid("consistency", "from %d to %d", p.From, p.To)
 	case p.From == 0:
-		if len(p.Path) != 0 || from != EmptyRoot() {
+		if len(p.Path) != 0 || from != EmptyRoot() || p.To == 0 && to != from {
 			return fmt.Errorf("%w: an empty tree begins every other, and needs no proof", ErrTampered)
 		}
 		return nil

@@ -69,13 +69,14 @@ func (l *Log) ProveConsistency(ctx context.Context, from, to int64) (Consistency
 	if !ok {
 		return Consistency{}, ErrUnsupported
 	}
+	if from < 0 || from > to {
+		return Consistency{}, fmt.Errorf("audit: %w", tenon.Invalid("from", "not within 0 and %d", to))
+	}
 	head, err := s.Head(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Consistency{}, err
-	case from < 0 || from > to:
-		return Consistency{}, tenon.Invalid("from", "not within 0 and %d", to)
-	case to > head.Size:
+	}
+	if to > head.Size {
 		return Consistency{}, ErrNotSealed
 	}
 	return NewTree(to, s.Hashes).Extend(ctx, from)

@@ -49,6 +49,9 @@ func (q *Query) Check() error {
 	case !q.From.IsZero() && !q.To.IsZero() && q.To.Before(q.From):
 		return tenon.Invalid("to", "before from")
 	}
+	if err := checkYears(q.From, q.To); err != nil {
+		return err
+	}
 	for _, t := range []struct{ field, text string }{
 		{"tenant", q.Tenant},
 		{"actor", q.Actor},

@@ -164,6 +164,19 @@ func checkText(field, text string) error {
 	return nil
 }
 
+// checkYears refuses bounds that no store would keep, and no JSON. The zero time is none.
+func checkYears(from, to time.Time) error {
+	for _, t := range [...]struct {
+		field string
+		at    time.Time
+	}{{"from", from}, {"to", to}} {
+		if y := t.at.Year(); y < 1 || y > 9999 {
+			return tenon.Invalid(t.field, "the year %d", y)
+		}
+	}
+	return nil
+}
+
 func (r *Record) checkPayload() error {
 	if r.Payload == nil {
 		return nil

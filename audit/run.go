@@ -127,6 +127,7 @@ func (h *house) round(ctx context.Context) error {
 			h.looked = time.Now()
 		}
 	}
+	err = errors.Join(err, h.tell(ctx))
 	if time.Since(h.kept) >= houseEvery {
 		kept := h.keep(ctx)
 		if err = errors.Join(err, kept); kept == nil {
@@ -136,7 +137,7 @@ func (h *house) round(ctx context.Context) error {
 	return err
 }
 
-// seal seals, signs and tells.
+// seal seals and signs.
 func (h *house) seal(ctx context.Context) error {
 	l := h.log
 	_, err := l.Seal(ctx)
@@ -146,9 +147,14 @@ func (h *house) seal(ctx context.Context) error {
 			h.signed = time.Now()
 		}
 	}
-	more, told := l.tell(ctx, h.holder)
-	h.again = more && told == nil
-	return errors.Join(err, told)
+	return err
+}
+
+// tell tells the sinks what was sealed.
+func (h *house) tell(ctx context.Context) error {
+	more, err := h.log.tell(ctx, h.holder)
+	h.again = more && err == nil
+	return err
 }
 
 // keep keeps the store in order and lets go of what is old.

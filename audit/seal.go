@@ -155,7 +155,7 @@ func (l *Log) grew(ctx context.Context, tree *Tree, was Checkpoint, root Hash) e
 
 // newest returns the largest checkpoint that is stored, and checks who signed it; the zero one when there is none.
 func (l *Log) newest(ctx context.Context, n Notary) (Kept, error) {
-	kept, err := n.Checkpoints(ctx, 0, -1)
+	kept, err := n.Checkpoints(ctx, -1, -1) // one of no records is one
 	if err != nil || len(kept) == 0 {
 		return Kept{}, err
 	}

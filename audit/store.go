@@ -18,8 +18,9 @@ type Store interface {
 
 	// Redact hands pages of entries that q asks for, oldest first, to f, which must not call the store. Each page is
 	// locked against other writers of the same entries; what f returns as changed is stored in its place, and records
-	// that tell of it are appended in the same transaction. An error of f ends it; earlier pages stay done unless the
-	// store is bound to a transaction. While a legal hold covers q it is [ErrHeld] and nothing changes.
+	// that tell of it are appended in the same transaction. No page is empty, and f is called again for one whose
+	// transaction has to start over. An error of f ends it; earlier pages stay done unless the store is bound to a
+	// transaction. While a legal hold covers q it is [ErrHeld] and nothing changes.
 	Redact(ctx context.Context, q Query, f func(page []Entry) (changed, records []Entry, err error)) error
 }
 
@@ -33,7 +34,8 @@ type Sealer interface {
 	// makes at the same time. When another one does it returns 0. It returns how many it sealed.
 	Seal(ctx context.Context, limit int, add func(size int64, entries []Entry, read Hashes) (Sealing, error)) (int, error)
 
-	// Hashes returns the stored nodes of a level, as [Hashes] has it.
+	// Hashes returns the stored nodes of a level, as [Hashes] has it. Those at the end that are not there are left out;
+	// where others are missing it is [ErrTampered].
 	Hashes(ctx context.Context, level int, from, to int64) ([]Hash, error)
 
 	// Sealed returns at most limit of the leaves from index span.From up to but not including span.To, by index, whose

@@ -159,6 +159,8 @@ func TestProofsOfEverySizeUpTo130(t *testing.T) {
 			require.NoError(t, proof.Check(roots[from], roots[size]))
 			require.ErrorIs(t, proof.Check(roots[from-1], roots[size]), audit.ErrTampered)
 			require.ErrorIs(t, proof.Check(roots[from], roots[(size+1)%most]), audit.ErrTampered)
+			long := audit.Consistency{From: int64(from), To: int64(size), Path: append(path[:len(path):len(path)], leaves[0])}
+			require.ErrorIs(t, long.Check(roots[from], roots[size]), audit.ErrTampered)
 			if len(path) > 0 {
 				short := audit.Consistency{From: int64(from), To: int64(size), Path: path[:len(path)-1]}
 				require.ErrorIs(t, short.Check(roots[from], roots[size]), audit.ErrTampered)

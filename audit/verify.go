@@ -175,7 +175,7 @@ func (v *verification) read(ctx context.Context, span Span) page {
 	}
 	if blocks := span.To/tileWidth - span.From/tileWidth; blocks > 0 && p.err == nil {
 		first := span.From / tileWidth
-		p.nodes, p.nodesErr = v.store.Hashes(ctx, TileHeight, first, first+blocks)
+		p.nodes, p.nodesErr = v.storedNodes(ctx, TileHeight, first, first+blocks)
 	}
 	return p
 }

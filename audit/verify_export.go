@@ -14,7 +14,8 @@ import (
 // VerifyExport checks an export by itself and a public key: that the checkpoint was signed by the key, that every record
 // is in the tree that it vouches for, in order and unchanged, and that nothing was taken out or cut off since it was
 // written. Whether the log showed the same tree to others is told by comparing the checkpoint with an anchor's. What is
-// wrong is [ErrTampered], which names the record or the line. It reads r once, in constant memory.
+// wrong is [ErrTampered], which names the record or the line; an error of r is told as it is. It reads r once, in
+// constant memory.
 func VerifyExport(r io.Reader, key *Verifier) (Summary, error) {
 	x := &examiner{key: key}
 	err := x.read(r)
@@ -52,10 +53,11 @@ type examiner struct {
 }
 
 func (x *examiner) read(r io.Reader) error {
-	b := bufio.NewReaderSize(r, 64<<10)
+	s := &source{r: r, left: maxPart}
+	b := bufio.NewReaderSize(s, 64<<10)
 	first, err := b.Peek(1)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return s.unreadable(0, err)
 	}
 	var d decoder = &lineDecoder{r: b}
 	x.Format = JSONL
@@ -68,18 +70,45 @@ func (x *examiner) read(r io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return x.unreadable(n, err)
+			return s.unreadable(n, err)
 		}
 		if err := x.part(p); err != nil {
 			return fmt.Errorf("part %d: %w", n, err)
 		}
-		x.whole = d.offset()
+		x.whole, s.left = d.offset(), maxPart
 	}
 }
 
+// maxPart is the longest part of an export: a payload of the largest size, escaped, with as many digests.
+const maxPart = 64 << 20
+
+// source is what an export is read from. It bounds what is read of one part, and knows what went wrong while reading
+// from what was read.
+type source struct {
+	r    io.Reader
+	left int64 // of a part, in bytes
+	err  error // of r
+}
+
+// Read implements [io.Reader].
+func (s *source) Read(b []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, bufio.ErrTooLong
+	}
+	n, err := s.r.Read(b)
+	s.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		s.err = err
+	}
+	return n, err
+}
+
 // unreadable tells of a part that is none.
-func (x *examiner) unreadable(n int, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+func (s *source) unreadable(n int, err error) error {
+	switch {
+	case s.err != nil:
+		return fmt.Errorf("audit: read the export: %w", s.err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	}
 	return fmt.Errorf("%w: part %d cannot be read: %w", ErrTampered, n, err)
@@ -113,7 +142,15 @@ func (x *examiner) begin(text json.RawMessage) error {
 	}
 	var err error
 	x.checkpoint, err = ParseCheckpoint([]byte(x.Checkpoint), x.key)
-	return err
+	return tampered(err)
+}
+
+// tampered returns an error about a signed note as one of its export.
+func tampered(err error) error {
+	if err == nil || errors.Is(err, ErrTampered) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrTampered, err)
 }
 
 func (x *examiner) one(l *line) error {
@@ -176,5 +213,5 @@ func (x *examiner) close(c *closing) error {
 	if err == nil && text != closingText(&x.Summary) {
 		err = fmt.Errorf("%w: the end was signed for another export", ErrTampered)
 	}
-	return err
+	return tampered(err)
 }

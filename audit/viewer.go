@@ -19,7 +19,7 @@ import (
 // Viewer may read the records of one tenant, until it expires.
 type Viewer struct {
 	Tenant  string    `json:"tenant"` // required
-	Name    string    `json:"name"`   // whom the exports name as their actor
+	Name    string    `json:"name"`   // whom the exports name as their actor; at most 1,017 bytes
 	Expires time.Time `json:"expires"`
 }
 
@@ -40,7 +40,11 @@ func (v *Viewers) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "audit.
 // LogValue writes no secret.
 func (v *Viewers) LogValue() slog.Value { return slog.StringValue("audit.Viewers") }
 
-const viewerPrefix = "tav1."
+// viewerPrefix begins tokens, and viewerActor what the actor of a viewer's export is called.
+const (
+	viewerPrefix = "tav1."
+	viewerActor  = "viewer:"
+)
 
 // Issue returns a token for v, to hand to the one who may read.
 func (v *Viewers) Issue(viewer Viewer) (string, error) {
@@ -49,6 +53,12 @@ func (v *Viewers) Issue(viewer Viewer) (string, error) {
 		return "", tenon.Invalid("tenant", "required")
 	case viewer.Expires.IsZero():
 		return "", tenon.Invalid("expires", "required")
+	}
+	if err := checkText("tenant", viewer.Tenant); err != nil {
+		return "", err
+	}
+	if err := checkText("name", viewerActor+viewer.Name); err != nil { // or its exports could not be recorded
+		return "", err
 	}
 	viewer.Expires = tenon.Instant(viewer.Expires)
 	body, err := json.Marshal(viewer)
@@ -145,7 +155,7 @@ func (r *Reader) Export(ctx context.Context, w io.Writer, o ExportOptions) (Summ
 		return Summary{}, errNoTenant
 	}
 	caller, _ := tenon.CallerFrom(ctx)
-	caller.Actor = "viewer:" + r.viewer.Name
+	caller.Actor = viewerActor + r.viewer.Name
 	o.Query = r.limit(o.Query)
 	return r.log.Export(tenon.WithCaller(ctx, caller), w, o)
 }

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // kept is the beginning of a body, as the handler read it.
@@ -52,7 +53,7 @@ func (k *kept) chosen(r *http.Request, fields []string) map[string]any {
 		if form, err := url.ParseQuery(k.text.String()); err == nil {
 			return fromForm(form, fields)
 		}
-	case kind == "application/json":
+	case kind == "application/json", strings.HasSuffix(kind, "+json"):
 		return fromJSON(k.text.Bytes(), fields)
 	}
 	return nil

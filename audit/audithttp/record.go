@@ -32,7 +32,8 @@ type RecordOptions struct {
 	Methods []string
 	// Timeout bounds how long the record may take; 0 means 5 s. The client's going away does not end it.
 	Timeout time.Duration
-	// Lost is told of a record that neither the store nor the queue took. Nil: Logger is, with all that it held.
+	// Lost is told of a record that neither the store nor the queue took, without what it would have held of the body: no
+	// policy was applied to that. Nil: Logger is.
 	Lost func(r audit.Record, err error)
 	// Logger is told what is lost. Nil discards.
 	Logger *slog.Logger
@@ -134,12 +135,22 @@ func (m *recorder) serve(next http.Handler, w http.ResponseWriter, r *http.Reque
 	panicked := true
 	defer func() {
 		status := own.answered(panicked)
-		if !told.Load() || outcomeOf(status) != audit.Succeeded {
-			m.tell(r, body, status)
+		outcome := outcomeOf(status)
+		if panicked { // perhaps in the middle of an answer that began well
+			outcome = audit.Failed
+		}
+		if !told.Load() || outcome != audit.Succeeded {
+			m.tell(r, body, ending{status, outcome})
 		}
 	}()
 	next.ServeHTTP(own, r)
 	panicked = false
+}
+
+// ending is how a request ended.
+type ending struct {
+	status  int
+	outcome audit.Outcome
 }
 
 // happened is the payload of a request's record.
@@ -151,15 +162,16 @@ type happened struct {
 }
 
 // tell records what happened.
-func (m *recorder) tell(r *http.Request, body *kept, status int) {
+func (m *recorder) tell(r *http.Request, body *kept, end ending) {
 	record := audit.Record{
-		Tenant: m.options.Tenant(r), Action: m.options.Action(r), Outcome: outcomeOf(status), Targets: []audit.Target{m.options.Target(r)},
+		Tenant: m.options.Tenant(r), Action: m.options.Action(r), Outcome: end.outcome,
+		Targets: []audit.Target{m.options.Target(r)},
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(fitted(r.Context())), m.options.Timeout)
 	defer cancel()
 	record.At = tenon.Instant(time.Now())
 	record.ID = tenon.NewID(record.At) // the same in all tries, so that it is there once
-	told := happened{r.Method, routeOf(r), status, body.chosen(r, m.options.Fields)}
+	told := happened{r.Method, routeOf(r), end.status, body.chosen(r, m.options.Fields)}
 	err := m.record(ctx, &record, told)
 	if told.Body != nil && errors.Is(err, tenon.ErrInvalid) {
 		told.Body = nil // a client must not keep its requests out of the log by what no record can hold
@@ -169,8 +181,18 @@ func (m *recorder) tell(r *http.Request, body *kept, status int) {
 		_, err = m.log.Enqueue(ctx, record)
 	}
 	if err != nil {
-		m.options.Lost(record, err)
+		m.lose(ctx, record, told, err)
 	}
+}
+
+// lose tells of a record that nobody took, with what the log would have added to it.
+func (m *recorder) lose(ctx context.Context, record audit.Record, told happened, err error) {
+	c, _ := tenon.CallerFrom(ctx)
+	record.Actor, record.OnBehalfOf, record.IP, record.UserAgent = c.Actor, c.OnBehalfOf, c.IP, c.UserAgent
+	record.RequestID, record.TraceID = c.RequestID, c.TraceID
+	told.Body = nil
+	record.Payload, _ = audit.JSON(told) // texts and a number have one
+	m.options.Lost(record, err)
 }
 
 func (m *recorder) record(ctx context.Context, record *audit.Record, told happened) (err error) {
@@ -201,7 +223,7 @@ func fit(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxText)], "")
 }
 
-// outcomeOf says how a request ended.
+// outcomeOf says how a request ended that was answered.
 func outcomeOf(status int) audit.Outcome {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:

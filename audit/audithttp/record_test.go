@@ -1,10 +1,12 @@
 package audithttp_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -138,6 +140,56 @@ func TestAPanicIsRecordedAsFailedAndGoesOn(t *testing.T) {
 	})
 	require.Equal(t, audit.Failed, all(t, log, "acme")[0].Outcome)
 	require.Equal(t, "500", member(t, all(t, log, "acme")[0].Payload, "status"))
+}
+
+func TestAPanicInTheMiddleOfAnAnswerIsRecordedAsFailed(t *testing.T) {
+	t.Parallel()
+	log := newLog(t)
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() {
+		serve(t, log, nil, func(w http.ResponseWriter, r *http.Request) {
+			audithttp.Recorded(r.Context())
+			_, _ = io.WriteString(w, "the beginning")
+			panic(http.ErrAbortHandler)
+		}, post(t, "text/plain", ""), ann)
+	})
+	records := all(t, log, "acme")
+	require.Len(t, records, 1, "it ended badly all the same")
+	require.Equal(t, audit.Failed, records[0].Outcome)
+	require.Equal(t, "200", member(t, records[0].Payload, "status"), "what the client was told")
+}
+
+func TestWhatNobodyTookIsLoggedWithWhoDidItAndWithoutTheBody(t *testing.T) {
+	t.Parallel()
+	var logged bytes.Buffer
+	log := audit.NewLog(&away{Store: audit.NewMemoryStore()}, &audit.Options{Queue: 1, OnFull: audit.Refuse})
+	opts := &audithttp.RecordOptions{Fields: []string{"password"}, Logger: slog.New(slog.NewTextHandler(&logged, nil))}
+	for range 2 {
+		serve(t, log, opts, answer(http.StatusForbidden), post(t, "application/json", `{"password": "hunter2"}`), ann)
+	}
+	for _, part := range []string{
+		"audit record lost", "tenant=acme", `action="POST /orders/{id}"`, "/orders/7", "actor=ann", "outcome=denied", "403", "queue full",
+	} {
+		require.Contains(t, logged.String(), part)
+	}
+	require.NotContains(t, logged.String(), "hunter2", "no policy was applied to what stood in the body")
+	require.Equal(t, 1, strings.Count(logged.String(), "\n"), "the first one is in the queue")
+}
+
+func TestABodyIsReadAsWhatItSaysItIs(t *testing.T) {
+	t.Parallel()
+	for kind, body := range map[string]string{
+		"application/json; charset=utf-8": `{"reason": "why"}`,
+		"application/merge-patch+json":    `{"reason": "why"}`,
+		"":                                "",
+		"/":                               "",
+		"text/plain":                      "",
+	} {
+		log := newLog(t)
+		opts := &audithttp.RecordOptions{Fields: []string{"reason"}}
+		serve(t, log, opts, answer(http.StatusOK), post(t, kind, `{"reason": "why"}`), ann)
+		got := member(t, all(t, log, "acme")[0].Payload, "body")
+		require.Equal(t, strings.ReplaceAll(body, ": ", ":"), got, kind)
+	}
 }
 
 func TestHeadersCannotKeepARequestOutOfTheLog(t *testing.T) {

@@ -1,11 +1,13 @@
 package audithttp_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,6 +65,10 @@ func TestAReceiverThatDoesNotTakeItIsAnErrorWithoutTheAddress(t *testing.T) {
 		require.ErrorIs(t, err, tenon.ErrUnavailable)
 		require.NotContains(t, err.Error()+fmt.Sprintf("%v %+v %#v %s", hook, hook, hook, hook), "t0ken")
 		require.NotContains(t, fmt.Sprintf("%v %+v %#v %s %x", hook, hook, hook, hook, hook), hookSecret)
+		var logged bytes.Buffer
+		slog.New(slog.NewJSONHandler(&logged, nil)).Info("made", "hook", hook)
+		require.Contains(t, logged.String(), `"hook":"webhook to 127.0.0.1:`)
+		require.NotContains(t, logged.String(), "t0ken")
 	}
 }
 

@@ -47,10 +47,13 @@ func (w *writer) begin() {
 	}
 }
 
-// ReadFrom lets the connection take a file by itself, where it can.
+// ReadFrom lets the connection take a file by itself, where it can. When nothing could be read, nothing was sent.
 func (w *writer) ReadFrom(src io.Reader) (int64, error) {
-	w.begin()
-	return io.Copy(w.ResponseWriter, src)
+	n, err := io.Copy(w.ResponseWriter, src)
+	if n > 0 {
+		w.begin()
+	}
+	return n, err
 }
 
 // Flush implements [http.Flusher]; where nothing can be flushed it does nothing.

@@ -55,9 +55,27 @@ const copyFrom = 16
 func (s *Store) Append(ctx context.Context, entries []audit.Entry) ([]string, error) {
 	ids, err := s.append(ctx, entries)
 	if pgerr.NoPartition(err) {
-		err = fmt.Errorf("%w: tenon.audit_log has no partition for the month of a record: %w", tenon.ErrUnavailable, err)
+		err = s.noPartition(ctx, entries, err)
+	}
+	if pgerr.Data(err) {
+		err = fmt.Errorf("%w: Postgres cannot keep a record: %w", tenon.ErrInvalid, err)
 	}
 	return ids, translate(err)
+}
+
+// noPartition tells of a record whose month has no partition. A month to come is made by Maintain; one before the oldest
+// never is, and its record must not wait for it before all others. A caller's transaction has failed, and tells no more.
+func (s *Store) noPartition(ctx context.Context, entries []audit.Entry, err error) error {
+	if !s.bound {
+		if months, failed := s.months(ctx); failed == nil && len(months) > 0 {
+			before := func(e audit.Entry) bool { return e.At.Before(months[0].From) }
+			if slices.ContainsFunc(entries, before) {
+				oldest := months[0].From.Format("2006-01")
+				return fmt.Errorf("%w: %w", tenon.Invalid("at", "before %s, the oldest month that there is", oldest), err)
+			}
+		}
+	}
+	return fmt.Errorf("%w: tenon.audit_log has no partition for the month of a record: %w", tenon.ErrUnavailable, err)
 }
 
 func (s *Store) append(ctx context.Context, entries []audit.Entry) ([]string, error) {

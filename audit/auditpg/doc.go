@@ -28,6 +28,7 @@
 //
 // An error of the class tenon.ErrUnavailable means that Postgres, not the statement, is at fault, and a write may have
 // happened: a record that is appended again with its id is stored once. A month without a partition is one too; they are
-// made three months ahead. What lost a race for locks runs again, except in a caller's transaction, whose 40001 and
-// 40P01 are the caller's to handle. A call holds one connection, and none while it waits for another.
+// made three months ahead. A record of before the oldest month is a tenon.ErrInvalid of the field at, except in a caller's
+// transaction, which has failed by then. What lost a race for locks runs again, except in a caller's transaction, whose
+// 40001 and 40P01 are the caller's to handle. A call holds one connection, and none while it waits for another.
 package auditpg

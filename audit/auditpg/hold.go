@@ -105,16 +105,7 @@ select tenon.audit_drop_partition($1, $2, $3, $4)`
 func (s *Store) Drop(
 	ctx context.Context, before time.Time, anchored int64, told func(audit.Dropped) (audit.Entry, error),
 ) ([]audit.Dropped, error) {
-	rows, err := s.db.Query(ctx, partitionsSQL)
-	if err != nil {
-		return nil, translate(err)
-	}
-	months, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (d audit.Dropped, err error) {
-		err = r.Scan(&d.Name, &d.From)
-		d.From = d.From.UTC()
-		d.To, d.Checked = d.From.AddDate(0, 1, 0), anchored
-		return d, err
-	})
+	months, err := s.months(ctx)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -123,6 +114,7 @@ func (s *Store) Drop(
 		if d.To.After(before) {
 			break
 		}
+		d.Checked = anchored
 		ok, err := s.dropOne(ctx, &d, told)
 		if pgerr.Is(err, pgerr.LockNotAvailable) {
 			return dropped, nil // somebody reads; the next time is as good
@@ -133,6 +125,20 @@ func (s *Store) Drop(
 		dropped = append(dropped, d)
 	}
 	return dropped, nil
+}
+
+// months returns the months that there are, oldest first.
+func (s *Store) months(ctx context.Context) ([]audit.Dropped, error) {
+	rows, err := s.db.Query(ctx, partitionsSQL)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (d audit.Dropped, err error) {
+		err = r.Scan(&d.Name, &d.From)
+		d.From = d.From.UTC()
+		d.To = d.From.AddDate(0, 1, 0)
+		return d, err
+	})
 }
 
 // dropOne drops a month, when it may be dropped, and appends the record that tells of it.

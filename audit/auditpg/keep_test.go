@@ -72,6 +72,21 @@ func TestRetentionDropsSealedAndAnchoredMonthsAlone(t *testing.T) {
 	require.NoError(t, proof.Check(&e[0], w.signer.Verifier()))
 }
 
+func TestAMonthThatSomebodyReadsIsDroppedTheNextTime(t *testing.T) {
+	t.Parallel()
+	w, log := aged(t, 4)
+	w.checkpoint()
+	reader := pgtest.Begin(t, w.pool)
+	pgtest.Exec(t, reader, "select from tenon.audit_log")
+	dropped, err := log.Retain(t.Context())
+	require.NoError(t, err, "whoever reads is not disturbed")
+	require.Empty(t, dropped)
+	require.NoError(t, reader.Rollback(t.Context()))
+	dropped, err = log.Retain(t.Context())
+	require.NoError(t, err)
+	require.Len(t, withRecords(dropped), 1)
+}
+
 func withRecords(dropped []audit.Dropped) []audit.Dropped {
 	var some []audit.Dropped
 	for _, d := range dropped {
@@ -88,6 +103,33 @@ func TestARecordOfAMonthWithoutAPartitionIsRefused(t *testing.T) {
 	_, err := w.log.Record(t.Context(), audit.Record{Action: "a.b", At: time.Now().AddDate(5, 0, 0)})
 	require.ErrorIs(t, err, tenon.ErrUnavailable)
 	require.ErrorContains(t, err, "no partition")
+}
+
+func TestARecordOfBeforeTheOldestMonthIsRefusedByNameAndHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old := audit.Record{Tenant: "acme", Action: "a.b", At: time.Date(1999, 3, 1, 0, 0, 0, 0, time.UTC)}
+	_, err := w.log.Record(t.Context(), old)
+	var field *tenon.FieldError
+	require.ErrorAs(t, err, &field)
+	require.Equal(t, "at", field.Field)
+	opts := w.options()
+	opts.Spool = t.TempDir()
+	log := audit.NewLog(w.store, opts)
+	for i := range 20 {
+		r := audit.Record{Tenant: "acme", Action: "a.b"}
+		if i == 7 {
+			r = old
+		}
+		_, err := log.Enqueue(t.Context(), r)
+		require.NoError(t, err)
+	}
+	require.NoError(t, log.Flush(t.Context()))
+	require.EqualValues(t, 19, pgtest.One[int64](t, w.pool, "select count(*) from tenon.audit_log"))
+	require.EqualValues(t, 1, log.Stats().SetAside, "and it is kept beside")
+	tx := pgtest.Begin(t, w.pool)
+	_, err = w.log.WithStore(auditpg.New(tx, nil)).Record(t.Context(), old)
+	require.ErrorIs(t, err, tenon.ErrUnavailable, "a transaction that has failed tells no more")
 }
 
 func TestMaintainMakesPartitionsAndForgetsOldKeys(t *testing.T) {

@@ -214,7 +214,7 @@ where tenant_id = $1
 func (s *Store) Index(ctx context.Context, ref audit.Ref) (index int64, err error) {
 	id, err := parseID(ref.ID)
 	if err != nil {
-		return 0, err
+		return 0, audit.ErrUnknownRecord
 	}
 	err = s.db.QueryRow(ctx, indexSQL, ref.Tenant, uuid(id)).Scan(&index)
 	if !errors.Is(err, pgx.ErrNoRows) {

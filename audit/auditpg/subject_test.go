@@ -131,9 +131,13 @@ func TestExportHandsOverWhatIsKeptAboutASubject(t *testing.T) {
 	for _, err := range w.store.Export(t.Context(), tenon.Subject{}) {
 		require.ErrorIs(t, err, tenon.ErrInvalid)
 	}
-	for _, err := range w.store.Export(t.Context(), tenon.Subject{Tenant: "acme"}) {
-		require.NoError(t, err)
-		break
+	for _, end := range []string{"tenon.audit_log", "tenon.audit_leaves"} { // wherever one ends
+		for row, err := range w.store.Export(t.Context(), tenon.Subject{Tenant: "acme"}) {
+			require.NoError(t, err)
+			if row.Table == end {
+				break
+			}
+		}
 	}
 	require.Zero(t, w.pool.Stat().AcquiredConns())
 }

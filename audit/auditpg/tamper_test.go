@@ -11,6 +11,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/audit/audittest"
 )
 
 // flips change each column of a record as somebody with the owner's rights could.
@@ -291,4 +292,27 @@ func TestAnOddColumnOfARecordWithoutPartsIsFound(t *testing.T) {
 		r := w.tampered("update tenon.audit_log set " + change + where(ref))
 		require.True(t, names(r, ref), "%s: %v", name, r.Faults)
 	}
+}
+
+func TestAMissingNodeIsToldAsThatOfItsRecordsAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.store.Append(t.Context(), audittest.Entries("acme", 800))
+	require.NoError(t, err)
+	w.checkpoint()
+	r := w.tampered("delete from tenon.audit_nodes where node_index = 1")
+	require.Len(t, r.Faults, 1, "%v", r.Faults)
+	require.Equal(t, []int64{256, 512}, []int64{r.Faults[0].From, r.Faults[0].To})
+}
+
+func TestALogWhoseStateIsGoneNeitherSealsNorIsVerified(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.record(2)
+	w.exec("delete from tenon.audit_state")
+	_, err := w.log.Seal(t.Context())
+	require.ErrorIs(t, err, audit.ErrTampered)
+	_, err = w.log.Verify(t.Context())
+	require.ErrorIs(t, err, audit.ErrTampered)
+	require.ErrorContains(t, err, "tenon.audit_state has lost its row")
 }

@@ -117,6 +117,7 @@ type column struct {
 	Simple bool // has an equality of its own, which says what people mean by it
 	JSON   bool
 	JSONB  bool
+	List   bool // an array of texts, numbers and such, which nests no deeper than a record may
 	Key    bool // of the primary key
 }
 
@@ -132,6 +133,15 @@ select a.attname::text, quote_ident(a.attname), format_type(a.atttypid, a.atttyp
   a.atttypid = any ('{bool,int2,int4,int8,float4,float8,numeric,text,varchar,bpchar,uuid,date,timestamp,timestamptz,time,interval,bytea,jsonb,inet,cidr}'::regtype[]),
   a.atttypid = 'json'::regtype,
   a.atttypid = 'jsonb'::regtype,
+  exists (
+    select
+    from pg_type l
+    join pg_type e on e.oid = l.typelem
+    where l.oid = a.atttypid
+      and l.typcategory = 'A'
+      and (e.typtype = 'e'
+        or e.typtype = 'b' and e.typcategory in ('B', 'D', 'I', 'N', 'S', 'T')
+        or e.oid in ('uuid'::regtype, 'bytea'::regtype))),
   exists (
     select
     from pg_index i
@@ -244,8 +254,8 @@ func (w *watched) check() error {
 		}
 	}
 	switch {
-	case len(w.Target) > maxText:
-		return tenon.Invalid("target", "longer than %d bytes", maxText)
+	case cut(w.Target) != w.Target:
+		return tenon.Invalid("target", "longer than %d bytes, or not valid UTF-8, or with the character U+0000", maxText)
 	case w.BulkOver < 0:
 		return tenon.Invalid("bulk_over", "negative")
 	}

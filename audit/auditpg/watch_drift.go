@@ -3,6 +3,7 @@ package auditpg
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,7 +31,9 @@ type Drift struct {
 }
 
 // String returns the difference as a line.
-func (d Drift) String() string { return fmt.Sprintf("%s: %s %s", d.Table, d.Kind, d.Detail) }
+func (d Drift) String() string {
+	return strings.TrimSuffix(fmt.Sprintf("%s: %s %s", d.Table, d.Kind, d.Detail), " ")
+}
 
 const selectDrifts = `
 with watches as (

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/audit/auditpg"
+	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/internal/pgtest"
 )
 
@@ -40,6 +41,7 @@ func TestDriftsSayWhatSomebodyDid(t *testing.T) {
 			found := drifts(t, pool)
 			require.Contains(t, kinds(found), c.kind)
 			require.Equal(t, "public.quotes", found[0].Table)
+			require.Regexp(t, `^public\.quotes: [a-z_]+( \S+)*$`, found[0].String())
 			require.NoError(t, auditpg.Unwatch(t.Context(), pool, "public.quotes"))
 			require.Empty(t, drifts(t, pool))
 		})
@@ -65,4 +67,12 @@ func functionOf(t *testing.T, pool *pgxpool.Pool) (name string) {
 	t.Helper()
 	require.NoError(t, pool.QueryRow(t.Context(), "select function_name from tenon.audit_watches").Scan(&name))
 	return name
+}
+
+func TestDriftsAreForTheOwner(t *testing.T) {
+	t.Parallel()
+	pool := watching(t, nil)
+	_, err := auditpg.Drifts(t.Context(), pgtest.Role(t, pool, "app"))
+	require.True(t, pgerr.Is(err, pgerr.InsufficientPrivilege), "%v", err)
+	require.ErrorContains(t, err, "audit: drift: ")
 }

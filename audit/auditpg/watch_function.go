@@ -18,7 +18,7 @@ func (w *watched) body() string {
 	if w.Tenant != "" {
 		b.WriteString(strings.ReplaceAll(truncated, "$tenant", w.quoted(w.Tenant)))
 	} else {
-		b.WriteString(strings.ReplaceAll(truncatedShared, "$table", w.table))
+		b.WriteString(truncatedShared)
 	}
 	if w.BulkOver > 0 {
 		b.WriteString(w.statements())
@@ -187,7 +187,7 @@ func (w *watched) all(row string) string {
 }
 
 // value returns an expression of what is stored of a column. A jsonb that nests deeper than a record may, and json,
-// which may hold what jsonb cannot, are stored as texts.
+// which may hold what jsonb cannot, are stored as texts, and so are arrays of them.
 func (w *watched) value(row string, c column) string {
 	v := row + "." + c.Quoted
 	switch w.Columns[c.Name] {
@@ -201,7 +201,7 @@ func (w *watched) value(row string, c column) string {
 		return v + "::text"
 	case c.JSONB:
 		return "case when jsonb_path_exists(" + v + ", '$.**{50 to last}') then to_jsonb(" + v + "::text) else " + v + " end"
-	case !c.Simple && strings.HasSuffix(c.Type, "[]"):
+	case c.List:
 		return "to_jsonb(" + v + ")"
 	case !c.Simple:
 		return v + "::text"
@@ -280,16 +280,21 @@ func (w *watched) each(op string) string {
 	on := []string{}
 	for _, c := range w.columns {
 		if c.Key {
-			on = append(on, "o."+c.Quoted+" = n."+c.Quoted)
+			on = append(on, "was_row."+c.Quoted+" = is_row."+c.Quoted)
 		}
 	}
 	if len(on) == 0 {
 		on = append(on, "false")
 	}
-	return `    for v_pair in select o, n from old_rows o full join new_rows n on ` + strings.Join(on, " and ") + ` loop
-      v_op := case when v_pair.o is null then 'INSERT' when v_pair.n is null then 'DELETE' else 'UPDATE' end;
-      old := v_pair.o;
-      new := v_pair.n;
+	// The names stand for whole rows, unless a column has one: nobody's should.
+	return `    for v_pair in
+      select was_row, is_row
+      from old_rows was_row
+      full join new_rows is_row on ` + strings.Join(on, " and ") + ` loop
+      v_op := case when v_pair.was_row is not distinct from null then 'INSERT'
+        when v_pair.is_row is not distinct from null then 'DELETE' else 'UPDATE' end; -- a row of nulls is one
+      old := v_pair.was_row;
+      new := v_pair.is_row;
 ` + w.row() + "    end loop;\n"
 }
 

@@ -1,6 +1,7 @@
 package auditpg_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -139,7 +140,12 @@ func TestTruncateIsRecordedForEachTenant(t *testing.T) {
 
 func TestPoliciesSayWhatIsStoredOfAColumn(t *testing.T) {
 	t.Parallel()
-	key := []byte("a key of sixteen bytes, or a few more than that")
+	tryPolicies(t, []byte("a key of sixteen bytes, or a few more than that"))
+	tryPolicies(t, bytes.Repeat([]byte("a key longer than a block "), 4))
+}
+
+func tryPolicies(t *testing.T, key []byte) {
+	t.Helper()
 	pool := watching(t, &auditpg.WatchOptions{
 		Columns:   map[string]audit.Policy{"note": audit.Redact, "email": audit.Digest, "extra": audit.Ignore},
 		DigestKey: key,
@@ -297,6 +303,10 @@ func TestWhatCannotBeWatchedIsRefusedAndNothingIsWritten(t *testing.T) {
 		"an_unknown_column":    {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Columns: map[string]audit.Policy{"x": audit.Keep}}, tenon.ErrInvalid, `columns: the table has no column "x"`},
 		"an_unknown_key":       {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Key: []string{"x"}}, tenon.ErrInvalid, `key: the table has no column "x"`},
 		"a_digest_without_key": {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Columns: map[string]audit.Policy{"note": audit.Digest}}, tenon.ErrInvalid, "digest_key: shorter than 16 bytes"},
+		"no_such_policy":       {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Columns: map[string]audit.Policy{"note": audit.Ignore + 1}}, tenon.ErrInvalid, `columns: of "note": no such policy`},
+		"a_target_too_long":    {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Target: strings.Repeat("x", 1025)}, tenon.ErrInvalid, "target: longer than 1024 bytes"},
+		"a_target_with_a_null": {"public.quotes", &auditpg.WatchOptions{Tenant: "company", Target: "a\x00"}, tenon.ErrInvalid, "target: "},
+		"a_bound_below_none":   {"public.quotes", &auditpg.WatchOptions{Tenant: "company", BulkOver: -1}, tenon.ErrInvalid, "bulk_over: negative"},
 	} {
 		err := auditpg.Watch(t.Context(), pool, c.table, c.opts)
 		require.ErrorIs(t, err, c.class, name)

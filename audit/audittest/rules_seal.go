@@ -118,6 +118,8 @@ func whereRecordIs(r *rig) {
 	ref := audit.Ref{Tenant: "acme", ID: e.ID}
 	_, err := sealer.Index(r.ctx(), ref)
 	r.refused(err, audit.ErrUnknownRecord)
+	_, err = sealer.Index(r.ctx(), audit.Ref{Tenant: "acme", ID: "7"})
+	r.refused(err, audit.ErrUnknownRecord)
 	r.add(Entry("other", 0), e)
 	_, err = sealer.Index(r.ctx(), ref)
 	r.refused(err, audit.ErrNotSealed)
@@ -152,6 +154,7 @@ func sealedInOrder(r *rig) {
 		{audit.Query{}, 20},
 		{audit.Query{AllTenants: true, Action: "even"}, 30},
 		{audit.Query{Tenant: "other", Action: "even"}, 10},
+		{audit.Query{Tenant: "nobody"}, 0},
 	} {
 		var all []audit.Sealed
 		for from := int64(0); ; {

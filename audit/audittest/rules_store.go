@@ -19,6 +19,7 @@ var storeRules = group{"store", []rule{
 	{"a_key_is_a_tenants_own", "The same key of another tenant, or of the platform, is another key.", keyOfTenant},
 	{"refuses_a_key_used_for_another_record", "A key that stands for another record gives ErrKeyReused, and nothing is stored.", keyReused},
 	{"one_of_many_concurrent_records_with_a_key_is_kept", "However many append a key at once, one record is stored and all are given its id.", keyRace},
+	{"appending_nothing_is_no_error", "Append without entries gives no ids and no error.", appendsNothing},
 	{"a_context_that_is_done_appends_nothing", "Append with a context that is done gives its error and stores nothing.", contextDone},
 }}
 
@@ -26,7 +27,7 @@ func keepsFields(r *rig) {
 	e := Entry("acme", 1)
 	e.Key = "k1"
 	r.add(e)
-	for i, text := range []string{`{"b":1,"a":2,"c":{"z":[1e400,-0,0.10]}}`, `null`, `"\u00e9\n\"'"`, `[]`, `{}`, `1300.50`} {
+	for i, text := range []string{`{"b":1,"a":2,"c":{"z":[1e400,-0,0.10]}}`, `[1e131071,1e-16383]`, `null`, `"\u00e9\n\"'"`, `[]`, `{}`, `1300.50`} {
 		other := Entry("acme", i+2)
 		other.Payload = json.RawMessage(text)
 		r.add(other)
@@ -152,6 +153,11 @@ func keyRace(r *rig) {
 		r.check(errs[i] == nil && ids[i] == ids[0], "writer %d got %s and %v, the first one %s", i, ids[i], errs[i], ids[0])
 	}
 	r.check(len(r.list(audit.Query{Tenant: "acme"})) == 1, "it is there more than once")
+}
+
+func appendsNothing(r *rig) {
+	ids := got(r.store.Append(r.ctx(), nil))(r.t)
+	r.check(len(ids) == 0 && len(r.list(audit.Query{AllTenants: true})) == 0, "something was appended: %v", ids)
 }
 
 func contextDone(r *rig) {

@@ -12,12 +12,12 @@ import (
 // reader is something other than a table that gives rows with a tenant: a view, a function, a query of the host's.
 type reader struct {
 	Name   string // for people
-	From   string // as it stands in a from clause
+	From   string // as it stands in a from clause, called x
 	Column string // of the tenant, quoted
 }
 
 const selectReaders = `
-select format('%I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname), quote_ident(a.attname)
+select format('%I.%I', n.nspname, c.relname), format('%I.%I x', n.nspname, c.relname), quote_ident(a.attname)
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid
@@ -30,7 +30,7 @@ where c.relkind in ('v', 'm')
   and has_column_privilege(c.oid, a.attnum, 'select')
   and (c.relkind = 'v' or c.relispopulated)
 union all
-select p.oid::regprocedure::text, format('%I.%I()', n.nspname, p.proname), quote_ident(o.name)
+select p.oid::regprocedure::text, format('%I.%I() x', n.nspname, p.proname), quote_ident(o.name)
 from pg_proc p
 join pg_namespace n on n.oid = p.pronamespace
 cross join lateral (
@@ -62,7 +62,7 @@ func (r *run) probeReaders(ctx context.Context) error {
 			return err
 		}
 		for _, call := range r.options.Calls {
-			readers = append(readers, reader{Name: call, From: "(" + call + ")", Column: "tenant"})
+			readers = append(readers, reader{Name: call, From: "(" + call + ") x(tenant)", Column: "tenant"})
 		}
 		for _, v := range readers {
 			for _, tenant := range append(r.someTenants(), "") {
@@ -89,12 +89,8 @@ func (r *run) someTenants() []string {
 }
 
 func (r *run) probeReader(ctx context.Context, tx pgx.Tx, v reader, tenant string) {
-	from := v.From + " x"
-	if v.Column == "tenant" {
-		from += "(tenant)"
-	}
 	sql := fmt.Sprintf("select count(*) from (select from %s where x.%s::text is distinct from nullif(%s, '') limit %d) y",
-		from, v.Column, text(tenant), countedUpTo)
+		v.From, v.Column, text(tenant), countedUpTo)
 	what := "read another tenant's rows through it"
 	if tenant == "" {
 		what = "read rows through it while no tenant is named"

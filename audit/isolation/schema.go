@@ -37,6 +37,7 @@ type table struct {
 	Settable    string // a column that it may update, quoted; empty when there is none
 	Moves       bool   // it may update the tenant's column
 	Partitioned bool   // by a key that a row of nulls does not fit into
+	Reached     bool   // the application's role may do something with it, to some column
 }
 
 // may says whether the application's role may give a command.
@@ -130,7 +131,8 @@ select c.oid, format('%I.%I', n.nspname, c.relname) as name, quote_ident(n.nspna
     order by b.attnum <> a.attnum, b.attnum
     limit 1), ''),
   usable and has_column_privilege($4, c.oid, a.attnum, 'update'),
-  coalesce((select p.partstrat in ('r', 'l') and p.partdefid = 0 from pg_partitioned_table p where p.partrelid = c.oid), false)
+  coalesce((select p.partstrat in ('r', 'l') and p.partdefid = 0 from pg_partitioned_table p where p.partrelid = c.oid), false),
+  usable and (has_any_column_privilege($4, c.oid, 'select, insert, update') or has_table_privilege($4, c.oid, 'delete, truncate'))
 from chosen t
 join pg_class c on c.oid = t.oid
 join pg_namespace n on n.oid = c.relnamespace

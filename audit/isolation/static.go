@@ -3,6 +3,7 @@ package isolation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -15,7 +16,10 @@ func (r *run) static(ctx context.Context, tx pgx.Tx) error {
 	for i := range r.schema.tables {
 		t := &r.schema.tables[i]
 		if t.Kind == "f" {
-			r.found(ForeignTable, t.Name, "is a foreign table, which has no policies", "revoke all on "+t.Name+" from "+quote(r.role))
+			if t.Reached {
+				remedy := "revoke all on " + t.Name + " from " + quote(r.role)
+				r.found(ForeignTable, t.Name, "is a foreign table, which has no policies", remedy)
+			}
 			continue
 		}
 		r.checkTable(t)
@@ -91,14 +95,15 @@ func (r *run) open(t *table, p *policy, at, detail string) {
 	})
 }
 
-// restricted says whether a restrictive policy that looks at the tenant stands before every command of p.
+// restricted says whether restrictive policies that look at the tenant stand before every command of p.
 func (r *run) restricted(t *table, p *policy) bool {
-	for _, q := range r.schema.policies[t.OID] {
-		if !q.Permissive && q.ReadsIt && (q.Command == anyCommand || q.Command == p.Command) {
-			return true
+	for _, c := range commands {
+		guards := func(q policy) bool { return !q.Permissive && q.ReadsIt && q.covers(c) }
+		if p.covers(c) && !slices.ContainsFunc(r.schema.policies[t.OID], guards) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 const selectRole = `
