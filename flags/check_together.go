@@ -90,11 +90,21 @@ func (w *world) segment(key string) *Segment {
 	return nil
 }
 
+// unread says whether a record is there that this process never could read. It stops no write of those that name it: not
+// of a kill switch, nor of a ramp that goes back.
+func (w *world) unread(kind Kind, key string) bool {
+	e := w.st.entries[recordKey{kind, key}]
+	return e != nil && e.record.Body != nil && e.fault != nil
+}
+
 func (w *world) checkFlag(d *Definition) error {
 	for i, p := range d.Prerequisites {
 		path := field("prerequisites", i)
 		other := w.flag(p.Flag)
-		if other == nil {
+		switch {
+		case other == nil && w.unread(KindFlag, p.Flag):
+			continue
+		case other == nil:
 			return tenon.Invalid(path+".flag", "there is no flag %q", p.Flag)
 		}
 		for j, name := range p.Variants {
@@ -209,7 +219,7 @@ func (w *world) tests(path, key string, trail []string) (total int, err error) {
 	}
 	s := w.segment(key)
 	if s == nil {
-		if w.lenient {
+		if w.lenient || w.unread(KindSegment, key) {
 			return 0, nil
 		}
 		return 0, unknownSegment(path, key)

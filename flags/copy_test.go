@@ -82,3 +82,49 @@ func TestADamagedCopyIsNoCopy(t *testing.T) {
 	require.NoError(t, flags.NewSet(store, &flags.Options{Bootstrap: path}).Load(t.Context()))
 	require.ErrorIs(t, flags.NewSet(store, nil).Load(t.Context()), flags.ErrNotLoaded)
 }
+
+func TestTheCopyHoldsTheLastGoodSegment(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "flags")
+	store := newSwitched()
+	set := flags.NewSet(store, &flags.Options{Bootstrap: path})
+	segment(t, set, `{"key":"north","if":{"attr":"country","op":"equal","value":"CA"}}`)
+	put(t, store, parse(t, `{"key":"f","type":"bool","rules":[{"if":{"segment":"north"},"serve":"on"}]}`))
+	poison(t, store, "never_read")
+	unreadable(t, store, "north")
+	require.NoError(t, set.Load(t.Context()))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, set.Run(ended))
+	require.Empty(t, set.Stats().CopyError)
+
+	store.away.Store(true)
+	second := flags.NewSet(store, &flags.Options{Bootstrap: path})
+	require.NoError(t, second.Load(t.Context()))
+	for country, want := range map[string]bool{"CA": true, "FR": false} {
+		require.Equal(t, want, second.Evaluate("f", &flags.Who{Attrs: []flags.Attr{flags.Text("country", country)}}).Value)
+	}
+	require.Equal(t, flags.CodeNotFound, second.Evaluate("never_read", &flags.Who{}).Code)
+}
+
+func TestACopyThatCannotBeWrittenIsToldAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "made later")
+	store := newSwitched()
+	put(t, store, onFlag("f", "on"))
+	set := flags.NewSet(store, &flags.Options{Bootstrap: filepath.Join(dir, "flags")})
+	require.NoError(t, set.Load(t.Context()))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, set.Run(ended))
+	require.Contains(t, set.Stats().CopyError, "made later")
+	require.True(t, flags.Bool("f", false).On(t.Context(), set))
+
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, set.Run(ended))
+	require.Empty(t, set.Stats().CopyError)
+	store.away.Store(true)
+	second := flags.NewSet(store, &flags.Options{Bootstrap: filepath.Join(dir, "flags")})
+	require.NoError(t, second.Load(t.Context()))
+	require.True(t, flags.Bool("f", false).On(t.Context(), second))
+}

@@ -166,6 +166,26 @@ func TestBucketsAreUniform(t *testing.T) {
 	}
 }
 
+func TestFlagsOfOneVariantSaltSplitAlike(t *testing.T) {
+	t.Parallel()
+	split := func(key, salt string) string {
+		return `{"key":"` + key + `","type":"bool","variant_salt":"` + salt + `","rollout":{"percent":100,"serve":[{"variant":"on","weight":1},{"variant":"off","weight":1}]}}`
+	}
+	set := load(t, split("a", "together"), split("b", "together"), split("c", ""), split("d", "c/variant"))
+	same := map[string]int{}
+	for _, tenant := range tenants(1000) {
+		w := &flags.Who{Tenant: tenant}
+		for _, pair := range []string{"ab", "ac", "cd"} {
+			if set.Evaluate(pair[:1], w).Variant == set.Evaluate(pair[1:], w).Variant {
+				same[pair]++
+			}
+		}
+	}
+	require.Equal(t, 1000, same["ab"])
+	require.Equal(t, 1000, same["cd"], "without one it is the salt followed by /variant")
+	require.InDelta(t, 500, same["ac"], 100)
+}
+
 func TestVariantsHaveTheirWeights(t *testing.T) {
 	t.Parallel()
 	set := load(t, `{"key":"v","type":"string","default":"a","rollout":{"percent":50,"serve":[{"variant":"a","weight":1},{"variant":"b","weight":2},{"variant":"c","weight":7}]},

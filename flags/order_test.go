@@ -3,7 +3,9 @@ package flags_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -153,6 +155,32 @@ func TestAKeyMayBeAnotherAttribute(t *testing.T) {
 		byNumber := set.Evaluate("f", &flags.Who{Attrs: []flags.Attr{flags.Number("user", float64(i))}})
 		require.Equal(t, set.Evaluate("g", &flags.Who{Tenant: fmt.Sprint(i)}).Value, byNumber.Value)
 	}
+}
+
+func TestWhatIsNeitherTextNorAWholeNumberIsNoKey(t *testing.T) {
+	t.Parallel()
+	set := load(t, `{"key":"f","type":"bool","by":"user","rollout":{"percent":100}}`)
+	for _, a := range []flags.Attr{
+		flags.Number("user", 1.5), flags.Number("user", 1<<53), flags.Number("user", math.NaN()), flags.Truth("user", true),
+		flags.Time("user", time.Now()), flags.Text("user", ""), flags.Text("another", "ann"),
+	} {
+		d := flags.Bool("f", false).DetailFor(set, &flags.Who{Tenant: "acme", Attrs: []flags.Attr{a}})
+		require.False(t, d.Value)
+		require.Equal(t, flags.CodeKeyMissing, d.Code, a.String())
+	}
+	require.True(t, flags.Bool("f", false).OnFor(set, &flags.Who{Attrs: []flags.Attr{flags.Number("user", 1<<53-1)}}))
+}
+
+func TestATypedFlagAnswersForTheOneInTheContext(t *testing.T) {
+	t.Parallel()
+	set := load(t, `{"key":"lanes","type":"int","default":"few","variants":[{"name":"few","value":3},{"name":"many","value":50}],"tenants":{"acme":"many"}}`)
+	lanes, bulk := flags.Int("lanes", 1), flags.Bool("bulk", true)
+	ctx := tenon.WithCaller(t.Context(), tenon.Caller{Tenant: "acme"})
+	require.Equal(t, int64(50), lanes.Value(ctx, set))
+	require.Equal(t, int64(3), lanes.Value(flags.With(ctx, flags.Who{Tenant: "zenith"}), set), "whom the context names before its caller")
+	require.Equal(t, int64(1), lanes.Value(t.Context(), set), "nobody said which tenant this is")
+	require.Equal(t, int64(1), lanes.Default())
+	require.True(t, bulk.Default())
 }
 
 func TestTheTenantIsThatOfTheCaller(t *testing.T) {

@@ -35,7 +35,7 @@ func (s *Set) Advance(ctx context.Context, key, reason string) (Definition, erro
 	}
 	extra, err := s.chooseExtra(ctx, c)
 	if err != nil {
-		return Definition{}, prefix(tenon.Invalid("rollout.ramp", "%v", err))
+		return Definition{}, prefix(err)
 	}
 	return s.moveRamp(ctx, key, action{name: "flags.ramp_advanced", reason: reason}, func(d *Definition, now time.Time) error {
 		if d.Version != c.version {

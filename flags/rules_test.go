@@ -50,17 +50,17 @@ func TestOperators(t *testing.T) {
 		{`"op":"date_lt","value":"2026-03-10T12:00:00.000001Z"`, []flags.Attr{flags.Time("x", at.Add(-time.Microsecond)), text("2026-03-10")}, []flags.Attr{flags.Time("x", at), text("2026-03-11"), text("soon"), number(0)}},
 		{`"op":"date_le","value":"2026-03-10T13:00:00+01:00"`, []flags.Attr{text("2026-03-10T12:00:00Z")}, []flags.Attr{flags.Time("x", at)}},
 		{`"op":"date_gt","value":"2026-03-10"`, []flags.Attr{flags.Time("x", at)}, []flags.Attr{text("2026-03-10")}},
-		{`"op":"date_ge","value":"2026-03-10"`, []flags.Attr{text("2026-03-10"), flags.Time("x", at)}, []flags.Attr{text("2026-03-09T23:59:59Z"), text("")}},
+		{`"op":"date_ge","value":"2026-03-10"`, []flags.Attr{text("2026-03-10"), flags.Time("x", at)}, []flags.Attr{text("2026-03-09T23:59:59Z"), text(""), text("2026-03-10T12:00:00." + strings.Repeat("0", 30) + "Z")}},
 		{`"op":"semver_eq","value":"1.2"`, []flags.Attr{text("1.2.0"), text("v1.2.0+build.5")}, []flags.Attr{text("1.2.1"), text("1.2.0-rc.1"), text("x"), number(1.2)}},
 		{`"op":"semver_lt","value":"1.10.0"`, []flags.Attr{text("1.9.9"), text("1.10.0-rc.1"), text("1")}, []flags.Attr{text("1.10.0"), text("1.10"), text("2")}},
 		{`"op":"semver_le","value":"1.0.0"`, []flags.Attr{text("1.0.0"), text("0.9.9")}, []flags.Attr{text("1.0.1")}},
 		{`"op":"semver_gt","value":"1.0.0-beta.2"`, []flags.Attr{text("1.0.0-beta.11"), text("1.0.0-rc.1"), text("1.0.0")}, []flags.Attr{text("1.0.0-beta"), text("1.0.0-alpha"), text("1.0.0-beta.2"), text("1.0.0-1")}},
-		{`"op":"semver_ge","value":"1.0.0"`, []flags.Attr{text("1.0.0"), text("v2")}, []flags.Attr{text("1.0.0-rc.1"), text("01.0.0"), text("1.0.0.0"), text("")}},
+		{`"op":"semver_ge","value":"1.0.0"`, []flags.Attr{text("1.0.0"), text("v2")}, []flags.Attr{text("1.0.0-rc.1"), text("01.0.0"), text("1.0.0.0"), text(""), text("1.0.0-"), text("2.0.0-rc..1"), text("2.0.0-01"), text("2.0.0+"), text("2.0.0+é")}},
 		{`"op":"prefix","value":"ab"`, []flags.Attr{text("ab"), text("abc")}, []flags.Attr{text("a"), text("cab"), number(1)}},
 		{`"op":"suffix","values":["yz","é"]`, []flags.Attr{text("xyz"), text("é")}, []flags.Attr{text("zy"), text("e")}},
 		{`"op":"contains","values":["b","z"]`, []flags.Attr{text("abc"), text("z")}, []flags.Attr{text("ac"), text("")}},
 		{`"op":"matches","value":"^a+b$"`, []flags.Attr{text("aaab")}, []flags.Attr{text("ba"), text("ab ")}},
-		{`"op":"cidr","values":["10.0.0.0/8","2001:db8::/32","192.0.2.7"]`, []flags.Attr{text("10.1.2.3"), text("::ffff:10.1.2.3"), text("2001:db8::1"), text("192.0.2.7")}, []flags.Attr{text("11.0.0.1"), text("192.0.2.8"), text("ten"), text("")}},
+		{`"op":"cidr","values":["10.0.0.0/8","2001:db8::/32","192.0.2.7"]`, []flags.Attr{text("10.1.2.3"), text("::ffff:10.1.2.3"), text("2001:db8::1"), text("192.0.2.7")}, []flags.Attr{text("11.0.0.1"), text("192.0.2.8"), text("ten"), text(""), text(strings.Repeat("1", 65))}},
 		{`"op":"cidr","values":["::ffff:10.0.0.0/104","0.0.0.0/32"]`, []flags.Attr{text("10.1.2.3"), text("::ffff:10.1.2.3"), text("0.0.0.0")}, []flags.Attr{text("11.0.0.1"), text("::")}},
 		{`"op":"equal","value":9007199254740991`, []flags.Attr{number(1<<53 - 1)}, []flags.Attr{number(1 << 53)}},
 	} {
@@ -80,6 +80,32 @@ func TestOperators(t *testing.T) {
 			require.Equal(t, missing, when(t, set, condition, &flags.Who{Tenant: "acme"}), "missing")
 			require.Equal(t, !missing, when(t, set, `{"not":`+condition+`}`, &flags.Who{Tenant: "acme"}), "missing")
 		})
+	}
+}
+
+// TestVersionsAreOrdered holds the example of section 11 of semver.org 2.0.0 against every pair.
+func TestVersionsAreOrdered(t *testing.T) {
+	t.Parallel()
+	set := load(t)
+	order := []string{
+		"0.9.9", "1.0.0-1", "1.0.0-2", "1.0.0-11", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2",
+		"1.0.0-beta.11", "1.0.0-rc.1", "1.0.0", "1.0.1", "1.2.0", "1.10.0", "2.0.0",
+	}
+	holds := map[flags.Op]func(j, i int) bool{
+		flags.OpVersionLess:    func(j, i int) bool { return j < i },
+		flags.OpVersionAtMost:  func(j, i int) bool { return j <= i },
+		flags.OpVersionEqual:   func(j, i int) bool { return j == i },
+		flags.OpVersionAtLeast: func(j, i int) bool { return j >= i },
+		flags.OpVersionGreater: func(j, i int) bool { return j > i },
+	}
+	for i, operand := range order {
+		for op, want := range holds {
+			require.False(t, when(t, set, fmt.Sprintf(`{"attr":"v","op":%q,"value":%q}`, op, operand), &flags.Who{}))
+			for j, version := range order {
+				w := &flags.Who{Attrs: []flags.Attr{flags.Text("v", version)}}
+				require.Equal(t, want(j, i), set.Evaluate("f", w).Value == true, "%s %s %s", version, op, operand)
+			}
+		}
 	}
 }
 

@@ -201,9 +201,6 @@ func (s *Set) rollBack(ctx context.Context, c *compiled, why string) error {
 func backStep(why string) rampStep {
 	return func(d *Definition, now time.Time) error {
 		ramp := d.Rollout.Ramp
-		if ramp.Reached == 0 {
-			return ErrNoRamp
-		}
 		ramp.Reached--
 		ramp.State, ramp.Since, ramp.Note = RampRolledBack, now, why
 		return nil
@@ -247,7 +244,7 @@ func (s *Set) chooseExtra(ctx context.Context, c *compiled) ([]string, error) {
 		return nil, nil
 	}
 	if s.options.Population == nil {
-		return nil, errors.New("the stage asks for a number of tenants, and there is no Options.Population")
+		return nil, tenon.Invalid("rollout.ramp", "the stage asks for a number of tenants, and there is no Options.Population")
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()

@@ -24,17 +24,20 @@ func (s *Set) Put(ctx context.Context, d Definition, reason string) (Definition,
 	})
 }
 
-// Declare stores those of definitions whose key is not there, one after the other, and leaves the others as they are. It
-// may run in every process at its start. A prerequisite comes before the flag that names it.
+// errThere says that what is declared is there.
+var errThere = errors.New("the flag is there")
+
+// Declare stores those of definitions whose key is not there, one after the other, and leaves the others as they are, also
+// one that cannot be read. It may run in every process at its start. A prerequisite comes before the flag that names it.
 func (s *Set) Declare(ctx context.Context, definitions ...Definition) error {
 	for _, d := range definitions {
 		_, err := s.edit(ctx, d.Key, action{name: "flags.declared", reason: "declared in code"}, func(old *Definition) (Definition, error) {
 			if old != nil {
-				return *old, nil
+				return d, errThere
 			}
 			return d, nil
 		})
-		if err != nil {
+		if err != nil && !errors.Is(err, errThere) {
 			return err
 		}
 	}

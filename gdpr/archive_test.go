@@ -1,10 +1,13 @@
 package gdpr_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +65,53 @@ func TestAChangedArchiveIsTold(t *testing.T) {
 	require.Greater(t, told, len(body)/7*3/4, "but for times and flags in the zip's own headers")
 	_, err := gdpr.ReadArchive(bytes.NewReader(nil), 0)
 	require.ErrorIs(t, err, gdpr.ErrArchive)
+}
+
+// and returns the archive with one file more.
+func and(t *testing.T, body []byte, name string) []byte {
+	t.Helper()
+	old, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
+	require.NoError(t, err)
+	var out bytes.Buffer
+	made := zip.NewWriter(&out)
+	for _, f := range old.File {
+		require.NoError(t, made.Copy(f))
+	}
+	w, err := made.Create(name)
+	require.NoError(t, err)
+	_, err = io.WriteString(w, "more")
+	require.NoError(t, err)
+	require.NoError(t, made.Close())
+	return out.Bytes()
+}
+
+func TestAnArchiveHoldsNothingButWhatItsManifestNames(t *testing.T) {
+	t.Parallel()
+	body, m := archive(t, 3)
+	for name, says := range map[string]string{"about/more.jsonl": "does not name", m.Files[0].Name: "twice", "manifest.json": "twice"} {
+		more := and(t, body, name)
+		_, err := gdpr.ReadArchive(bytes.NewReader(more), int64(len(more)))
+		require.ErrorIs(t, err, gdpr.ErrArchive, name)
+		require.ErrorContains(t, err, says, name)
+	}
+}
+
+func TestAFolderTakesNoNameThatLeadsOutOfIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := gdpr.NewDirFiles(filepath.Join(dir, "files"))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "files"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.zip"), nil, 0o600))
+	for _, id := range []string{"", ".", "..", "../a", "/a", `..\a`, "b/../../a", ".part-1"} {
+		k := gdpr.Key{Tenant: "acme", ID: id}
+		_, openErr := files.Open(t.Context(), k)
+		for _, err := range []error{files.Put(t.Context(), k, strings.NewReader("x")), openErr, files.Remove(t.Context(), k)} {
+			var wrong *tenon.FieldError
+			require.ErrorAs(t, err, &wrong, id)
+			require.Equal(t, "id", wrong.Field)
+		}
+	}
+	require.FileExists(t, filepath.Join(dir, "a.zip"))
 }
 
 func TestANameThatIsTakenGetsANumber(t *testing.T) {

@@ -20,7 +20,9 @@ func firm() ([]gdpr.Table, []gdpr.Reference, *gdpr.Definition) {
 		{Name: "users", Key: []string{"id"}, Unique: true, Columns: []gdpr.Column{
 			id, company, {Name: "email", Type: "text", NotNull: true}, {Name: "gone", Type: "timestamp with time zone"},
 		}},
-		{Name: "posts", Key: []string{"id"}, Unique: true, Columns: []gdpr.Column{id, {Name: "user_id", Type: "bigint"}, {Name: "about", Type: "bigint"}}},
+		{Name: "posts", Key: []string{"id"}, Unique: true, Columns: []gdpr.Column{
+			id, {Name: "user_id", Type: "bigint"}, {Name: "about", Type: "bigint"}, {Name: "short", Type: "text", Generated: true},
+		}},
 		{Name: "rates", Key: []string{"id"}, Unique: true, Columns: []gdpr.Column{id}},
 	}
 	to := func(name, from, column, table string) gdpr.Reference {
@@ -34,7 +36,7 @@ func firm() ([]gdpr.Table, []gdpr.Reference, *gdpr.Definition) {
 		Tables: map[string]gdpr.TableRule{
 			"companies": {Rule: gdpr.Delete, Columns: gdpr.Columns(gdpr.ColumnRule{}, "id", "owner_id")},
 			"users":     {Rule: gdpr.Delete, Mark: "gone", Columns: gdpr.Columns(gdpr.ColumnRule{}, "id", "company_id", "email", "gone")},
-			"posts":     {Rule: gdpr.Delete, Columns: gdpr.Columns(gdpr.ColumnRule{}, "id", "user_id", "about")},
+			"posts":     {Rule: gdpr.Delete, Columns: gdpr.Columns(gdpr.ColumnRule{}, "id", "user_id", "about", "short")},
 			"rates":     {Rule: gdpr.Ignore, Columns: gdpr.Columns(gdpr.ColumnRule{}, "id")},
 		},
 	}
@@ -102,6 +104,13 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"users.email: is kept without a legal basis": func(d *gdpr.Definition) {
 			stay(d)
 			set(d, "users", "email", gdpr.ColumnRule{Rule: gdpr.Keep})
+		},
+		"posts.short: is computed: anonymise what it is computed from": func(d *gdpr.Definition) {
+			set(d, "posts", "short", gdpr.ColumnRule{Rule: gdpr.Anonymise, Method: gdpr.SetEmpty})
+		},
+		"posts.user_id: is part of key author: it can only be anonymised to null": func(d *gdpr.Definition) {
+			change(d, "posts", func(r *gdpr.TableRule) { r.Rule, r.Basis = gdpr.Keep, "law" })
+			set(d, "posts", "user_id", gdpr.ColumnRule{Rule: gdpr.Anonymise, Method: gdpr.SetToken})
 		},
 		"posts.about: reference odd does not fit": func(d *gdpr.Definition) {
 			d.References = []gdpr.Reference{{Name: "odd", From: "posts", Columns: []string{"about"}, To: "users", ToColumns: []string{"nick"}}}

@@ -1,10 +1,12 @@
 package gdpr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -81,7 +83,8 @@ type Satellite struct {
 	Keeps bool
 }
 
-// Options of a [Desk]. The zero value of each field has the documented meaning.
+// Options of a [Desk]. The zero value of each field has the documented meaning; a negative duration means the same, but
+// for Grace and Warn.
 type Options struct {
 	// Grace is how long what was marked can be restored before it is erased; 0 means 14 days, negative none. It should
 	// leave time for the erasure before a request is due.
@@ -118,10 +121,9 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	setDefault(&v.Grace, 14*24*time.Hour)
-	v.Grace = max(v.Grace, 0)
+	v.Grace = max(cmp.Or(v.Grace, 14*24*time.Hour), 0)
+	v.Warn = cmp.Or(v.Warn, 7*24*time.Hour)
 	setDefault(&v.KeepFiles, 7*24*time.Hour)
-	setDefault(&v.Warn, 7*24*time.Hour)
 	setDefault(&v.Backoff, 10*time.Second)
 	setDefault(&v.MaxBackoff, time.Hour)
 	setDefault(&v.Every, 5*time.Second)
@@ -134,7 +136,7 @@ func (o *Options) withDefaults() Options {
 }
 
 func setDefault(field *time.Duration, value time.Duration) {
-	if *field == 0 {
+	if *field <= 0 {
 		*field = value
 	}
 }
@@ -246,7 +248,7 @@ func checkID(field, value string) error {
 
 func checkText(field, value string, required bool) error {
 	switch {
-	case required && value == "":
+	case required && strings.TrimSpace(value) == "":
 		return prefix(tenon.Invalid(field, "is empty"))
 	case len(value) > maxText || !storable(value):
 		return prefix(tenon.Invalid(field, "is longer than %d bytes, or not text", maxText))

@@ -131,17 +131,28 @@ func discard(f *os.File) error {
 	return err
 }
 
+// expires returns when the request's file is to be removed, and false when there is none. A request that was dropped may
+// have one that nobody can fetch.
+func (r *Request) expires() (time.Time, bool) {
+	s := r.Step(stepExpire)
+	if r.File != nil {
+		return later(r.File.Expires, s.NextAt), !r.File.Gone
+	}
+	return s.NextAt, r.step(stepExpire) >= 0 && s.DoneAt.IsZero()
+}
+
 // expire removes an export whose time is over.
 func (j *job) expire(ctx context.Context) error {
-	r := j.request()
 	now, err := j.now(ctx)
-	if err != nil || r.File == nil || r.File.Gone || now.Before(r.File.Expires) {
+	if at, ok := j.request().expires(); err != nil || !ok || now.Before(at) {
 		return err
 	}
 	return j.step(ctx, stepExpire, func(ctx context.Context, r Request) (map[string]int64, error) {
 		return nil, j.options.Files.Remove(ctx, r.Key)
 	}, func(_ *Case, r *Request, now time.Time) Effects {
-		r.File.Gone = true
+		if r.File != nil {
+			r.File.Gone = true
+		}
 		return r.recorded("export_removed", now)
 	})
 }

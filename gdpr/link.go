@@ -96,8 +96,11 @@ func (d *Desk) Follow(ctx context.Context, token string) (*Download, error) {
 	return d.open(ctx, Key{Tenant: t.Tenant, ID: t.ID})
 }
 
+// maxToken bounds a token, in bytes: those of a tenant's id may each be six in JSON.
+const maxToken = 10 * maxID
+
 func (d *Desk) readTicket(token string) (t ticket, err error) {
-	if len(token) > 4*maxID {
+	if len(token) > maxToken {
 		return t, ErrLink
 	}
 	left, right, _ := strings.Cut(token, ".")

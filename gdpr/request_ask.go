@@ -118,7 +118,8 @@ func (r *Request) freeze(p Plan) error {
 	return err
 }
 
-// Replan takes a new plan for an erasure that has not begun, or whose plan the schema has left behind.
+// Replan takes a new plan for an erasure that has not begun, or whose plan the schema has left behind. Of one whose
+// tables are done, or that was withdrawn, it is [ErrState].
 func (d *Desk) Replan(ctx context.Context, k Key) (Request, error) {
 	_, r, err := d.find(ctx, k, ActVerify)
 	if err != nil {
@@ -129,11 +130,14 @@ func (d *Desk) Replan(ctx context.Context, k Key) (Request, error) {
 		return r, err
 	}
 	return d.edit(ctx, k, func(_ *Case, r *Request, now time.Time) (Effects, error) {
-		if r.Kind != KindErasure || r.State.Closed() {
+		tables := r.step(stepTables)
+		switch {
+		case r.Kind != KindErasure, r.State.Closed(), r.State == StateRestoring:
 			return Effects{}, ErrState
-		}
-		if i := r.step(stepTables); i >= 0 {
-			r.Steps[i].NextAt = now
+		case tables >= 0 && !r.Steps[tables].DoneAt.IsZero():
+			return Effects{}, ErrState
+		case tables >= 0:
+			r.Steps[tables].NextAt = now
 		}
 		return r.recorded("planned_again", now), r.freeze(plan)
 	})
@@ -178,10 +182,10 @@ func (d *Desk) Refuse(ctx context.Context, k Key, answer string) (Request, error
 		return r, err
 	}
 	return d.edit(ctx, k, func(_ *Case, r *Request, now time.Time) (Effects, error) {
-		if r.State != StateReceived && (r.State != StateVerified || r.begun()) {
+		if r.State != StateReceived && (r.State != StateVerified || r.touched()) {
 			return Effects{}, ErrState
 		}
-		r.close(StateRefused, answer, now)
+		r.drop(StateRefused, answer, now)
 		return r.recorded("refused", now), nil
 	})
 }
@@ -199,8 +203,8 @@ func (d *Desk) Withdraw(ctx context.Context, k Key, answer string) (Request, err
 	lease := leaseName()
 	r, err = d.edit(ctx, k, func(_ *Case, r *Request, now time.Time) (Effects, error) {
 		switch {
-		case r.State == StateReceived, r.State == StateVerified && !r.begun():
-			r.close(StateWithdrawn, answer, now)
+		case r.State == StateReceived, r.State == StateVerified && !r.touched():
+			r.drop(StateWithdrawn, answer, now)
 		case r.State == StateMarked, r.State == StateVerified && r.Kind == KindErasure:
 			r.State, r.Answer = StateRestoring, strings.TrimSpace(answer)
 			if !d.bound {
@@ -217,8 +221,20 @@ func (d *Desk) Withdraw(ctx context.Context, k Key, answer string) (Request, err
 	return d.work(ctx, r, (*job).restore)
 }
 
-// begun says whether the host's rows may have been touched.
-func (r *Request) begun() bool { return r.Kind == KindErasure && (r.Lease != "" || len(r.Steps) > 0) }
+// touched says whether the host's rows may be.
+func (r *Request) touched() bool { return r.Kind == KindErasure && r.begun() }
+
+// begun says whether somebody works on the request, or has.
+func (r *Request) begun() bool { return r.Lease != "" || len(r.Steps) > 0 }
+
+// drop closes a request that is not carried out. Of an export that somebody may still be making, the file is removed
+// when the lease is over.
+func (r *Request) drop(s State, answer string, now time.Time) {
+	if r.Kind == KindExport && r.begun() {
+		r.Steps = append(r.Steps, Step{Name: stepExpire, NextAt: later(now, r.LeaseUntil)})
+	}
+	r.close(s, answer, now)
+}
 
 func (r *Request) close(s State, answer string, now time.Time) {
 	r.State, r.Answer, r.ClosedAt = s, strings.TrimSpace(answer), now

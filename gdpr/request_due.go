@@ -13,8 +13,8 @@ func (d *Desk) scheduleAll(c *Case, now time.Time) {
 func (d *Desk) schedule(c *Case, r *Request, now time.Time) {
 	r.NextAt = time.Time{}
 	if r.State.Closed() {
-		if r.File != nil && !r.File.Gone {
-			r.sooner(later(r.File.Expires, r.Step(stepExpire).NextAt))
+		if at, ok := r.expires(); ok {
+			r.sooner(at)
 		}
 		return
 	}

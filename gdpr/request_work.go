@@ -285,15 +285,15 @@ func (j *job) step(
 		return err
 	}
 	rows, doErr := do(ctx, *j.request())
-	if ctx.Err() != nil && doErr != nil {
-		return errors.Join(context.Cause(ctx), doErr) // broken off, which is no failure of the step
+	if ctx.Err() != nil && doErr != nil { // broken off, which is no failure of the step; something may be done all the same
+		err = j.record(ctx, func(_ *Case, r *Request, _ time.Time) (Effects, error) {
+			r.begin(name)
+			return Effects{}, nil
+		})
+		return errors.Join(context.Cause(ctx), doErr, err)
 	}
 	err = j.record(ctx, func(c *Case, r *Request, now time.Time) (e Effects, err error) {
-		i := r.step(name)
-		if i < 0 {
-			i, r.Steps = len(r.Steps), append(r.Steps, Step{Name: name})
-		}
-		s := &r.Steps[i]
+		s := r.begin(name)
 		s.Attempts++
 		if strings.HasPrefix(name, satellitePrefix) {
 			s.add(rows)
@@ -311,6 +311,15 @@ func (j *job) step(
 	})
 	j.counts.step(doErr)
 	return errors.Join(doErr, err)
+}
+
+// begin returns the step by that name, which it adds where there is none yet.
+func (r *Request) begin(name string) *Step {
+	i := r.step(name)
+	if i < 0 {
+		i, r.Steps = len(r.Steps), append(r.Steps, Step{Name: name})
+	}
+	return &r.Steps[i]
 }
 
 // add counts what several attempts did: a satellite says what one did, the tables say what all did.
@@ -335,7 +344,8 @@ const maxError = 1000
 
 // failed puts a step off, twice as long each time, and tells of one that fails again and again.
 func (j *job) failed(r *Request, s *Step, err error, now time.Time) Effects {
-	s.Error = strings.ToValidUTF8(err.Error()[:min(len(err.Error()), maxError)], "")
+	text := strings.ReplaceAll(err.Error(), "\x00", "") // which Postgres keeps in JSON and does not read from it
+	s.Error = strings.ToValidUTF8(text[:min(len(text), maxError)], "")
 	wait := j.options.Backoff
 	for range s.Attempts - 1 {
 		wait = min(2*wait, j.options.MaxBackoff)

@@ -22,7 +22,8 @@ const (
 	Spill Full = "spill" // write it to the spool at once; without a spool, as Fail
 )
 
-// BatcherOptions of a [Batcher]. The zero value of each field has the documented meaning.
+// BatcherOptions of a [Batcher]. The zero value of each field has the documented meaning; a negative duration means the
+// same, but for Flush.
 type BatcherOptions struct {
 	// MaxPending bounds how many events wait in memory; 0 means 10,000.
 	MaxPending int
@@ -55,8 +56,8 @@ func (o *BatcherOptions) withDefaults() BatcherOptions {
 	v.Flush = orElse(v.Flush, 200*time.Millisecond)
 	v.Full = orElse(v.Full, Wait)
 	v.Writers = max(orElse(v.Writers, 2), 1)
-	v.Retry = orElse(v.Retry, time.Second)
-	v.Drain = orElse(v.Drain, 10*time.Second)
+	v.Retry = positive(v.Retry, time.Second)
+	v.Drain = positive(v.Drain, 10*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -57,9 +57,15 @@ func (b *Batcher) close() {
 
 // unwritten collects what could not be stored.
 type unwritten struct {
-	mu     sync.Mutex
-	events []Event
-	err    error
+	mu   sync.Mutex
+	lost []lost
+	err  error
+}
+
+// lost is an entry that could not be stored, and why.
+type lost struct {
+	entry Entry
+	err   error
 }
 
 func (u *unwritten) add(batch []waiting, err error) {
@@ -67,7 +73,7 @@ func (u *unwritten) add(batch []waiting, err error) {
 	defer u.mu.Unlock()
 	u.err = err
 	for _, w := range batch {
-		u.events = append(u.events, w.entry.Event)
+		u.lost = append(u.lost, lost{w.entry, err})
 	}
 }
 
@@ -81,7 +87,11 @@ func (u *unwritten) error() error {
 	if u.err == nil {
 		return nil
 	}
-	return &UnwrittenError{Events: u.events, Err: u.err}
+	events := make([]Event, len(u.lost))
+	for i, l := range u.lost {
+		events[i] = l.entry.Event
+	}
+	return &UnwrittenError{Events: events, Err: u.err}
 }
 
 // write writes batches until the queue ends. Work is done when nothing may be tried any more.
@@ -165,9 +175,6 @@ func (b *Batcher) isAway() bool { return time.Now().UnixNano() < b.away.Load() }
 
 // giveUp hands the batch to Run's caller, and to those who wait.
 func (b *Batcher) giveUp(batch []waiting, err error, left *unwritten) {
-	if err == nil {
-		err = errAway
-	}
 	left.add(batch, err)
 	for _, w := range batch {
 		w.tell(Receipt{}, err)

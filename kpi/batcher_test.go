@@ -161,6 +161,7 @@ func TestRunReturnsWhatItCouldNotWrite(t *testing.T) {
 		require.ErrorAs(t, err, &unwritten)
 		require.ErrorIs(t, err, tenon.ErrUnavailable)
 		require.Len(t, unwritten.Events, 26)
+		require.ErrorContains(t, err, "26 events were not written: ")
 		require.ErrorIs(t, <-tracked, tenon.ErrUnavailable)
 		s.be(well)
 		_, err = kpi.NewTracker(s, nil).Track(t.Context(), unwritten.Events...)

@@ -14,7 +14,7 @@ import (
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
-// BoardOptions of a [Board]. The zero value of each field has the documented meaning.
+// BoardOptions of a [Board]. The zero value of each field has the documented meaning; a negative duration means the same.
 type BoardOptions struct {
 	// Every is how often Run looks at the goals; 0 means 5 minutes.
 	Every time.Duration
@@ -29,8 +29,8 @@ func (o *BoardOptions) withDefaults() BoardOptions {
 	if o != nil {
 		v = *o
 	}
-	v.Every = orElse(v.Every, 5*time.Minute)
-	v.Timeout = orElse(v.Timeout, 30*time.Second)
+	v.Every = positive(v.Every, 5*time.Minute)
+	v.Timeout = positive(v.Timeout, 30*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -97,6 +97,47 @@ func TestAGoalThatIsChangedIsJudgedAnew(t *testing.T) {
 	}
 }
 
+// stale is a store that shows definitions as they were before.
+type stale struct {
+	kpi.Store
+	state *kpi.State
+}
+
+func (s stale) Load(context.Context) (*kpi.State, error) { return s.state.Clone(), nil }
+
+func TestAGoalThatWasChangedMeanwhileIsNotDecided(t *testing.T) {
+	t.Parallel()
+	heard := &ears{}
+	s := kpi.NewMemoryStore(&kpi.MemoryOptions{Notifier: heard})
+	b := board(s, noon)
+	track(t, s, event("e", "", noon.Add(-24*time.Hour)))
+	k := kpi.KPI{Name: "n", Count: &kpi.Count{Of: kpi.On("e")}, Goal: &kpi.Goal{Target: 2}}
+	require.NoError(t, b.Define(t.Context(), k))
+	before, err := s.Load(t.Context())
+	require.NoError(t, err)
+	k.Goal = &kpi.Goal{Target: 1}
+	for _, change := range []func() error{
+		func() error { return b.Define(t.Context(), k) }, func() error { return b.Retire(t.Context(), "n", "not needed") },
+	} {
+		require.NoError(t, change())
+		judged, err := board(stale{s, before}, noon).Evaluate(t.Context())
+		require.NoError(t, err)
+		require.Len(t, judged, 1)
+		require.Empty(t, heard.take())
+		after, err := s.Load(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, after.Goals)
+	}
+}
+
+func TestAStoreWithoutAQuarantineSaysSo(t *testing.T) {
+	t.Parallel()
+	bare := tracker(kpi.NewMemoryStore(nil), noon) // a clock is all that its store has beside
+	_, err := bare.Quarantined(t.Context(), kpi.AsideQuery{})
+	require.ErrorIs(t, err, tenon.ErrUnavailable)
+	require.ErrorContains(t, err, "no quarantine")
+}
+
 func TestAStoreThatIsAwayIsSaid(t *testing.T) {
 	t.Parallel()
 	s := newTroubled()
@@ -147,7 +188,7 @@ func TestAmounts(t *testing.T) {
 		require.NoError(t, a.UnmarshalJSON([]byte(text)))
 		require.Equal(t, want, a.String(), text)
 	}
-	for _, text := range []string{"1e13", "-1000000000001", "1e400", "x", ""} {
+	for _, text := range []string{"1e13", "-1000000000001", "1e400", "NaN", "Infinity", "x", ""} {
 		var a kpi.Amount
 		require.ErrorIs(t, a.UnmarshalJSON([]byte(text)), tenon.ErrInvalid, text)
 	}

@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/transbotai/tenon"
 )
@@ -212,7 +213,7 @@ func (u *Unique) check() error {
 }
 
 func (r *Ratio) check() error {
-	return firstOf(r.Of.Of.check("of"), r.Per.Of.check("per"), checkText("of.property", r.Of.Property),
+	return firstOf(r.Of.Of.check("of.of"), r.Per.Of.check("per.of"), checkText("of.property", r.Of.Property),
 		checkText("per.property", r.Per.Property))
 }
 
@@ -290,8 +291,12 @@ func (c *Conversion) words() string {
 }
 
 func (c *Cohort) words() string {
-	return fmt.Sprintf("Of the %ss whose first event %s lies in the period, the share that had an event %s in each %s "+
-		"after it, for %s.", c.Subject, c.Start, c.Convert, c.every(), c.Window)
+	within := fmt.Sprintf("in each %s after it, for %s", c.every(), c.Window)
+	if c.Ages() == 1 {
+		within = fmt.Sprintf("within %s after it", c.Window)
+	}
+	return fmt.Sprintf("Of the %ss whose first event %s lies in the period, the share that had an event %s %s.",
+		c.Subject, c.Start, c.Convert, within)
 }
 
 // frame returns the periods in which the KPI is shown when nothing else is asked for.
@@ -300,6 +305,14 @@ func (k KPI) frame() (frame, error) {
 		return frame{}, tenon.Invalid("last", "%d is not within 0 and %d", k.Last, maxPeriods)
 	}
 	return newFrame(orElse(k.Grain, Daily), k.Zone)
+}
+
+// positive returns d, or what a duration of zero or less means.
+func positive(d, zero time.Duration) time.Duration {
+	if d <= 0 {
+		return zero
+	}
+	return d
 }
 
 // orElse returns v, or what a zero v means.

@@ -69,7 +69,8 @@ func (f frame) edges(from, to time.Time) ([]time.Time, error) {
 	return f.exact(edges)
 }
 
-// exact refuses boundaries that lie within a bucket: some zones before 1972.
+// exact refuses boundaries that lie within a bucket: of some zones before 1972, and of hours in which clocks changed at a
+// minute past midnight, as in St John's until 2011.
 func (f frame) exact(edges []time.Time) ([]time.Time, error) {
 	for _, e := range edges {
 		if !e.Equal(e.Truncate(Quarter)) {

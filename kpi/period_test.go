@@ -56,6 +56,18 @@ func TestDaysAreAsLongAsTheZoneSays(t *testing.T) {
 	}
 }
 
+func TestPeriodsThatDoNotBeginWithAQuarterOfAnHourAreRefused(t *testing.T) {
+	t.Parallel()
+	q := kpi.Query{Zone: "America/St_Johns", Grain: kpi.Hourly, From: at("2010-03-14T02:40:00Z"), To: at("2010-03-14T05:00:00Z")}
+	_, err := board(kpi.NewMemoryStore(nil), noon).Preview(t.Context(), counted, q)
+	var wrong *tenon.FieldError
+	require.ErrorAs(t, err, &wrong, "clocks changed at a minute past midnight")
+	require.Equal(t, "zone", wrong.Field)
+	q.Grain = kpi.Daily
+	_, err = board(kpi.NewMemoryStore(nil), noon).Preview(t.Context(), counted, q)
+	require.NoError(t, err)
+}
+
 var many = map[kpi.Grain]int{kpi.Hourly: 3000, kpi.Daily: 3000, kpi.Weekly: 700, kpi.Monthly: 300, kpi.Yearly: 30}
 
 func TestPeriodsFollowEachOther(t *testing.T) {

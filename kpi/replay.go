@@ -2,10 +2,8 @@ package kpi
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/spool"
 )
 
@@ -84,8 +82,8 @@ func (b *Batcher) replayLines(ctx context.Context, lines []spooled) (refused []b
 		b.away.Store(time.Now().Add(b.options.Retry).UnixNano())
 		return nil, err
 	}
-	for _, e := range left.events {
-		refused = append(refused, spool.Refusal(spooledOf(Entry{Event: e}), left.err)...)
+	for _, l := range left.lost {
+		refused = append(refused, spool.Refusal(spooledOf(l.entry), l.err)...)
 	}
 	return refused, nil
 }
@@ -93,6 +91,3 @@ func (b *Batcher) replayLines(ctx context.Context, lines []spooled) (refused []b
 func (b *Batcher) setAside(file string, lines int) {
 	b.options.Logger.Error("spool holds lines that cannot be stored", "kept", file, "lines", lines)
 }
-
-// errAway is what a batch is given up with when no call of the store said why.
-var errAway = fmt.Errorf("kpi: the store is away: %w", tenon.ErrUnavailable)

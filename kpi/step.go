@@ -132,12 +132,12 @@ func (f Filter) check(field string) error {
 	if f.Op == In && (len(f.Texts) < 1 || len(f.Texts) > 100) {
 		return tenon.Invalid(field+".texts", "has %d texts, not 1 to 100", len(f.Texts))
 	}
-	for _, text := range append([]string{f.Text}, f.Texts...) {
-		if err := checkText(field+".text", text); err != nil {
+	for i, text := range f.Texts {
+		if err := checkText(fmt.Sprintf("%s.texts[%d]", field, i), text); err != nil {
 			return err
 		}
 	}
-	return nil
+	return checkText(field+".text", f.Text)
 }
 
 // String returns the step in words.

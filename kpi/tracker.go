@@ -21,7 +21,8 @@ const (
 	Quarantine Unfit = "quarantine" // the event is kept aside with the reason, and the others are written
 )
 
-// TrackerOptions of a [Tracker]. The zero value of each field has the documented meaning.
+// TrackerOptions of a [Tracker]. The zero value of each field has the documented meaning; a negative duration means the
+// same.
 type TrackerOptions struct {
 	// Registry says which events there are. Nil: any.
 	Registry *Registry
@@ -37,7 +38,7 @@ func (o *TrackerOptions) withDefaults() TrackerOptions {
 		v = *o
 	}
 	v.Unfit = orElse(v.Unfit, Refuse)
-	v.Timeout = orElse(v.Timeout, 5*time.Second)
+	v.Timeout = positive(v.Timeout, 5*time.Second)
 	return v
 }
 

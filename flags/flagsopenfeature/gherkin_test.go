@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon/flags"
+	"github.com/transbotai/tenon/flags/flagsopenfeature"
 )
 
 // A scenario is an example of OpenFeature's evaluation.feature or evaluation_v2.feature (open-feature/spec,
@@ -103,6 +104,35 @@ func TestNullIsAValueOfAnObject(t *testing.T) {
 	})
 	r.use(t)
 	scenario{key: "null", fallback: other, want: nil, variant: "none", reason: of.StaticReason}.check(t, r.client)
+}
+
+func TestAListIsTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.declare(t, flags.Definition{
+		Key: "lanes", Type: flags.TypeJSON, Default: "two", Variants: []flags.Variant{{Name: "two", Value: json.RawMessage(`[{"from": "a"}, ["b"]]`)}},
+	})
+	r.use(t)
+	for range 2 {
+		got, err := r.client.ObjectValue(t.Context(), "lanes", nil, of.EvaluationContext{})
+		require.NoError(t, err)
+		require.Equal(t, []any{object{"from": "a"}, []any{"b"}}, got)
+		list := got.([]any)
+		list[0].(object)["from"], list[1].([]any)[0], list[0] = "changed", "changed", "changed"
+	}
+}
+
+func TestAFixedValueReachesAClient(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.declare(t, flags.Definition{Key: "bulk", Type: flags.TypeBool, Tenants: map[string]string{"acme": "off"}})
+	require.NoError(t, r.set.Load(t.Context()))
+	p := flagsopenfeature.New(r.set.Fix("bulk", true).Fix("unheard", "of"), nil)
+	d := p.BooleanEvaluation(t.Context(), "bulk", false, of.FlattenedContext{of.TargetingKey: "acme"})
+	require.True(t, d.Value)
+	require.Equal(t, of.StaticReason, d.Reason)
+	require.Equal(t, "of", p.StringEvaluation(t.Context(), "unheard", "", nil).Value)
+	require.True(t, p.BooleanEvaluation(t.Context(), "unheard", true, nil).Value, "a value of another type is none")
 }
 
 // zeroTargeted are the flags whose rule and whose default both give the zero value: only the reason tells them apart.

@@ -241,3 +241,16 @@ func TestWithoutTheSchemaTheErrorSaysWhatToDo(t *testing.T) {
 	_, err := flagspg.New(pgtest.Pool(t), nil).Load(t.Context(), 0)
 	require.ErrorContains(t, err, "migrations.Flags")
 }
+
+func TestADatabaseThatHasLostItsRevisionIsNoEmptyOne(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	s := flagspg.New(pool, nil)
+	put(t, s, record(t, named("f", "acme"), 1))
+	set := loaded(t, pool)
+	pgtest.Exec(t, pool, "delete from tenon.flags_revision")
+	_, err := s.Load(t.Context(), 0)
+	require.ErrorContains(t, err, "has lost its row")
+	require.Error(t, set.Load(t.Context()))
+	require.Equal(t, true, set.Evaluate("f", &flags.Who{Tenant: "acme"}).Value, "what is live stays")
+}

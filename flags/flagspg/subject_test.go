@@ -1,6 +1,7 @@
 package flagspg_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -168,4 +169,16 @@ func TestExportYieldsWhatIsSaidOfACompanyAndOfNoOther(t *testing.T) {
 	for _, err := range s.Export(t.Context(), tenon.Subject{}) {
 		require.ErrorIs(t, err, tenon.ErrInvalid)
 	}
+}
+
+func TestAnExportThatCannotBeReadEndsWithWhy(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var errs []error
+	for _, err := range flagspg.New(database(t), nil).Export(ctx, tenon.Subject{Tenant: "acme"}) {
+		errs = append(errs, err)
+	}
+	require.Len(t, errs, 1)
+	require.ErrorIs(t, errs[0], context.Canceled)
 }

@@ -95,7 +95,7 @@ func (a *atlas) owned(t *gdpr.Table, alias string) string {
 	case a.heavy[t.Name]:
 		return a.inSet(t, alias)
 	}
-	return a.byOwners(t, alias, func(r gdpr.Reference) bool { return true })
+	return a.byOwners(t, alias)
 }
 
 func (a *atlas) isRoot(alias string) string {
@@ -111,13 +111,10 @@ func (a *atlas) isParam(t *gdpr.Table, alias, column string, n int) string {
 	return fmt.Sprintf("%s = $%d::text::%s", quoted(alias, column), n, unlimited(c.Type))
 }
 
-// byOwners says that the first reference that is not null leads to a row of the subject, for those that are chosen.
-func (a *atlas) byOwners(t *gdpr.Table, alias string, chosen func(gdpr.Reference) bool) string {
+// byOwners says that the first reference that is not null leads to a row of the subject.
+func (a *atlas) byOwners(t *gdpr.Table, alias string) string {
 	var ways []string
 	for i, r := range t.OwnedBy {
-		if !chosen(r) {
-			continue
-		}
 		way := a.unless(t.OwnedBy[:i], alias)
 		ways = append(ways, strings.Join(append(way, a.leads(r, alias)), " and "))
 	}
@@ -197,7 +194,11 @@ func (a *atlas) isSubject(r gdpr.Reference, alias string) string {
 		if a.m.Root.Tenant != "" && column == a.m.Root.Key {
 			n = 2
 		}
-		all = append(all, fmt.Sprintf("%s = $%d::text::%s", a.value(r, i, alias), n, unlimited(a.kind(r, i))))
+		value, kind := a.value(r, i, alias), a.kind(r, i)
+		if id, _ := a.m.Table(r.To).Column(column); !isText(kind) && isText(id.Type) { // an id need not be one of that type
+			value, kind = value+"::text", "text"
+		}
+		all = append(all, fmt.Sprintf("%s = $%d::text::%s", value, n, unlimited(kind)))
 	}
 	return strings.Join(all, " and ")
 }

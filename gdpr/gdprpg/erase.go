@@ -227,7 +227,7 @@ func (e *eraser) group(ctx context.Context, works []gdpr.Work) error {
 	if e.circular(works) {
 		return e.cycle(ctx, works)
 	}
-	return e.delete(ctx, works[0], "")
+	return e.delete(ctx, works[0])
 }
 
 // circular says whether rows of a group may refer to each other.
@@ -316,10 +316,25 @@ func (e *eraser) progress(ctx context.Context) (gdpr.Erasure, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t := all[name]
-		t.Work, t.Done = gdpr.Work{Table: name, Relation: gdpr.Owned}, true
+		t.Work, t.Done = former(name), true
 		p.Tables = append(p.Tables, t)
 	}
 	return p, nil
+}
+
+// former returns what a name tells of a work of an earlier plan, as [gdpr.Work.Name] made it. Of a table's name only what
+// is in quotes holds a blank.
+func former(name string) gdpr.Work {
+	inQuotes := false
+	for i := range len(name) {
+		if name[i] == '"' {
+			inQuotes = !inQuotes
+		}
+		if reference, ok := strings.CutPrefix(name[i:], " by "); ok && !inQuotes {
+			return gdpr.Work{Table: name[:i], Relation: gdpr.Mentions, Reference: reference}
+		}
+	}
+	return gdpr.Work{Table: name, Relation: gdpr.Owned}
 }
 
 func firstLine(err error) string {

@@ -19,23 +19,18 @@ const lookAhead = 50
 
 const queryCanceled = "57014"
 
-// delete deletes the rows of a work in batches until none is left, and says that it is done. More is a further condition
-// on the row t; with it, the work is not said to be done.
-func (e *eraser) delete(ctx context.Context, w gdpr.Work, more string) error {
+// delete deletes the rows of a work in batches until none is left, and says that it is done.
+func (e *eraser) delete(ctx context.Context, w gdpr.Work) error {
 	var stuck []string
 	for {
-		found, err := e.deleteSome(ctx, w, more, &stuck)
+		found, err := e.deleteSome(ctx, w, "", &stuck)
 		if err != nil {
 			return err
 		}
 		if found == 0 {
-			break
+			return e.finish(ctx, []gdpr.Work{w})
 		}
 	}
-	if more != "" {
-		return nil
-	}
-	return e.finish(ctx, []gdpr.Work{w})
 }
 
 const finishSQL = `
@@ -57,7 +52,8 @@ func (e *eraser) finish(ctx context.Context, works []gdpr.Work) error {
 // errKept says that deleting does not delete.
 var errKept = errors.New("rows are still there after they were deleted: a trigger, a rule or a policy keeps them")
 
-// deleteSome fetches keys of rows and deletes these, batch by batch. It returns how many keys there were. Stuck is a key
+// deleteSome fetches keys of rows and deletes these, batch by batch. It returns how many keys there were. More is a
+// further condition on the row t, or empty. Stuck is a key
 // of a call before that deleted nothing, since others did it or nobody can: that it is still there is an error.
 func (e *eraser) deleteSome(ctx context.Context, w gdpr.Work, more string, stuck *[]string) (int, error) {
 	t := e.m.Table(w.Table)

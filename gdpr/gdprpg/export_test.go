@@ -46,7 +46,7 @@ insert into public.users (company_id, email, boss, hash) values ('acme', 'ann@ac
 insert into "Side"."Odd ""one""" (company_id, "a ""b""", flag, small, num, r, d, c, v, m, money, j, jb, ts, tz, day, tod, iv, raw,
   ip, tags, grid, span, place, doc)
 values
-  ('acme', e'tab\t quote" back\\ new\nline \u0001 € 😀', true, -3, 12345678901234567890.50, 1.5e-7, 'NaN', 'ab', 'cd', 'bad "day"',
+  ('acme', e'tab\t quote" back\\ new\r\nline \u0001 € 😀', true, -3, 12345678901234567890.50, 1.5e-7, 'NaN', 'ab', 'cd', 'bad "day"',
    77, e'{"a" :\n [1, 2]}', '{"k": {"x": null}}', '2026-03-10 12:00:00.5', '2026-03-10 12:00:00.123456+02', '2026-03-10', '12:00:01',
    '1 year 2 mons 3 days 04:05:06', '\x00ff', '10.0.0.1/8', '{a,"b,\"c",null}', '{{1,2},{3,4}}', '[1,5)', '(1,2)', '<a>b</a>'),
   ('acme', '', false, 0, 'Infinity', 0, '-Infinity', null, null, 'good', 0, 'null', '[]', 'infinity', '-infinity', 'infinity', null,
@@ -243,6 +243,34 @@ func TestADocumentWithoutRowsIsStillJSON(t *testing.T) {
 	var got map[string]any
 	require.NoError(t, json.Unmarshal(out.Bytes(), &got), out.String())
 	require.Equal(t, []any{}, got["public.users"])
+}
+
+func TestTwoTablesOfOneNameAreRefused(t *testing.T) {
+	t.Parallel()
+	p := shopPacker(shop(t), &gdprpg.PackerOptions{Names: map[string]string{"public.users": "people", "public.remarks": "people"}})
+	err := p.Document(t.Context(), tenon.Subject{Tenant: "acme"}, io.Discard)
+	var wrong *tenon.FieldError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, "names", wrong.Field)
+}
+
+func TestATableOfSecretsShowsOnlyThatThereAreRows(t *testing.T) {
+	t.Parallel()
+	pool, def := shop(t), shopDefinition()
+	for name, rule := range def.Tables["public.remarks"].Columns {
+		rule.Whose = gdpr.Hidden
+		def.Tables["public.remarks"].Columns[name] = rule
+	}
+	p := gdprpg.NewPacker(gdprpg.NewHost(pool, gdprpg.HostOptions{Company: def}), nil)
+	var out bytes.Buffer
+	require.NoError(t, p.Document(t.Context(), tenon.Subject{Tenant: "acme"}, &out))
+	var got map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &got), out.String())
+	require.Equal(t, []any{map[string]any{}}, got["public.remarks"])
+	body, _ := pack(t, p, tenon.Subject{Tenant: "acme"})
+	for name := range unpack(t, body) {
+		require.NotContains(t, name, "remarks")
+	}
 }
 
 // rowsOf is an exporter of some rows, with one that breaks off at the end when it is negative.

@@ -60,6 +60,40 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+func TestNobodyReadsBeforeTheBeginningOfAFile(t *testing.T) {
+	t.Parallel()
+	for name, files := range kinds(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := key("acme")
+			require.NoError(t, files.Put(t.Context(), k, bytes.NewReader(noise(3))))
+			f, err := files.Open(t.Context(), k)
+			require.NoError(t, err)
+			defer f.Close()
+			for whence, offset := range map[int]int64{io.SeekStart: -1, io.SeekCurrent: -1, io.SeekEnd: -4} {
+				_, err = f.Seek(offset, whence)
+				require.Error(t, err)
+			}
+			got, err := io.ReadAll(f)
+			require.NoError(t, err)
+			require.Equal(t, noise(3), got, "it stands where it stood")
+		})
+	}
+}
+
+func TestAFileThatExpiresWhileItIsReadIsNotThere(t *testing.T) {
+	t.Parallel()
+	files, k := gdprpg.NewFiles(database(t)), key("acme")
+	require.NoError(t, files.Put(t.Context(), k, bytes.NewReader(noise(300<<10))))
+	f, err := files.Open(t.Context(), k)
+	require.NoError(t, err)
+	_, err = io.ReadFull(f, make([]byte, 256<<10))
+	require.NoError(t, err)
+	require.NoError(t, files.Remove(t.Context(), k))
+	_, err = io.ReadAll(f)
+	require.ErrorIs(t, err, gdpr.ErrUnknownFile)
+}
+
 func TestFilesOfTwoCompaniesDoNotMeet(t *testing.T) {
 	t.Parallel()
 	files := gdprpg.NewFiles(database(t))

@@ -68,6 +68,44 @@ func TestTheScanFindsValuesHoweverTheyAreWritten(t *testing.T) {
 	require.False(t, certificate.Scan.Cut)
 }
 
+func TestARowOfATableThatOthersInheritFromIsFoundOnce(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	pgtest.Exec(t, pool, agencySQL)
+	pgtest.Exec(t, pool, `
+create table agency.old () inherits (agency.archive);
+insert into agency.archive (id, note) values (1, '给北京贸易公司的信');
+insert into agency.old (id, note) values (1, 'BookWorm-77'), (2, 'bookworm-77')`)
+	def := agency()
+	def.Tables["agency.old"] = def.Tables["agency.archive"]
+	host := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: def, Secret: secret})
+	d := deletion("6f2d9c58-6cbb-4f0b-8a0e-0c1f6f5f1a01")
+	plan, err := host.Plan(t.Context(), d.Subject)
+	require.NoError(t, err)
+	_, err = host.Erase(t.Context(), d, plan)
+	require.NoError(t, err)
+	certificate, err := host.Certify(t.Context(), d, nil)
+	require.NoError(t, err)
+	require.Equal(t, []gdpr.Finding{
+		{Table: "agency.archive", Column: "note", Rows: 1}, {Table: "agency.old", Column: "note", Rows: 2},
+	}, certificate.Scan.Found)
+}
+
+func TestAValueThatIsTooShortToMeanAnybodyIsCountedAndNotLookedFor(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	pgtest.Exec(t, pool, shortSQL+"; insert into short.companies values ('ab', 'B'); insert into short.letters values (3, 'zeni', 'ab was here')")
+	host, d := gdprpg.NewHost(pool, gdprpg.HostOptions{Company: short(), Secret: secret}), deletion("ab")
+	plan, err := host.Plan(t.Context(), d.Subject)
+	require.NoError(t, err)
+	_, err = host.Erase(t.Context(), d, plan)
+	require.NoError(t, err)
+	certificate, err := host.Certify(t.Context(), d, nil)
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 1}, []int{certificate.Scan.Values, certificate.Scan.Short})
+	require.Empty(t, certificate.Scan.Found)
+}
+
 func TestACertificateSaysThatThereMayHaveBeenMoreValues(t *testing.T) {
 	t.Parallel()
 	pool := database(t)

@@ -1,6 +1,7 @@
 package gdprpg
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -57,6 +58,8 @@ func (s *Store) Claim(ctx context.Context, c gdpr.Claim) ([]gdpr.Request, error)
 		return nil, translate(err)
 	}
 	claimed, err := pgx.CollectRows(rows, scanRequest)
-	slices.SortFunc(claimed, func(a, b gdpr.Request) int { return a.NextAt.Compare(b.NextAt) }) // returning has no order
+	slices.SortFunc(claimed, func(a, b gdpr.Request) int { // returning has no order
+		return cmp.Or(a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID))
+	})
 	return claimed, translate(err)
 }

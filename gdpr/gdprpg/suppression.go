@@ -91,7 +91,7 @@ func (h *Host) subjects(ctx context.Context, def *gdpr.Definition, f func(tenon.
 	if def.Root.Tenant != "" {
 		tenant, user = quoted("t", def.Root.Tenant)+"::text", tenant
 	}
-	sql := fmt.Sprintf("select %s, %s from %s t", tenant, user, (&atlas{}).from(root))
+	sql := fmt.Sprintf("select %[1]s, %[2]s from %[3]s t where %[1]s is not null and %[2]s is not null", tenant, user, (&atlas{}).from(root))
 	var s tenon.Subject
 	return forEach(ctx, h.db, sql, nil, []any{&s.Tenant, &s.User}, func() error {
 		f(s)

@@ -24,10 +24,14 @@ type host struct {
 	state  map[string]string // by the id of a deletion
 	calls  map[string]int
 	files  map[gdpr.Key][]byte
+	plan   string // the digest of what fits the tables
+	during func() // is called while rows are marked; nil: nothing is
 }
 
 func newHost() *host {
-	return &host{broken: map[string]bool{}, state: map[string]string{}, calls: map[string]int{}, files: map[gdpr.Key][]byte{}}
+	return &host{
+		broken: map[string]bool{}, state: map[string]string{}, calls: map[string]int{}, files: map[gdpr.Key][]byte{}, plan: "plan",
+	}
 }
 
 func (h *host) breaks(what string, broken bool) {
@@ -59,14 +63,22 @@ func (h *host) of(k gdpr.Key) string {
 	return h.state[k.ID]
 }
 
+// alter gives the tables another schema, which plans of before do not fit.
+func (h *host) alter(plan string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.plan = plan
+}
+
 // Plan implements [gdpr.Tables].
 func (h *host) Plan(context.Context, tenon.Subject) (gdpr.Plan, error) {
 	defer h.mu.Unlock()
-	return gdpr.Plan{Hash: "plan"}, h.enter("plan")
+	err := h.enter("plan")
+	return gdpr.Plan{Hash: h.plan}, err
 }
 
-// Mark implements [gdpr.Tables].
-func (h *host) Mark(_ context.Context, d gdpr.Deletion) (map[string]int64, error) {
+// Mark implements [gdpr.Tables]. Of a caller that has given up it marks, and nobody hears of it.
+func (h *host) Mark(ctx context.Context, d gdpr.Deletion) (map[string]int64, error) {
 	defer h.mu.Unlock()
 	if err := h.enter("mark"); err != nil {
 		return nil, err
@@ -75,7 +87,10 @@ func (h *host) Mark(_ context.Context, d gdpr.Deletion) (map[string]int64, error
 		return nil, tenon.ErrConflict
 	}
 	h.state[d.ID] = "marked"
-	return map[string]int64{"public.companies": 1}, nil
+	if h.during != nil {
+		h.during()
+	}
+	return map[string]int64{"public.companies": 1}, ctx.Err()
 }
 
 // Restore implements [gdpr.Tables].
@@ -97,7 +112,7 @@ func (h *host) Erase(_ context.Context, d gdpr.Deletion, p gdpr.Plan) (gdpr.Eras
 	if err := h.enter("erase"); err != nil {
 		return gdpr.Erasure{}, err
 	}
-	if h.state[d.ID] != "marked" && h.state[d.ID] != "erased" || p.Hash != "plan" {
+	if h.state[d.ID] != "marked" && h.state[d.ID] != "erased" || p.Hash != h.plan {
 		return gdpr.Erasure{}, tenon.ErrConflict
 	}
 	h.state[d.ID] = "erased"
@@ -214,4 +229,21 @@ func (s *satellite) Export(_ context.Context, subject tenon.Subject) iter.Seq2[t
 			yield(tenon.Row{Table: s.name, Data: json.RawMessage(`{}`)}, nil)
 		}
 	}
+}
+
+// failing fails with an error of the host's.
+type failing struct{ err error }
+
+// Erase implements [tenon.Eraser].
+func (s failing) Erase(context.Context, tenon.Subject) (map[string]int64, error) { return nil, s.err }
+
+// inParts forgets three rows and fails, and two more when it is asked again.
+type inParts struct{ asked int }
+
+// Erase implements [tenon.Eraser].
+func (s *inParts) Erase(context.Context, tenon.Subject) (map[string]int64, error) {
+	if s.asked++; s.asked == 1 {
+		return map[string]int64{"things": 3}, errHost
+	}
+	return map[string]int64{"things": 2}, nil
 }

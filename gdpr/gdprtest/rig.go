@@ -123,6 +123,16 @@ func (r *rig) fails(what string, err, class error) {
 	}
 }
 
+// refuses fails unless err says that the input is wrong, and where.
+func (r *rig) refuses(field string, err error) {
+	r.t.Helper()
+	r.fails(field, err, tenon.ErrInvalid)
+	var wrong *tenon.FieldError
+	if !errors.As(err, &wrong) || wrong.Field != field {
+		r.t.Fatalf("error %v does not name %s", err, field)
+	}
+}
+
 // ears hear what a store tells.
 type ears struct{ conform.Ears }
 

@@ -85,19 +85,51 @@ var askRules = group{"ask", []rule{
 		r.must(err)
 	}},
 	{"refuses_bad_input", "input that cannot be right is invalid and nothing is written", func(r *rig) {
-		for _, o := range []gdpr.Order{
-			{Kind: "forget", Subject: acme},
-			{Kind: gdpr.KindExport},
-			{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: "ac\x00me"}},
-			{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: strings.Repeat("a", 501)}},
-			{Kind: gdpr.KindExport, Subject: acme, Reason: strings.Repeat("a", 4001)},
-			{Kind: gdpr.KindExport, Subject: acme, Reason: "\xff"},
+		for _, bad := range []struct {
+			field string
+			order gdpr.Order
+		}{
+			{"kind", gdpr.Order{Kind: "forget", Subject: acme}},
+			{"tenant", gdpr.Order{Kind: gdpr.KindExport}},
+			{"tenant", gdpr.Order{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: "ac\x00me"}}},
+			{"tenant", gdpr.Order{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: strings.Repeat("a", 501)}}},
+			{"user", gdpr.Order{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: "acme", User: strings.Repeat("a", 501)}}},
+			{"user", gdpr.Order{Kind: gdpr.KindExport, Subject: tenon.Subject{Tenant: "acme", User: "\xff"}}},
+			{"reason", gdpr.Order{Kind: gdpr.KindExport, Subject: acme, Reason: strings.Repeat("a", 4001)}},
+			{"reason", gdpr.Order{Kind: gdpr.KindExport, Subject: acme, Reason: "\xff"}},
 		} {
-			_, err := r.desk().Ask(r.staff(), o)
-			r.fails("order", err, tenon.ErrInvalid)
+			_, err := r.desk().Ask(r.staff(), bad.order)
+			r.refuses(bad.field, err)
 		}
-		_, err := r.desk().Verify(r.staff(), r.ask(gdpr.KindExport, acme).Key, "")
-		r.fails("how", err, tenon.ErrInvalid)
+		conform.Equal(r.t, "requests", len(r.load("acme").Requests), 0)
+	}},
+	{"a_required_text_says_something", "what must be said is neither empty nor blank, and nothing is written", func(r *rig) {
+		q := r.get(r.ask(gdpr.KindExport, acme).Key)
+		for _, blank := range []string{"", " \t\n"} {
+			_, err := r.desk().Verify(r.staff(), q.Key, blank)
+			r.refuses("how", err)
+			_, err = r.desk().Extend(r.staff(), q.Key, blank)
+			r.refuses("reason", err)
+			_, err = r.desk().Refuse(r.staff(), q.Key, blank)
+			r.refuses("answer", err)
+			_, err = r.desk().Hold(r.staff(), acme, blank)
+			r.refuses("reason", err)
+		}
+		conform.Equal(r.t, "request", r.get(q.Key), q)
+		conform.Equal(r.t, "holds", len(r.load("acme").Holds), 0)
+	}},
+	{"a_person_learns_nothing_of_other_requests", "one that is not theirs and one that is not there are refused alike", func(r *rig) {
+		theirs, companys := r.ask(gdpr.KindExport, tenon.Subject{Tenant: "acme", User: "bob"}), r.ask(gdpr.KindExport, acme)
+		her := r.as("acme", "ann")
+		own, err := r.desk().Ask(her, gdpr.Order{Kind: gdpr.KindExport, Subject: ann})
+		r.must(err)
+		_, err = r.desk().Request(her, own.Key)
+		r.must(err)
+		for _, id := range []string{theirs.ID, companys.ID, tenon.NewID(noon)} {
+			_, err := r.desk().Request(her, gdpr.Key{Tenant: "acme", ID: id})
+			r.fails(id, err, errForbidden)
+			conform.Equal(r.t, "error", err.Error(), errForbidden.Error())
+		}
 	}},
 	{"asking_twice_does_no_harm", "while one is open, another of its kind for its subject is that one", func(r *rig) {
 		first := r.ask(gdpr.KindErasure, acme)
@@ -203,6 +235,29 @@ var holdRules = group{"holds", []rule{
 		_, err = r.desk().Hold(r.staff(), acme, "")
 		r.fails("reason", err, tenon.ErrInvalid)
 	}},
+	{"another_companys_hold_is_as_if_it_were_not_there", "only who may hold releases, and only their own", func(r *rig) {
+		h, err := r.desk().Hold(r.staff(), acme, "a lawsuit")
+		r.must(err)
+		r.fails("another company", r.desk().Release(r.as("zenith", "owner"), h.Key), gdpr.ErrUnknownHold)
+		r.fails("its id as their own", r.desk().Release(r.staff(), gdpr.Key{Tenant: "zenith", ID: h.ID}), gdpr.ErrUnknownHold)
+		r.fails("its own owner", r.desk().Release(r.as("acme", "owner"), h.Key), tenon.ErrDenied)
+		holds, err := r.desk().Holds(r.staff(), "acme")
+		r.must(err)
+		conform.Equal(r.t, "holds", holds, []gdpr.Hold{h})
+	}},
+	{"a_hold_that_comes_at_the_last_moment_counts", "a hold is looked for under the lock that placing one takes", func(r *rig) {
+		q, store := r.verified(gdpr.KindErasure, acme), r.store
+		r.later(11 * day)
+		placing := r.desk()
+		r.store = afterwards{store, func() {
+			r.store = store
+			_, err := placing.Hold(r.staff(), acme, "a lawsuit")
+			r.must(err)
+		}}
+		r.must(r.round())
+		r.stands(q.Key, gdpr.StateMarked)
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "marked")
+	}},
 	{"exports_are_not_held", "a hold forbids to delete and nothing else", func(r *rig) {
 		_, err := r.desk().Hold(r.staff(), acme, "a lawsuit")
 		r.must(err)
@@ -280,6 +335,28 @@ var linkRules = group{"links", []rule{
 		r.later(time.Hour)
 		_, err = r.desk().Follow(context.Background(), token)
 		r.fails("expired", err, gdpr.ErrLink)
+	}},
+	{"needs_a_key_and_a_time", "without a key to sign by, or a time to hold, there is no link", func(r *rig) {
+		q := r.verified(gdpr.KindExport, acme)
+		r.must(r.round())
+		for _, lifetime := range []time.Duration{0, -time.Second} {
+			_, err := r.desk().Link(r.staff(), q.Key, lifetime)
+			r.refuses("lifetime", err)
+		}
+		for _, keys := range [][]gdpr.Secret{nil, {{}}} {
+			r.opts.Links = keys
+			_, err := r.desk().Link(r.staff(), q.Key, time.Hour)
+			r.refuses("links", err)
+		}
+	}},
+	{"leads_to_whatever_a_tenant_is_called", "a link of a tenant of the longest name, which JSON escapes, is followed", func(r *rig) {
+		long := tenon.Subject{Tenant: strings.Repeat("<", 500)}
+		q := r.verified(gdpr.KindExport, long)
+		r.must(r.round())
+		token, err := r.desk().Link(r.staff(), q.Key, time.Hour)
+		r.must(err)
+		_, err = r.desk().Follow(context.Background(), token)
+		r.must(err)
 	}},
 	{"holds_no_longer_than_the_file", "a link ends with the file", func(r *rig) {
 		q := r.verified(gdpr.KindExport, acme)

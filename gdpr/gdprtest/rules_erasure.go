@@ -1,6 +1,8 @@
 package gdprtest
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/transbotai/tenon"
@@ -30,6 +32,8 @@ var erasureRules = group{"erasure", []rule{
 		r.must(err)
 		r.must(r.desk().Release(r.staff(), h.Key))
 		q := r.verified(gdpr.KindErasure, acme)
+		_, err = r.desk().Extend(r.staff(), q.Key, "the tables of acme are many")
+		r.must(err)
 		r.ask(gdpr.KindExport, zenith)
 		r.later(11 * day)
 		r.must(r.round())
@@ -41,6 +45,9 @@ var erasureRules = group{"erasure", []rule{
 		for _, k := range kept.Requests {
 			if k.By+k.Reason+k.How+k.VerifiedBy+k.Answer+string(k.Plan) != "" || !k.Forgotten || !k.State.Closed() {
 				r.t.Fatalf("kept: %+v", k)
+			}
+			if k.Extension != nil && k.Extension.By+k.Extension.Reason != "" {
+				r.t.Fatalf("kept of the extension: %+v", k.Extension)
 			}
 		}
 		conform.Equal(r.t, "files", r.host.kept(), 0)
@@ -134,6 +141,27 @@ var erasureRules = group{"erasure", []rule{
 		}
 		r.stands(q.Key, gdpr.StateErasing)
 	}},
+	{"what_a_satellite_forgets_in_parts_is_added_up", "a satellite says what one call did; the step says what all did", func(r *rig) {
+		r.opts.Satellites = []gdpr.Satellite{{Name: "one", Eraser: &inParts{}}}
+		q := r.verified(gdpr.KindErasure, acme)
+		r.later(11 * day)
+		r.fails("round", r.round(), errHost)
+		q = r.get(q.Key)
+		conform.Equal(r.t, "rows", q.Step("satellite/one").Rows, map[string]int64{"things": 3})
+		r.later(time.Minute)
+		r.must(r.round())
+		done := r.load("erased/" + q.ID).Requests[0]
+		conform.Equal(r.t, "rows", done.Step("satellite/one").Rows, map[string]int64{"things": 5})
+	}},
+	{"why_it_fails_is_kept_as_text", "whatever an error says, what is kept of it is text of bounded length", func(r *rig) {
+		torn := failing{errors.New("torn \x00\xff: " + strings.Repeat("é", 1000))}
+		r.opts.Satellites = []gdpr.Satellite{{Name: "one", Eraser: torn}}
+		q := r.verified(gdpr.KindErasure, acme)
+		r.later(11 * day)
+		r.fails("round", r.round(), torn.err)
+		q = r.get(q.Key)
+		conform.Equal(r.t, "error", q.Step("satellite/one").Error, "torn : "+strings.Repeat("é", 496))
+	}},
 	{"many_instances_do_it_once", "rounds of many instances at once call each step once", func(r *rig) {
 		s := r.satellite("one")
 		r.opts.Satellites = []gdpr.Satellite{{Name: "one", Eraser: s, Exporter: s}}
@@ -173,6 +201,37 @@ var erasureRules = group{"erasure", []rule{
 		conform.Equal(r.t, "state and rows", string(q.State)+" "+r.host.of(q.Key), "restoring marked")
 		r.must(r.round())
 		conform.Equal(r.t, "rows", r.host.of(q.Key), "restored")
+	}},
+	{"goes_on_by_a_new_plan", "an erasure whose plan the schema has left behind goes on at once when there is a new one", func(r *rig) {
+		s := r.satellite("one")
+		r.opts.Satellites = []gdpr.Satellite{{Name: "one", Eraser: s}}
+		r.host.breaks("one", true)
+		q := r.verified(gdpr.KindErasure, acme)
+		r.later(11 * day)
+		r.host.alter("another")
+		r.fails("round", r.round(), tenon.ErrConflict)
+		r.stands(q.Key, gdpr.StateErasing)
+		q, err := r.desk().Replan(r.staff(), q.Key)
+		r.must(err)
+		conform.Equal(r.t, "hash", q.PlanHash, "another")
+		r.must(r.round())
+		conform.Equal(r.t, "rows", r.host.of(q.Key), "erased")
+		_, err = r.desk().Replan(r.staff(), q.Key)
+		r.fails("when the tables are done", err, gdpr.ErrState)
+		conform.Equal(r.t, "hash", r.get(q.Key).PlanHash, "another")
+	}},
+	{"only_what_is_to_be_erased_is_planned_again", "an export, and what is over, has no plan", func(r *rig) {
+		export, over := r.ask(gdpr.KindExport, acme), r.ask(gdpr.KindErasure, acme)
+		_, err := r.desk().Refuse(r.staff(), over.Key, "the tax office needs it")
+		r.must(err)
+		withdrawn := r.verified(gdpr.KindErasure, zenith)
+		r.host.breaks("restore", true)
+		_, err = r.desk().Withdraw(r.staff(), withdrawn.Key, "")
+		r.fails("withdraw", err, errHost)
+		for _, q := range []gdpr.Request{export, over, withdrawn} {
+			_, err := r.desk().Replan(r.staff(), q.Key)
+			r.fails(string(q.State), err, gdpr.ErrState)
+		}
 	}},
 	{"plans_without_doing", "a plan changes nothing, and can be taken anew", func(r *rig) {
 		p, err := r.desk().Plan(r.staff(), acme)

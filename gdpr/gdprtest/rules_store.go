@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -209,6 +210,13 @@ var claimRules = group{"claim", []rule{
 		conform.Equal(r.t, "one", r.claim("one", noon.Add(time.Second), 1), []string{b.ID})
 		conform.Equal(r.t, "the other", r.claim("two", noon.Add(time.Second), 9), []string{a.ID})
 		conform.Equal(r.t, "none", r.claim("three", noon.Add(time.Second), 9), nil)
+	}},
+	{"several_come_in_their_order", "what one Claim returns is ordered by NextAt, and by id where that is the same", func(r *rig) {
+		a, b, c := waiting("acme", noon.Add(time.Second)), waiting("zenith", noon), waiting("acme", noon)
+		r.put(a, b, c)
+		want := []string{b.ID, c.ID, a.ID}
+		slices.Sort(want[:2])
+		conform.Equal(r.t, "all", r.claim("one", noon.Add(time.Second), 9), want)
 	}},
 	{"a_lease_ends", "a request is given to another when its lease is over, or was given back", func(r *rig) {
 		q := waiting("acme", noon)

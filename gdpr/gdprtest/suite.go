@@ -27,7 +27,7 @@ func TestStore(t *testing.T, newStore func(t *testing.T) gdpr.Store) {
 // TestDesk checks that a [gdpr.Desk] over empty stores, which tell the notifier and the recorder that newStore is handed,
 // sees requests through.
 func TestDesk(t *testing.T, newStore func(t *testing.T, n tenon.Notifier, r tenon.Recorder) gdpr.Store) {
-	for _, g := range []group{effectRules, askRules, dueRules, holdRules, erasureRules, exportRules, leftRules, linkRules} {
+	for _, g := range []group{effectRules, askRules, dueRules, holdRules, dropRules, erasureRules, exportRules, leftRules, linkRules} {
 		conform.Test(t, g.name, g.rules, func(t *testing.T) *rig {
 			heard := &ears{}
 			return newRig(t, newStore(t, heard, heard), heard)

@@ -128,6 +128,22 @@ func TestPagesOfOtherOriginsMaySendWhereAllowed(t *testing.T) {
 	}
 }
 
+func TestAPageOfAnotherOriginReadsItsReceipts(t *testing.T) {
+	t.Parallel()
+	h := site(t, clocked{kpi.NewMemoryStore(nil)}, &kpihttp.Options{Origins: []string{"https://acme.test"}})
+	for origin, allowed := range map[string]string{"https://acme.test": "https://acme.test", "https://other.test": ""} {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/events", strings.NewReader(`{"events": [{"event": "a"}]}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer wk_acme")
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, http.StatusAccepted, w.Code, w.Body)
+		require.Equal(t, allowed, w.Header().Get("Access-Control-Allow-Origin"))
+		require.Equal(t, "Origin", w.Header().Get("Vary"))
+	}
+}
+
 func TestAStoreThatIsAwayAsksToComeBack(t *testing.T) {
 	t.Parallel()
 	h := site(t, away{kpi.NewMemoryStore(nil)}, nil)

@@ -13,6 +13,13 @@ import (
 	"github.com/transbotai/tenon/kpi/kpihttp"
 )
 
+func TestAListOfNoKPIsIsAList(t *testing.T) {
+	t.Parallel()
+	w := get(t, site(t, clocked{kpi.NewMemoryStore(nil)}, nil), "acme", "/kpi/")
+	require.Equal(t, 200, w.Code)
+	require.JSONEq(t, `{"kpis": []}`, w.Body.String())
+}
+
 func TestATenantSeesItsOwnFiguresAlone(t *testing.T) {
 	t.Parallel()
 	h := site(t, filled(t), nil)

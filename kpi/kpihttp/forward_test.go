@@ -38,3 +38,26 @@ func TestAnEventIsForwardedAsSegmentTakesIt(t *testing.T) {
 	require.ErrorIs(t, f.Notify(t.Context(), n), tenon.ErrUnavailable)
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", tenon.NewSecret("wk"), tenon.NewSecret("wk"), tenon.NewSecret("wk")), "wk")
 }
+
+func TestAForwarderFollowsNobodyElsewhere(t *testing.T) {
+	t.Parallel()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the write key went elsewhere")
+	}))
+	defer elsewhere.Close()
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
+		server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, status))
+		defer server.Close()
+		err := kpihttp.NewForwarder(server.URL, tenon.NewSecret("wk"), nil).Notify(t.Context(), tenon.Notification{Kind: kpi.ForwardKind})
+		require.ErrorIs(t, err, tenon.ErrUnavailable)
+		require.ErrorContains(t, err, fmt.Sprint(status))
+	}
+}
+
+func TestAForwarderWithoutAnAddressIsWrong(t *testing.T) {
+	t.Parallel()
+	err := kpihttp.NewForwarder("://", tenon.NewSecret("wk"), nil).Notify(t.Context(), tenon.Notification{Kind: kpi.ForwardKind})
+	var wrong *tenon.FieldError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, "url", wrong.Field)
+}

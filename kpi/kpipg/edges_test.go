@@ -219,6 +219,21 @@ func TestASubjectThatLosesAnEventKeepsTheStartWhosePartitionWasDropped(t *testin
 	require.Equal(t, "0 of 1, 0", quotes())
 }
 
+func TestAnEventWhosePartitionWasDroppedIsNeitherCorrectedNorRetracted(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	define(t, pool)
+	longAgo(t, pool)
+	tracker := patient(kpipg.New(pool, nil))
+	for range 2 {
+		_, err := tracker.Correct(t.Context(), sent("acme", "old"))
+		require.ErrorIs(t, err, kpi.ErrUnknownEvent)
+		require.ErrorIs(t, tracker.Retract(t.Context(), kpi.Ref{Tenant: "acme", Key: "sent/old"}), kpi.ErrUnknownEvent)
+		fold(t, pool)
+		require.Equal(t, "1 of 1, 0", figures(t, kpipg.New(pool, nil), kpi.Query{KPI: "sent", Tenant: "acme", Last: 100}), "it counts as it did")
+	}
+}
+
 func TestAPersonWhoseEventsWereDroppedIsForgottenToo(t *testing.T) {
 	t.Parallel()
 	for _, again := range []bool{false, true} {

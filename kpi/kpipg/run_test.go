@@ -2,11 +2,13 @@ package kpipg_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
@@ -73,6 +75,36 @@ values ('acme', $1, '', 'quote_sent', '{}', now() - interval '2 months', now() -
 		require.Equal(t, want, pgtest.One[int64](t, pool, "select count(*) from tenon.event_keys"))
 		require.Equal(t, want, pgtest.One[int64](t, pool, "select count(*) from tenon.events"))
 	}
+}
+
+func TestEventsThatAreNotFoldedYetAreNotDropped(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	define(t, pool)
+	pgtest.Exec(t, pool, monthsAgo)
+	at := tenon.Instant(time.Now().AddDate(0, -2, 0))
+	e := sent("acme", "old")
+	e.ID, e.At, e.ReceivedAt, e.JSON = tenon.NewID(at), at, at, []byte(`{"quote":"old"}`)
+	_, err := kpipg.New(pool, nil).Track(t.Context(), []kpi.Entry{{Event: e}})
+	require.NoError(t, err)
+	opts := kpipg.Options{Every: 10 * time.Millisecond, KeepEvents: 20 * 24 * time.Hour}
+	broken := opts
+	broken.Forward = func(pgx.Tx) tenon.Notifier { return full{errors.New("the disk is full")} }
+	store := kpipg.New(pool, &broken)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- store.Run(ctx) }()
+	require.Eventually(t, func() bool { return store.Stats().LastError != "" }, generous, 10*time.Millisecond)
+	require.EqualValues(t, 1, store.Stats().Backlog)
+	require.Equal(t, at, store.Stats().Oldest.UTC())
+	cancel()
+	require.NoError(t, <-ended)
+	events := func() int64 { return pgtest.One[int64](t, pool, "select count(*) from tenon.events") }
+	require.EqualValues(t, 1, events(), "what no figure holds yet stays")
+
+	running(t, kpipg.New(pool, &opts).Run)
+	require.Eventually(t, func() bool { return events() == 0 }, generous, 10*time.Millisecond)
+	require.Equal(t, "1 of 1, 0", figures(t, kpipg.New(pool, nil), kpi.Query{KPI: "sent", Tenant: "acme", Last: 100}))
 }
 
 func TestACrowdOfWritersFoldersAndReadersAgreeInTheEnd(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/conform"
@@ -163,6 +165,27 @@ var asideRules = group{"quarantine", []rule{
 			conform.Equal(r.t, "and tracked", outcomes(r.track(released.Event)), []kpi.Outcome{kpi.Accepted})
 		},
 	},
+	{
+		"whatever_an_event_holds_it_can_be_kept_aside",
+		"Text is cut and made valid, and a time that no calendar has becomes that of tracking.",
+		func(r *rig) {
+			asides, ok := r.store.(kpi.Asides)
+			if !ok {
+				return
+			}
+			torn, late := sent(strings.Repeat("\x00", 300), nil), sent("late", nil)
+			late.At = time.Date(12_000, 1, 1, 0, 0, 0, 0, time.UTC)
+			receipts, err := r.trackerWith(kpi.TrackerOptions{Unfit: kpi.Quarantine}).Track(r.ctx(), torn, late)
+			r.must(err)
+			conform.Equal(r.t, "outcomes", outcomes(receipts), []kpi.Outcome{kpi.Quarantined, kpi.Quarantined})
+			kept, err := asides.Quarantined(r.ctx(), kpi.AsideQuery{})
+			r.must(err)
+			key := kept[0].Event.Key
+			conform.Equal(r.t, "key", []bool{key != "", len(key) <= 200, utf8.ValidString(key), strings.Contains(key, "\x00")}, []bool{true, true, true, false})
+			conform.Equal(r.t, "at", kept[1].Event.At, r.now)
+			conform.Equal(r.t, "reason", kept[1].Reason, "at: 12000-01-01T00:00:00Z is more than a day ahead")
+		},
+	},
 }}
 
 var effectRules = group{"effects", []rule{
@@ -203,6 +226,44 @@ var effectRules = group{"effects", []rule{
 			r.track(next)
 			r.evaluate("the next day", "sent missed")
 			conform.Equal(r.t, "how often", r.heard.take(), []string{})
+		},
+	},
+	{
+		"an_older_period_decides_nothing",
+		"What an instance that is behind reads of a period before the one that was judged last changes nothing.",
+		func(r *rig) {
+			k := sentCount
+			k.Goal = &kpi.Goal{Target: 2}
+			r.define(k)
+			for _, daysAgo := range []int{2, 1, 1} {
+				e := sent("", nil)
+				e.At = noon.AddDate(0, 0, -daysAgo)
+				r.track(e)
+			}
+			r.evaluate("two yesterday")
+			r.later(-24 * time.Hour)
+			r.evaluate("one the day before")
+			r.later(24 * time.Hour)
+			r.evaluate("two yesterday, again")
+		},
+	},
+	{
+		"a_goal_that_was_retired_is_judged_anew",
+		"With a KPI goes what was judged of its goal: one of the same name begins again.",
+		func(r *rig) {
+			k := sentCount
+			k.Goal = &kpi.Goal{Target: 2}
+			r.define(k)
+			late := sent("", nil)
+			late.At = noon.Add(-24 * time.Hour)
+			r.track(late)
+			r.evaluate("first", "sent missed")
+			r.evaluate("told once")
+			r.must(r.board().Retire(r.ctx(), "sent", "not needed"))
+			r.evaluate("with nothing there")
+			r.define(k)
+			r.later(time.Second)
+			r.evaluate("begun again", "sent missed")
 		},
 	},
 	{
@@ -262,11 +323,15 @@ var badInputRules = group{"bad input", []rule{
 		"What cannot be stored or counted is refused with the field's name, and nothing is written.",
 		func(r *rig) {
 			r.define(sentCount)
-			for what, spoil := range badEvents() {
+			for what, bad := range badEvents() {
 				e := sent("k", map[string]any{})
-				spoil(&e)
+				bad.spoil(&e)
 				_, err := r.tracker().Track(r.ctx(), sent("fine", nil), e)
 				r.fails(what, err, tenon.ErrInvalid)
+				var wrong *tenon.FieldError
+				if !errors.As(err, &wrong) || wrong.Field != bad.field {
+					r.t.Fatalf("%s: error %v does not name %s", what, err, bad.field)
+				}
 			}
 			r.counts("after all", 0)
 		},

@@ -211,11 +211,11 @@ var trackRules = group{"track", []rule{
 			for i := range long {
 				long[i] = 'x'
 			}
-			for i, lane := range []any{"a → b", "", "\"\\\u2028", 5, 5.0, 0.1, -1e11, true, nil, []any{1}, map[string]any{"x": "y"}, "né\t", string(long)} {
+			for i, lane := range []any{"a → b", "", "\"\\\u2028", 5, 5.0, 0.1, -1e11, true, false, nil, []any{1}, map[string]any{"x": "y"}, "né\t", string(long)} {
 				r.track(sent(fmt.Sprint("k", i), map[string]any{"lane": lane}))
 			}
 			want := map[string]int64{
-				"a → b": 1, "\"\\\u2028": 1, "5": 2, "0.1": 1, "-100000000000": 1, "true": 1, "né\t": 1, "": 4, kpi.Long: 1,
+				"a → b": 1, "\"\\\u2028": 1, "5": 2, "0.1": 1, "-100000000000": 1, "true": 1, "false": 1, "né\t": 1, "": 4, kpi.Long: 1,
 			}
 			for range 2 {
 				got := map[string]int64{}

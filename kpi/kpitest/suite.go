@@ -27,7 +27,7 @@ type group struct {
 // TestStore checks that the empty stores that newStore gives keep what [kpi.Store] promises, and what [kpi.Keeper] and
 // [kpi.Asides] promise where they implement them.
 func TestStore(t *testing.T, newStore func(t *testing.T) kpi.Store) {
-	for _, g := range []group{trackRules, asideRules, stateRules, streamRules, funnelRules, badInputRules} {
+	for _, g := range []group{trackRules, filterRules, asideRules, stateRules, streamRules, funnelRules, badInputRules} {
 		conform.Test(t, g.name, g.rules, func(t *testing.T) *rig { return newRig(t, newStore(t), nil) })
 	}
 }
