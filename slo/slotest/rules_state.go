@@ -117,6 +117,7 @@ var stateRules = group{"state", []rule{
 			first := full(r.now).Episodes[0]
 			second, third := first, first
 			second.ID, third.ID = tenon.NewID(r.now.Add(time.Second)), tenon.NewID(r.now.Add(2*time.Second))
+			second.Alert, third.Alert = slo.AlertBudget, slo.AlertAbsence
 			_, err := r.store.Change(r.ctx(), func(s *slo.State) (slo.Effects, error) {
 				s.Episodes = []slo.Episode{third, first, second}
 				return slo.Effects{}, nil
