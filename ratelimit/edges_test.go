@@ -231,6 +231,7 @@ func TestPeriodsFollowTheClockOnTheWall(t *testing.T) {
 		"no_midnight_east":   {ratelimit.Daily, "Asia/Beirut", "2022-03-27T12:00:00Z", "2022-03-26T22:00:00Z", "2022-03-27T21:00:00Z"},
 		"two_midnights":      {ratelimit.Daily, "America/Havana", "2026-11-01T12:00:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"},
 		"two_midnights_east": {ratelimit.Daily, "Asia/Amman", "2021-10-29T12:00:00Z", "2021-10-28T21:00:00Z", "2021-10-29T22:00:00Z"},
+		"midnights_apart":    {ratelimit.Daily, "Antarctica/Casey", "2020-03-07T13:03:00Z", "2020-03-07T13:00:00Z", "2020-03-08T16:00:00Z"},
 		"a_short_week":       {ratelimit.Weekly, "Europe/Berlin", "2026-03-29T21:59:59Z", "2026-03-22T23:00:00Z", "2026-03-29T22:00:00Z"},
 		"a_month":            {ratelimit.Monthly, "Asia/Kolkata", "2026-02-28T18:29:59Z", "2026-01-31T18:30:00Z", "2026-02-28T18:30:00Z"},
 	} {

@@ -139,8 +139,10 @@ func TestATierWithoutASeverityHasTheWorkbooks(t *testing.T) {
 	t.Parallel()
 	o := monthly()
 	o.Tiers = []slo.Tier{
-		{Burn: 1_000, Long: 3 * day, Short: 6 * time.Hour}, {Burn: 6_000, Long: 6 * time.Hour, Short: 30 * time.Minute},
-		{Burn: 3_000, Long: day, Short: 2 * time.Hour}, {Burn: 14_400, Long: time.Hour, Short: 5 * time.Minute},
+		{Burn: 1_000, Long: 3 * day, Short: 6 * time.Hour},
+		{Burn: 6_000, Long: 6 * time.Hour, Short: 30 * time.Minute},
+		{Burn: 3_000, Long: day, Short: 2 * time.Hour},
+		{Burn: 14_400, Long: time.Hour, Short: 5 * time.Minute},
 	}
 	require.Equal(t, slo.StandardTiers(30*day), o.EffectiveTiers(), "the fastest first")
 	require.Empty(t, o.Tiers[0].Severity, "what was declared stays as it is")

@@ -31,6 +31,7 @@ func TestWindows(t *testing.T) {
 		"two_midnights":      {slo.Window{Calendar: slo.Daily, Zone: "America/Havana"}, "2026-11-01T12:00:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"},
 		"no_midnight_east":   {slo.Window{Calendar: slo.Daily, Zone: "Asia/Beirut"}, "2022-03-27T12:00:00Z", "2022-03-26T22:00:00Z", "2022-03-27T21:00:00Z"},
 		"two_midnights_east": {slo.Window{Calendar: slo.Daily, Zone: "Asia/Amman"}, "2021-10-29T12:00:00Z", "2021-10-28T21:00:00Z", "2021-10-29T22:00:00Z"},
+		"midnights_apart":    {slo.Window{Calendar: slo.Daily, Zone: "Antarctica/Casey"}, "2020-03-07T13:03:00Z", "2020-03-07T13:00:00Z", "2020-03-08T16:00:00Z"},
 		"half_hour":          {slo.Window{Calendar: slo.Daily, Zone: "Asia/Kolkata"}, "2026-03-10T18:29:59Z", "2026-03-09T18:30:00Z", "2026-03-10T18:30:00Z"},
 		"week_on_sunday":     {slo.Window{Calendar: slo.Weekly}, "2026-03-15T23:59:59Z", "2026-03-09T00:00:00Z", "2026-03-16T00:00:00Z"},
 		"week_on_monday":     {slo.Window{Calendar: slo.Weekly}, "2026-03-09T00:00:00Z", "2026-03-09T00:00:00Z", "2026-03-16T00:00:00Z"},
