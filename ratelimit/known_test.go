@@ -84,7 +84,7 @@ func TestWhatIsKnownOfKeysThatCameOnceIsForgotten(t *testing.T) {
 		limit := ratelimit.PerMinute(1000)
 		limit.Lease = 10
 		lim := overStore(t, ratelimit.NewMemoryStore(nil), ratelimit.Options{}, limit)
-		for i := range 10_000 {
+		for i := range 6000 {
 			require.True(t, must(lim.Take(t.Context(), named(i), 1)).Allowed)
 			time.Sleep(time.Millisecond) // a thousand leases are good at a time
 		}
