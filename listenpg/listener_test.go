@@ -328,6 +328,20 @@ func TestRunNamesWhatItCouldNotFinishAndRunsAgain(t *testing.T) {
 	require.EqualValues(t, 1, most.Load(), "never twice at once")
 }
 
+func TestTimesThatAreSwitchedOffBoundNothing(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	l := listenpg.New(config(t, url), &listenpg.Options{Keepalive: -1, Timeout: -1})
+	h := newHeard()
+	l.Subscribe("tenon_a", h.call)
+	stop := run(t, l)
+	h.require(t, "")
+	notify(t, connect(t, url), "tenon_a", "1")
+	h.require(t, "1")
+	require.NoError(t, stop())
+	require.Empty(t, l.Stats().LastError)
+}
+
 func TestRunRefuses(t *testing.T) {
 	t.Parallel()
 	require.ErrorIs(t, listenpg.New(nil, nil).Run(t.Context()), tenon.ErrInvalid)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -160,6 +161,21 @@ func TestApply(t *testing.T) {
 	})
 }
 
+func TestDownRefusesBeforeItChangesAnything(t *testing.T) {
+	t.Parallel()
+	conn := emptyDatabase(t)
+	s := set("s", map[string]string{
+		"1_a.up.sql": "select 1", "1_a.down.sql": "select 1", "2_b.up.sql": "select 1", "3_c.up.sql": "select 1", "3_c.down.sql": "select 1",
+	})
+	require.NoError(t, migrations.Apply(t.Context(), conn, s))
+	err := migrations.Down(t.Context(), conn, s, 0)
+	require.ErrorIs(t, err, tenon.ErrInvalid)
+	require.ErrorContains(t, err, "s/2_b.up.sql has no down file")
+	require.Equal(t, []string{"core/1", "core/2", "s/1", "s/2", "s/3"}, ledger(t, conn))
+	require.NoError(t, migrations.Down(t.Context(), conn, s, 2))
+	require.Equal(t, []string{"core/1", "core/2", "s/1", "s/2"}, ledger(t, conn))
+}
+
 func TestPlanAndDown(t *testing.T) {
 	t.Parallel()
 	conn := emptyDatabase(t)
@@ -278,13 +294,48 @@ func TestNoTransaction(t *testing.T) {
 		all.Wait()
 		require.Equal(t, []string{"core/1", "core/2", "s/1", "s/2"}, ledger(t, watcher))
 	})
-	t.Run("gives_up_waiting_when_its_context_ends", func(t *testing.T) {
+	t.Run("reports_an_invalid_index_by_its_quoted_name", func(t *testing.T) {
+		t.Parallel()
+		conn := emptyDatabase(t)
+		s := versions("s", table, `-- tenon:no-transaction
+create unique index concurrently if not exists "T_""v""" on tenon.t (v)`)
+		err := migrations.Apply(t.Context(), conn, s)
+		require.ErrorIs(t, err, migrations.ErrInvalidIndex)
+		require.ErrorContains(t, err, `run "drop index concurrently tenon."T_""v"""" and start again`)
+		exec(t, conn, "update tenon.t set v = id")
+		require.ErrorIs(t, migrations.Apply(t.Context(), conn, s), migrations.ErrInvalidIndex, "it is not passed over")
+		exec(t, conn, `drop index concurrently tenon."T_""v"""`)
+		require.NoError(t, migrations.Apply(t.Context(), conn, s))
+	})
+	t.Run("gives_up_when_its_context_ends", func(t *testing.T) {
 		t.Parallel()
 		conn := emptyDatabase(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		err := migrations.Apply(ctx, conn, versions("s", "-- tenon:no-transaction\nselect pg_sleep(60)"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+	t.Run("gives_up_waiting_for_another_process_when_its_context_ends", func(t *testing.T) {
+		t.Parallel()
+		url := pgtest.Database(t)
+		gate, other := connect(t, url), connect(t, url)
+		exec(t, gate, "select pg_advisory_lock(7)")
+		s := versions("s", "-- tenon:no-transaction\nselect pg_advisory_lock_shared(7)")
+		first, second := make(chan error, 1), make(chan error, 1)
+		conn, pid := connect(t, url), fmt.Sprint(other.PgConn().PID())
+		go func() { first <- migrations.Apply(t.Context(), conn, s) }()
+		waiting(t, gate, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { second <- migrations.Apply(ctx, other, s) }()
+		require.Eventually(t, func() bool {
+			return len(list(t, gate, `select pid::text from pg_stat_activity where pid::text = $1 and query like '%pg_try_advisory_lock%'`, pid)) == 1
+		}, time.Minute, 5*time.Millisecond)
+		cancel()
+		err := <-second
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorContains(t, err, "s/0001_step.up.sql: waiting for the process that runs it")
+		exec(t, gate, "select pg_advisory_unlock(7)")
+		require.NoError(t, <-first)
 	})
 }
 

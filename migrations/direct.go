@@ -38,8 +38,8 @@ func applyDirect(ctx context.Context, conn *pgx.Conn, set []migration, m migrati
 
 func downDirect(ctx context.Context, conn *pgx.Conn, set Set, ms []migration, m migration) error {
 	return alone(ctx, conn, m, func() error {
-		n, err := downFrom(ctx, conn, set, ms)
-		if err != nil || n < m.version {
+		newest, err := stillNewest(ctx, conn, set, ms, m)
+		if err != nil || !newest {
 			return err
 		}
 		if err := execute(ctx, conn, m.set, m.down); err != nil {
@@ -140,8 +140,8 @@ func checkIndexes(ctx context.Context, conn *pgx.Conn, set string, sc script) er
 
 // relName returns how Postgres stores an index's name as it stands in a statement.
 func relName(s string) string {
-	if strings.HasPrefix(s, `"`) {
-		return strings.ReplaceAll(strings.Trim(s, `"`), `""`, `"`)
+	if len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
+		return strings.ReplaceAll(s[1:len(s)-1], `""`, `"`)
 	}
 	return strings.ToLower(s)
 }

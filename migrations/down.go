@@ -12,7 +12,8 @@ import (
 // Down takes back the versions of set above to, the newest first, each in a transaction of its own; with 0 it takes back
 // all. What a version's tables held is lost. It refuses, before it changes anything, when a version is applied that the
 // set does not know, when a file was edited, when a down file is missing, and to take back [Core] while other sets
-// stand on it. Down is for development and for a deploy that went wrong; a host calls it by hand.
+// stand on it. A version that another process puts on top meanwhile ends it with [ErrGap]. Down is for development and
+// for a deploy that went wrong; a host calls it by hand.
 func Down(ctx context.Context, conn *pgx.Conn, set Set, to int) error {
 	if err := down(ctx, conn, set, to); err != nil {
 		return fmt.Errorf("migrations: %w", err)
@@ -87,8 +88,8 @@ func downFile(ctx context.Context, conn *pgx.Conn, set Set, ms []migration, m mi
 		return downDirect(ctx, conn, set, ms, m)
 	}
 	return locked(ctx, conn, func(tx pgx.Tx) error {
-		n, err := downFrom(ctx, tx, set, ms)
-		if err != nil || n < m.version {
+		newest, err := stillNewest(ctx, tx, set, ms, m)
+		if err != nil || !newest {
 			return err
 		}
 		if err := execute(ctx, tx.Conn(), m.set, m.down); err != nil {
@@ -96,4 +97,13 @@ func downFile(ctx context.Context, conn *pgx.Conn, set Set, ms []migration, m mi
 		}
 		return remove(ctx, tx, m)
 	})
+}
+
+// stillNewest reports whether m is the next to be taken back, and false when it is taken back already.
+func stillNewest(ctx context.Context, db Querier, set Set, ms []migration, m migration) (bool, error) {
+	n, err := downFrom(ctx, db, set, ms)
+	if err == nil && n > m.version {
+		err = fmt.Errorf("%s/%s: version %d was applied meanwhile: %w", m.set, m.up.name, n, ErrGap)
+	}
+	return n == m.version, err
 }

@@ -131,8 +131,12 @@ func TestGrantsRefuse(t *testing.T) {
 	_, err := migrations.Grants(t.Context(), conn, migrations.Roles{App: "a", Worker: "b"})
 	require.ErrorIs(t, err, pgx.ErrNoRows, "there is no schema")
 	require.NoError(t, migrations.Apply(t.Context(), conn, hostSet()))
-	_, err = migrations.Grants(t.Context(), conn, migrations.Roles{App: "a"})
-	require.ErrorIs(t, err, tenon.ErrInvalid)
+	for field, roles := range map[string]migrations.Roles{"app": {Worker: "b"}, "worker": {App: "a"}} {
+		_, err = migrations.Grants(t.Context(), conn, roles)
+		var wrong *tenon.FieldError
+		require.ErrorAs(t, err, &wrong)
+		require.Equal(t, field, wrong.Field)
+	}
 	exec(t, conn, "comment on table tenon.widgets is '[app: slect]'")
 	_, err = migrations.Grants(t.Context(), conn, migrations.Roles{App: "a", Worker: "b"})
 	require.ErrorIs(t, err, tenon.ErrInvalid)

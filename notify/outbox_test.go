@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,6 +154,28 @@ func TestARefusalIsADeadLetterAtOnceAndItsGroupGoesOn(t *testing.T) {
 		require.Equal(t, []string{"a2", "a1"}, r.to.Keys())
 		require.ErrorIs(t, r.Replay(t.Context(), notify.Ref{Tenant: "acme", ID: "none"}), tenon.ErrNotFound)
 	})
+}
+
+func TestALongErrorIsKeptInPart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := runOutbox(t, notify.Options{})
+		r.to.Fail(fmt.Errorf("%w: x%s", notify.ErrRefused, strings.Repeat("é", 5000)))
+		r.write(t, "a1")
+		synctest.Wait()
+		kept := r.in(t, notify.Dead)[0].LastError
+		require.Less(t, len(kept), 1010)
+		require.True(t, utf8.ValidString(kept))
+		require.True(t, strings.HasSuffix(kept, "é…"), kept)
+	})
+}
+
+func TestAStoreThatCannotBeReviewedSaysSo(t *testing.T) {
+	t.Parallel()
+	o := notify.NewOutbox(struct{ notify.Store }{notify.NewMemoryStore()}, nil, nil)
+	_, err := o.List(t.Context(), notify.Query{})
+	require.ErrorIs(t, err, notify.ErrUnsupported)
+	require.ErrorIs(t, o.Replay(t.Context(), notify.Ref{Tenant: "acme", ID: "x"}), notify.ErrUnsupported)
 }
 
 func TestWhatFailsForTooLongIsGivenUp(t *testing.T) {

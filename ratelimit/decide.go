@@ -81,9 +81,12 @@ func (v *visit) refuse(n int64, d *Decision) bool {
 	return true
 }
 
-// allow fills d in with the limit that has least left.
+// allow fills d in with the limit that has least left. Who only looks has nothing that could be given back.
 func (v *visit) allow(d *Decision) {
-	d.Allowed, d.Limit, d.Remaining, d.Policy, d.at = true, -1, -1, "unlimited", v.now
+	d.Allowed, d.Limit, d.Remaining, d.Policy = true, -1, -1, "unlimited"
+	if !v.looks {
+		d.at = v.now
+	}
 	for i := range v.spots() {
 		s := &v.array[i]
 		d.spilled = d.spilled || s.spilled

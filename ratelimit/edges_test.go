@@ -219,6 +219,35 @@ func TestEachInstantLiesInItsHour(t *testing.T) {
 	}
 }
 
+func TestPeriodsFollowTheClockOnTheWall(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		period                ratelimit.Period
+		zone, at, start, next string
+	}{
+		"an_hour_cut_short":  {ratelimit.Hourly, "America/Caracas", "2016-05-01T06:45:00Z", "2016-05-01T06:30:00Z", "2016-05-01T07:00:00Z"},
+		"the_hour_after_it":  {ratelimit.Hourly, "America/Caracas", "2016-05-01T07:15:00Z", "2016-05-01T07:00:00Z", "2016-05-01T08:00:00Z"},
+		"no_midnight":        {ratelimit.Daily, "America/Sao_Paulo", "2018-11-04T12:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"},
+		"no_midnight_east":   {ratelimit.Daily, "Asia/Beirut", "2022-03-27T12:00:00Z", "2022-03-26T22:00:00Z", "2022-03-27T21:00:00Z"},
+		"two_midnights":      {ratelimit.Daily, "America/Havana", "2026-11-01T12:00:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"},
+		"two_midnights_east": {ratelimit.Daily, "Asia/Amman", "2021-10-29T12:00:00Z", "2021-10-28T21:00:00Z", "2021-10-29T22:00:00Z"},
+		"midnights_apart":    {ratelimit.Daily, "Antarctica/Casey", "2020-03-07T13:03:00Z", "2020-03-07T13:00:00Z", "2020-03-08T16:00:00Z"},
+		"a_short_week":       {ratelimit.Weekly, "Europe/Berlin", "2026-03-29T21:59:59Z", "2026-03-22T23:00:00Z", "2026-03-29T22:00:00Z"},
+		"a_month":            {ratelimit.Monthly, "Asia/Kolkata", "2026-02-28T18:29:59Z", "2026-01-31T18:30:00Z", "2026-02-28T18:30:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			zone := must(time.LoadLocation(c.zone))
+			limit := ratelimit.Limit{Algorithm: ratelimit.Calendar, Period: c.period, Max: 1, Zone: zone}
+			b := limit.Bounds(must(time.Parse(time.RFC3339, c.at)))
+			require.Equal(t, c.start, b[1].UTC().Format(time.RFC3339))
+			require.Equal(t, c.next, b[2].UTC().Format(time.RFC3339))
+			require.Equal(t, b[1], limit.Bounds(b[0])[2], "periods follow each other")
+			require.Equal(t, b[3], limit.Bounds(b[2])[2])
+		})
+	}
+}
+
 // Holders come, give back, or are forgotten: at no instant more than Max live, in process and by a store, and a cell
 // after all have gone there is room for as many again.
 func TestNoInstantSeesMoreInFlightThanTheLimit(t *testing.T) {

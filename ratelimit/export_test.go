@@ -29,6 +29,17 @@ func (l *Limiter) HandOn() {
 	}
 }
 
+// Known returns of how many keys something is kept that the store said.
+func (l *Limiter) Known() (n int) {
+	for i := range l.shared.known.shards {
+		shard := &l.shared.known.shards[i]
+		shard.mu.Lock()
+		n += len(shard.keys)
+		shard.mu.Unlock()
+	}
+	return n
+}
+
 // Hold locks the slots of all keys until the returned function is called.
 func (l *Limiter) Hold() (release func()) {
 	words := map[*slot]uint64{}

@@ -166,7 +166,7 @@ func TestRateZeroDeniesEverythingAndInfinityNothing(t *testing.T) {
 
 func TestSeveralLimitsAreOneDecisionThatNamesTheDenier(t *testing.T) {
 	t.Parallel()
-	limits := []ratelimit.Limit{ratelimit.PerSecond(10), ratelimit.PerDay(15, nil), ratelimit.NoLimit()}
+	limits := []ratelimit.Limit{ratelimit.NoLimit(), ratelimit.PerSecond(10), ratelimit.PerDay(15, nil)}
 	everyLimiter(t, limits, func(t *testing.T, lim *ratelimit.Limiter) {
 		require.Equal(t, "10/1s", take(t, lim, 9).Policy)
 		d := take(t, lim, 5)
@@ -288,6 +288,48 @@ func TestPeekTakesNothing(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, d.Allowed)
 		require.Greater(t, d.RetryAfter, time.Minute)
+	})
+}
+
+func TestWhatPeekAnsweredGivesNothingBack(t *testing.T) {
+	t.Parallel()
+	for _, l := range []ratelimit.Limit{
+		ratelimit.PerMinute(5), ratelimit.Bucket(0.001, 5), ratelimit.PerDay(5, nil), ratelimit.InFlight(5, time.Hour),
+	} {
+		everyLimiter(t, []ratelimit.Limit{l}, func(t *testing.T, lim *ratelimit.Limiter) {
+			take(t, lim, 3)
+			d, err := lim.Peek(t.Context(), key, 2)
+			require.NoError(t, err)
+			require.True(t, d.Allowed)
+			require.NoError(t, lim.Refund(t.Context(), key, d))
+			require.NoError(t, lim.Release(t.Context(), key, d))
+			require.Equal(t, int64(1), take(t, lim, 1).Remaining, "of others' units")
+		})
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for want, said := range map[string]fmt.Stringer{
+		"strict": ratelimit.Strict, "token bucket": ratelimit.TokenBucket, "calendar": ratelimit.Calendar,
+		"concurrency": ratelimit.Concurrency, "algorithm 9": ratelimit.Algorithm(9),
+		"none": ratelimit.NoPeriod, "hour": ratelimit.Hourly, "day": ratelimit.Daily, "week": ratelimit.Weekly,
+		"month": ratelimit.Monthly, "period 9": ratelimit.Period(9),
+		"allowed": ratelimit.ReasonAllowed, "limit_reached": ratelimit.ReasonLimit, "too_much": ratelimit.ReasonTooMuch,
+		"unavailable": ratelimit.ReasonAway, "reserved": ratelimit.ReasonReserved, "reason 9": ratelimit.Reason(9),
+	} {
+		require.Equal(t, want, said.String())
+	}
+}
+
+func TestTheFastestBucketCountsItsUnits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lim := must(ratelimit.NewLimiter(nil, ratelimit.Bucket(1e10, 1000)))
+		require.Equal(t, int64(400), take(t, lim, 600).Remaining)
+		require.False(t, take(t, lim, 401).Allowed)
+		time.Sleep(100 * time.Nanosecond) // of which each gains four: no bucket is faster
+		require.Equal(t, int64(800), must(lim.Peek(t.Context(), key, 1)).Remaining)
 	})
 }
 

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -10,8 +11,10 @@ import (
 // another with the same place.
 type perKey struct {
 	limiter *Limiter
-	forgets atomic.Int64 // calls of Forget: what was asked before one may be out of date
 	places  [4096]atomic.Pointer[limitsOfKey]
+
+	mu      sync.Mutex // of who puts something into a place
+	forgets int64      // calls of Forget: what was asked before one may be out of date
 }
 
 // limitsOfKey does not change once it is in its place.
@@ -43,7 +46,7 @@ func (p *perKey) rules(ctx context.Context, key Key) []*rule {
 		return known.rules
 	}
 	fresh := &limitsOfKey{key: key, rules: l.rules, until: now + int64(l.options.LimitsFor)}
-	forgets := p.forgets.Load()
+	forgets := p.forgotten()
 	limits, err := l.options.LimitsOf(ctx, key)
 	if err == nil && len(limits) > 0 {
 		err = checkLimits(limits, l.options.Processes)
@@ -61,11 +64,24 @@ func (p *perKey) rules(ctx context.Context, key Key) []*rule {
 	case len(limits) > 0:
 		fresh.rules = l.compile(limits)
 	}
-	if p.forgets.Load() != forgets {
+	p.put(place, fresh, forgets)
+	return fresh.rules
+}
+
+func (p *perKey) forgotten() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.forgets
+}
+
+// put keeps fresh for as long as it is good: not at all when somebody forgot since it was asked for.
+func (p *perKey) put(place *atomic.Pointer[limitsOfKey], fresh *limitsOfKey, forgets int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.forgets != forgets {
 		fresh.until = 0
 	}
 	place.Store(fresh)
-	return fresh.rules
 }
 
 // Forget lets the next call of each key of tenant ask LimitsOf again: after the tenant's plan was changed.
@@ -73,13 +89,15 @@ func (l *Limiter) Forget(tenant string) {
 	if l.perKey == nil {
 		return
 	}
-	l.perKey.forgets.Add(1)
+	l.perKey.mu.Lock()
+	defer l.perKey.mu.Unlock()
+	l.perKey.forgets++
 	for i := range l.perKey.places {
 		place := &l.perKey.places[i]
 		if known := place.Load(); known != nil && known.key.Tenant == tenant {
 			ended := *known
 			ended.until = 0
-			place.CompareAndSwap(known, &ended)
+			place.Store(&ended)
 		}
 	}
 }

@@ -3,6 +3,9 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -95,6 +98,90 @@ func TestARaisedBucketFillsAtItsNewRate(t *testing.T) {
 		time.Sleep(d.RetryAfter)
 		require.True(t, take(t, lim, 1).Allowed)
 	})
+}
+
+// A large limit counts in coarser units, so that what was taken is counted anew, and never as less.
+func TestALimitThatIsRaisedByFarKeepsWhatWasTaken(t *testing.T) {
+	t.Parallel()
+	everyPlan(t, func(t *testing.T, p *plans, lim *ratelimit.Limiter) {
+		p.set(ratelimit.PerMinute(60_000))
+		require.True(t, take(t, lim, 10_001).Allowed)
+		p.set(ratelimit.PerMinute(1_000_000))
+		lim.Forget("acme")
+		d := take(t, lim, 1)
+		require.LessOrEqual(t, d.Remaining, int64(1_000_000-10_002))
+		require.Greater(t, d.Remaining, int64(1_000_000-10_002-32))
+		require.True(t, take(t, lim, d.Remaining).Allowed)
+		p.set(ratelimit.PerMinute(60_000))
+		lim.Forget("acme")
+		require.False(t, take(t, lim, 1).Allowed)
+		time.Sleep(3 * time.Minute)
+		require.Equal(t, int64(0), take(t, lim, 60_000).Remaining)
+	})
+}
+
+func TestLimitsThatAreForgottenWhileTheyAreAskedForAreAskedForAgain(t *testing.T) {
+	t.Parallel()
+	var lim *ratelimit.Limiter
+	limit, asked := ratelimit.PerMinute(5), 0
+	lim = must(ratelimit.NewLimiter(&ratelimit.Options{
+		LimitsFor: time.Hour,
+		LimitsOf: func(context.Context, ratelimit.Key) ([]ratelimit.Limit, error) {
+			old := limit
+			if asked++; asked == 1 { // the plan is changed before the answer is there
+				limit = ratelimit.PerMinute(50)
+				lim.Forget("acme")
+			}
+			return []ratelimit.Limit{old}, nil
+		},
+	}, ratelimit.PerMinute(1)))
+	require.Equal(t, int64(5), take(t, lim, 1).Limit)
+	require.Equal(t, int64(50), take(t, lim, 1).Limit)
+	require.Equal(t, int64(50), take(t, lim, 1).Limit)
+	require.Equal(t, 2, asked)
+}
+
+func TestNobodyKeepsALimitThatWasForgotten(t *testing.T) {
+	t.Parallel()
+	var plan atomic.Int64
+	lim := must(ratelimit.NewLimiter(&ratelimit.Options{
+		LimitsFor: time.Hour,
+		LimitsOf: func(context.Context, ratelimit.Key) ([]ratelimit.Limit, error) {
+			return []ratelimit.Limit{ratelimit.PerMinute(plan.Load())}, nil
+		},
+	}, ratelimit.PerMinute(1)))
+	var others sync.WaitGroup
+	defer others.Wait()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	for range 4 {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				lim.Limits(ctx, key)
+			}
+		})
+	}
+	for n := range int64(soak(1000, 300_000)) {
+		plan.Store(n)
+		lim.Forget("acme")
+		require.Equal(t, n, lim.Limits(ctx, key)[0].Max)
+	}
+}
+
+func TestKeysThatShareAPlaceHaveTheirOwnLimits(t *testing.T) {
+	t.Parallel()
+	lim := must(ratelimit.NewLimiter(&ratelimit.Options{
+		LimitsFor: time.Hour,
+		LimitsOf: func(_ context.Context, k ratelimit.Key) ([]ratelimit.Limit, error) {
+			return []ratelimit.Limit{ratelimit.PerMinute(int64(len(k.Tenant)))}, nil
+		},
+	}, ratelimit.PerMinute(1)))
+	for range 2 {
+		for i := range 6000 { // there are 4,096 places
+			k := ratelimit.Key{Tenant: strings.Repeat("x", i%100), Name: strconv.Itoa(i)}
+			require.Equal(t, int64(i%100), lim.Limits(t.Context(), k)[0].Max)
+		}
+	}
 }
 
 func TestAKeyKeepsItsLimitsWhileTheyCannotBeAsked(t *testing.T) {

@@ -111,16 +111,24 @@ func pastHour(t time.Time) time.Duration {
 func dayStart(y int, m time.Month, d int, zone *time.Location) time.Time {
 	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
 	if t.Hour() == 0 {
-		if earlier := t.Add(-time.Hour); earlier.Day() == t.Day() { // midnight came twice
-			return earlier
-		}
-		return t
+		return firstOf(t)
 	}
 	if _, end := t.ZoneBounds(); t.Hour() > 12 && !end.IsZero() { // the day before: midnight does not exist
 		return end.In(zone)
 	}
 	start, _ := t.ZoneBounds()
 	return start.In(zone)
+}
+
+// firstOf returns when the clock first showed what it shows at t: earlier, if it was put back since then.
+func firstOf(t time.Time) time.Time {
+	changed, _ := t.ZoneBounds()
+	_, now := t.Zone()
+	_, before := changed.Add(-1).In(t.Location()).Zone()
+	if first := t.Add(time.Duration(now-before) * time.Second); !changed.IsZero() && first.Before(changed) {
+		return first
+	}
+	return t
 }
 
 const (

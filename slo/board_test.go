@@ -146,6 +146,36 @@ func TestABoardWithoutItsStoreHoldsReleases(t *testing.T) {
 	require.NotEmpty(t, s.LastError)
 }
 
+func TestStatsSayWhatABoardDid(t *testing.T) {
+	t.Parallel()
+	b, store := place(t, quoteLatency())
+	require.Zero(t, b.Stats())
+	require.NoError(t, store.Record(t.Context(), []slo.Minute{minute(quoteLatency(), morning.Add(-time.Minute), 900, 1000)}))
+	_, err := b.Evaluate(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, store.Record(t.Context(), []slo.Minute{minute(quoteLatency(), morning.Add(-2*time.Minute), 100_000, 100_000)}))
+	_, err = b.Evaluate(t.Context())
+	require.NoError(t, err)
+	s := b.Stats()
+	require.WithinDuration(t, time.Now(), s.LastRun, time.Hour)
+	s.LastRun = time.Time{}
+	require.Equal(t, slo.Stats{Evaluations: 2, Opened: 1, Resolved: 1, Notified: 4}, s, "an alert and a freeze, and the end of both")
+}
+
+func TestAnObjectiveStandsOnceInACall(t *testing.T) {
+	t.Parallel()
+	b := slo.NewBoard(slo.NewMemoryStore(nil), nil)
+	milder := uptime()
+	milder.Target = 990_000
+	_, err := b.Define(t.Context(), uptime(), quoteLatency(), milder)
+	var wrong *tenon.FieldError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, "name", wrong.Field)
+	objectives, err := b.Objectives(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, objectives)
+}
+
 func TestRunGoesOnAfterAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -163,7 +163,7 @@ func (s *Status) burning() signal {
 		}
 		bound := percent(b.Tier.Burn.Float() * float64(s.Objective.Target.left()) / float64(Whole))
 		return signal{
-			level: int64(b.Tier.Burn), name: b.Tier.String(), severity: b.Tier.severity(),
+			level: int64(b.Tier.Burn), name: b.Tier.String(), severity: b.Tier.Severity,
 			text: fmt.Sprintf("The budget of %s burns %.4g times as fast as it may: %s bad over %s and %s over %s.",
 				s.Objective, b.Long.Burn(s.Objective.Target), badShare(b.Long), b.Tier.Long, badShare(b.Short), b.Tier.Short),
 			resolves: fmt.Sprintf("no more than %s are bad over %s or over %s", bound, b.Tier.Short, b.Tier.Long),
@@ -228,12 +228,8 @@ func (s *Status) summary() string {
 		percent(s.Consumed))
 }
 
-func badShare(c Count) string {
-	if c.Valid == 0 {
-		return "0%"
-	}
-	return percent(float64(c.Bad()) / float64(c.Valid))
-}
+// badShare writes which part of a count is bad. What burns has counted something.
+func badShare(c Count) string { return percent(float64(c.Bad()) / float64(c.Valid)) }
 
 func percent(f float64) string { return strconv.FormatFloat(100*f, 'g', 4, 64) + "%" }
 

@@ -44,7 +44,9 @@ func (x Exclusion) Check() error {
 	switch {
 	case x.Reason == "":
 		return tenon.Invalid("reason", "is empty")
-	case x.From.IsZero() || !x.To.After(x.From):
+	case x.From.IsZero():
+		return tenon.Invalid("from", "is missing")
+	case !x.To.After(x.From):
 		return tenon.Invalid("to", "is not after from")
 	case err != nil:
 		return tenon.Invalid("zone", "%q is not known here", x.Zone)
@@ -53,7 +55,7 @@ func (x Exclusion) Check() error {
 	case x.step() == 0:
 		return tenon.Invalid("repeat", "%q is not day, week or month", x.Repeat)
 	case x.To.Sub(x.From) >= x.step():
-		return tenon.Invalid("to", "is later than the next occurrence")
+		return tenon.Invalid("to", "is less than an hour before the next occurrence, or later")
 	case !x.Until.After(x.From):
 		return tenon.Invalid("until", "is not after from")
 	case x.Until.After(x.From.AddDate(10, 0, 0)):

@@ -76,6 +76,9 @@ func (s *MemoryStore) Change(ctx context.Context, edit Edit) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.state.keptBy(next); err != nil {
+		return nil, err
+	}
 	if err := effects.tell(ctx, s.options); err != nil {
 		return nil, err
 	}
@@ -87,6 +90,21 @@ func (s *MemoryStore) Change(ctx context.Context, edit Edit) (*State, error) {
 	next.Tidy()
 	s.state = *next
 	return s.state.Clone(), nil
+}
+
+// keptBy refuses what takes away an episode that is open, or an override that has not ended.
+func (s *State) keptBy(next *State) error {
+	for _, e := range s.Episodes {
+		if !slices.ContainsFunc(next.Episodes, func(o Episode) bool { return o.ID == e.ID }) {
+			return tenon.Invalid("episodes", "%s is open, and the edit took it away", e.ID)
+		}
+	}
+	for _, v := range s.Overrides {
+		if !slices.ContainsFunc(next.Overrides, func(o Override) bool { return o.ID == v.ID }) {
+			return tenon.Invalid("overrides", "%s has not ended, and the edit took it away", v.ID)
+		}
+	}
+	return nil
 }
 
 func (e Effects) tell(ctx context.Context, to MemoryOptions) error {

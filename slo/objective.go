@@ -173,12 +173,12 @@ func (o Objective) Budget() time.Duration {
 	return time.Duration(d)
 }
 
-// EffectiveTiers returns the burn alerts, fastest first: Tiers, or those that fit.
+// EffectiveTiers returns the burn alerts, fastest first: Tiers, each with its severity, or those that fit.
 func (o Objective) EffectiveTiers() []Tier {
 	if o.Tiers == nil {
 		return FittingTiers(o.Window.Period(), o.Target)
 	}
-	return fastestFirst(o.Tiers)
+	return effective(o.Tiers)
 }
 
 // EffectiveBudgetAlerts returns the budget alerts, highest first.

@@ -196,3 +196,50 @@ func TestAnObjectiveThatIsRetiredMeanwhileNeitherAlertsNorFreezes(t *testing.T) 
 		})
 	}
 }
+
+// A new version is not what was looked at; what it makes of the budget, the next evaluation knows.
+func TestReleasesStayFrozenWhileAnObjectiveIsDefinedAnew(t *testing.T) {
+	t.Parallel()
+	board, store := place(t, uptime())
+	require.NoError(t, store.Record(t.Context(), []slo.Minute{minute(uptime(), morning.Add(-time.Minute), 0, 1000)}))
+	_, err := board.Evaluate(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, store.Record(t.Context(), []slo.Minute{minute(uptime(), morning.Add(-time.Hour), 10_000_000, 10_000_000)}))
+	r, err := slo.NewBoard(&overtaken{store, func() {
+		stricter := uptime()
+		stricter.Target = 999_999
+		_, err := board.Define(t.Context(), stricter)
+		require.NoError(t, err)
+	}}, nil).Evaluate(t.Context())
+	require.NoError(t, err)
+	require.True(t, r.Freeze.Frozen, "of the old target a tenth is consumed, of the new one all")
+	r, err = board.Evaluate(t.Context())
+	require.NoError(t, err)
+	require.True(t, r.Freeze.Frozen)
+}
+
+func TestABurnAlertEndsWithItsTier(t *testing.T) {
+	t.Parallel()
+	board, store := place(t, monthly())
+	var minutes []slo.Minute
+	for ago := time.Minute; ago <= time.Hour; ago += time.Minute {
+		minutes = append(minutes, minute(monthly(), morning.Add(-ago), 50, 100))
+	}
+	require.NoError(t, store.Record(t.Context(), minutes))
+	burning := func() (found []string) {
+		r, err := board.Evaluate(t.Context())
+		require.NoError(t, err)
+		for _, e := range r.Statuses[0].Alerts {
+			if e.Alert == slo.AlertBurn {
+				found = append(found, e.Signal)
+			}
+		}
+		return found
+	}
+	require.Equal(t, []string{"14.4 over 1h0m0s and 5m0s"}, burning())
+	none := monthly()
+	none.Tiers = []slo.Tier{}
+	_, err := board.Define(t.Context(), none)
+	require.NoError(t, err)
+	require.Empty(t, burning(), "nothing can say any more that it is over")
+}

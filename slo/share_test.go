@@ -116,6 +116,24 @@ func TestASketchOfOddDurations(t *testing.T) {
 	}
 }
 
+func TestASketchThatIsNoneIsRefused(t *testing.T) {
+	t.Parallel()
+	whole, err := slo.Sketch{}.Observe(time.Second).Observe(time.Minute).MarshalBinary()
+	require.NoError(t, err)
+	for name, b := range map[string][]byte{
+		"cut_short":             whole[:len(whole)-1],
+		"a_cell_without_count":  {1},
+		"a_count_of_nothing":    {1, 0},
+		"the_same_cell_twice":   {1, 1, 0, 1},
+		"a_cell_after_the_last": {0x80, 0x10, 1, 1, 1},
+		"a_negative_count":      {1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1},
+	} {
+		kept := slo.Sketch{{Index: 1, Count: 2}}
+		require.ErrorIs(t, kept.UnmarshalBinary(b), tenon.ErrInvalid, name)
+		require.Equal(t, slo.Sketch{{Index: 1, Count: 2}}, kept, name)
+	}
+}
+
 func FuzzSketch(f *testing.F) {
 	b, err := slo.Sketch{}.Observe(time.Second).Observe(time.Minute).MarshalBinary()
 	require.NoError(f, err)

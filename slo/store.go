@@ -40,7 +40,8 @@ type Historian interface {
 	Episodes(ctx context.Context, since time.Time, limit int) ([]Episode, error)
 }
 
-// Edit changes a state in place and says what follows.
+// Edit changes a state in place and says what follows. It resolves episodes and ends overrides, and takes none away: that
+// is a [tenon.ErrInvalid], and nothing is written.
 type Edit func(s *State) (Effects, error)
 
 // Effects are what others are told of an edit, in its transaction.

@@ -150,7 +150,11 @@ func checkTiers(tiers []Tier, period time.Duration, target PPM) error {
 	return errors.Join(errs...)
 }
 
-// fastestFirst returns the tiers by falling rate.
-func fastestFirst(tiers []Tier) []Tier {
-	return slices.SortedFunc(slices.Values(tiers), func(a, b Tier) int { return cmp.Compare(b.Burn, a.Burn) })
+// effective returns the tiers by falling rate, each with its severity.
+func effective(tiers []Tier) []Tier {
+	all := slices.SortedFunc(slices.Values(tiers), func(a, b Tier) int { return cmp.Compare(b.Burn, a.Burn) })
+	for i := range all {
+		all[i].Severity = all[i].severity()
+	}
+	return all
 }

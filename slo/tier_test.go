@@ -23,6 +23,8 @@ func TestTheWorkbooksBurnRates(t *testing.T) {
 	}
 	_, ok := slo.Rate(0).Exhausts(30 * day)
 	require.False(t, ok)
+	_, ok = slo.Rate(1).Exhausts(365 * day)
+	require.False(t, ok, "a thousand years are more than a Duration holds")
 }
 
 func TestTheWorkbooksTiers(t *testing.T) {
@@ -131,6 +133,21 @@ func TestTiersOfBadShape(t *testing.T) {
 	twice := monthly()
 	twice.Tiers = []slo.Tier{good, good}
 	require.ErrorContains(t, twice.Check(), "stands there twice")
+}
+
+func TestATierWithoutASeverityHasTheWorkbooks(t *testing.T) {
+	t.Parallel()
+	o := monthly()
+	o.Tiers = []slo.Tier{
+		{Burn: 1_000, Long: 3 * day, Short: 6 * time.Hour},
+		{Burn: 6_000, Long: 6 * time.Hour, Short: 30 * time.Minute},
+		{Burn: 3_000, Long: day, Short: 2 * time.Hour},
+		{Burn: 14_400, Long: time.Hour, Short: 5 * time.Minute},
+	}
+	require.Equal(t, slo.StandardTiers(30*day), o.EffectiveTiers(), "the fastest first")
+	require.Empty(t, o.Tiers[0].Severity, "what was declared stays as it is")
+	o.Tiers[3].Severity = tenon.SeverityInfo
+	require.Equal(t, tenon.SeverityInfo, o.EffectiveTiers()[0].Severity)
 }
 
 func FuzzObjective(f *testing.F) {

@@ -124,8 +124,16 @@ func midnight(year int, month time.Month, day int, zone *time.Location) time.Tim
 	if t.Day() != want {
 		return t.Add(time.Hour)
 	}
-	if earlier := t.Add(-time.Hour); earlier.Day() == want {
-		return earlier
+	return firstOf(t)
+}
+
+// firstOf returns when the clock first showed what it shows at t: earlier, if it was put back since then.
+func firstOf(t time.Time) time.Time {
+	changed, _ := t.ZoneBounds()
+	_, now := t.Zone()
+	_, before := changed.Add(-1).In(t.Location()).Zone()
+	if first := t.Add(time.Duration(now-before) * time.Second); !changed.IsZero() && first.Before(changed) {
+		return first
 	}
 	return t
 }

@@ -23,18 +23,21 @@ func TestWindows(t *testing.T) {
 		window        slo.Window
 		now, from, to string
 	}{
-		"rolling":         {slo.Window{Length: time.Hour}, "2026-03-10T12:00:30Z", "2026-03-10T11:00:00Z", "2026-03-10T12:00:30Z"},
-		"day":             {slo.Window{Calendar: slo.Daily}, "2026-03-10T12:00:30Z", "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z"},
-		"short_day":       {slo.Window{Calendar: slo.Daily, Zone: "Europe/Berlin"}, "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"},
-		"long_day":        {slo.Window{Calendar: slo.Daily, Zone: "Europe/Berlin"}, "2026-10-25T12:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"},
-		"no_midnight":     {slo.Window{Calendar: slo.Daily, Zone: "America/Sao_Paulo"}, "2018-11-04T12:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"},
-		"two_midnights":   {slo.Window{Calendar: slo.Daily, Zone: "America/Havana"}, "2026-11-01T12:00:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"},
-		"half_hour":       {slo.Window{Calendar: slo.Daily, Zone: "Asia/Kolkata"}, "2026-03-10T18:29:59Z", "2026-03-09T18:30:00Z", "2026-03-10T18:30:00Z"},
-		"week_on_sunday":  {slo.Window{Calendar: slo.Weekly}, "2026-03-15T23:59:59Z", "2026-03-09T00:00:00Z", "2026-03-16T00:00:00Z"},
-		"week_on_monday":  {slo.Window{Calendar: slo.Weekly}, "2026-03-09T00:00:00Z", "2026-03-09T00:00:00Z", "2026-03-16T00:00:00Z"},
-		"month":           {slo.Window{Calendar: slo.Monthly, Zone: "Europe/Berlin"}, "2026-03-31T22:00:00Z", "2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z"},
-		"quarter":         {slo.Window{Calendar: slo.Quarterly}, "2026-12-31T23:00:00Z", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z"},
-		"month_with_jump": {slo.Window{Calendar: slo.Monthly, Zone: "Europe/Berlin"}, "2026-03-30T00:00:00Z", "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z"},
+		"rolling":            {slo.Window{Length: time.Hour}, "2026-03-10T12:00:30Z", "2026-03-10T11:00:00Z", "2026-03-10T12:00:30Z"},
+		"day":                {slo.Window{Calendar: slo.Daily}, "2026-03-10T12:00:30Z", "2026-03-10T00:00:00Z", "2026-03-11T00:00:00Z"},
+		"short_day":          {slo.Window{Calendar: slo.Daily, Zone: "Europe/Berlin"}, "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"},
+		"long_day":           {slo.Window{Calendar: slo.Daily, Zone: "Europe/Berlin"}, "2026-10-25T12:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"},
+		"no_midnight":        {slo.Window{Calendar: slo.Daily, Zone: "America/Sao_Paulo"}, "2018-11-04T12:00:00Z", "2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"},
+		"two_midnights":      {slo.Window{Calendar: slo.Daily, Zone: "America/Havana"}, "2026-11-01T12:00:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"},
+		"no_midnight_east":   {slo.Window{Calendar: slo.Daily, Zone: "Asia/Beirut"}, "2022-03-27T12:00:00Z", "2022-03-26T22:00:00Z", "2022-03-27T21:00:00Z"},
+		"two_midnights_east": {slo.Window{Calendar: slo.Daily, Zone: "Asia/Amman"}, "2021-10-29T12:00:00Z", "2021-10-28T21:00:00Z", "2021-10-29T22:00:00Z"},
+		"midnights_apart":    {slo.Window{Calendar: slo.Daily, Zone: "Antarctica/Casey"}, "2020-03-07T13:03:00Z", "2020-03-07T13:00:00Z", "2020-03-08T16:00:00Z"},
+		"half_hour":          {slo.Window{Calendar: slo.Daily, Zone: "Asia/Kolkata"}, "2026-03-10T18:29:59Z", "2026-03-09T18:30:00Z", "2026-03-10T18:30:00Z"},
+		"week_on_sunday":     {slo.Window{Calendar: slo.Weekly}, "2026-03-15T23:59:59Z", "2026-03-09T00:00:00Z", "2026-03-16T00:00:00Z"},
+		"week_on_monday":     {slo.Window{Calendar: slo.Weekly}, "2026-03-09T00:00:00Z", "2026-03-09T00:00:00Z", "2026-03-16T00:00:00Z"},
+		"month":              {slo.Window{Calendar: slo.Monthly, Zone: "Europe/Berlin"}, "2026-03-31T22:00:00Z", "2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z"},
+		"quarter":            {slo.Window{Calendar: slo.Quarterly}, "2026-12-31T23:00:00Z", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z"},
+		"month_with_jump":    {slo.Window{Calendar: slo.Monthly, Zone: "Europe/Berlin"}, "2026-03-30T00:00:00Z", "2026-02-28T23:00:00Z", "2026-03-31T22:00:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,20 +50,40 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-func TestBadWindowsAreRefused(t *testing.T) {
+func TestBadWindowsAreRefusedByField(t *testing.T) {
 	t.Parallel()
-	for _, w := range []slo.Window{
-		{},
-		{Length: -time.Hour},
-		{Length: 90 * time.Second},
-		{Length: 93 * day},
-		{Length: time.Hour, Zone: "UTC"},
-		{Calendar: "year"},
-		{Calendar: slo.Daily, Length: time.Hour},
-		{Calendar: slo.Daily, Zone: "Atlantis"},
-		{Calendar: slo.Daily, Zone: "Local"},
+	for field, windows := range map[string][]slo.Window{
+		"window.length": {
+			{}, {Length: -time.Hour}, {Length: 90 * time.Second}, {Length: 93 * day}, {Calendar: slo.Daily, Length: time.Hour},
+		},
+		"window.calendar": {{Calendar: "year"}},
+		"window.zone": {
+			{Length: time.Hour, Zone: "UTC"}, {Calendar: slo.Daily, Zone: "Atlantis"}, {Calendar: slo.Daily, Zone: "Local"},
+		},
 	} {
-		require.ErrorIs(t, w.Check(), tenon.ErrInvalid, "%+v", w)
+		for _, w := range windows {
+			var wrong *tenon.FieldError
+			require.ErrorAs(t, w.Check(), &wrong, "%+v", w)
+			require.Equal(t, field, wrong.Field, "%+v", w)
+		}
+	}
+}
+
+func TestAnObjectiveStatesItsPromise(t *testing.T) {
+	t.Parallel()
+	slices := uptime()
+	slices.Kind, slices.Slice, slices.Threshold = slo.TimeSlice, 950_000, 1500*time.Microsecond
+	slices.Window = slo.Window{Calendar: slo.Monthly, Zone: "Europe/Berlin"}
+	weekly := uptime()
+	weekly.Window = slo.Window{Calendar: slo.Weekly}
+	for want, o := range map[string]slo.Objective{
+		"99.9% good over 24h0m0s":                                       uptime(),
+		"95% within 500ms over 1h0m0s":                                  quoteLatency(),
+		"99% within 1m0s over 1h0m0s":                                   queueWait(),
+		"99.9% good over week":                                          weekly,
+		"99.9% of minutes 95% within 1.5ms over month in Europe/Berlin": slices,
+	} {
+		require.Equal(t, want, o.String())
 	}
 }
 

@@ -112,6 +112,7 @@ func TestAccessFollowsWhatIsPaid(t *testing.T) {
 	t.Parallel()
 	s := newShopper(t)
 	require.Contains(t, s.person.get(billingPage).body, "No plan")
+	require.Equal(t, http.StatusNotFound, s.staff.send("acme", "billing/card", "card", "good").status, "it is no customer yet")
 
 	page := s.order("subscribe", "plan", "starter", "interval", "month")
 	status, _ := s.atStripe(page, url.Values{"card": {"declined"}})
@@ -123,6 +124,14 @@ func TestAccessFollowsWhatIsPaid(t *testing.T) {
 	require.Equal(t, http.StatusOK, back.status, "without a session")
 	require.Contains(t, back.header.Get("Refresh"), billingPage)
 	s.shows("Starter", "active", "0 of 100", "$99.00")
+	for says, r := range map[string]reply{
+		"proration is not a choice": s.person.send("acme", "billing/move", "plan", "pro", "proration", "later"),
+		"by is not a choice":        s.staff.send("acme", "billing/clock", "by", "year"),
+		"card is not a choice":      s.staff.send("acme", "billing/card", "card", "golden"),
+	} {
+		require.Equal(t, http.StatusBadRequest, r.status, says)
+		require.Contains(t, r.body, says)
+	}
 
 	require.Equal(t, http.StatusSeeOther, s.person.send("acme", "billing/move", "plan", "pro", "proration", "now").status)
 	s.shows("Professional", "0 of 1,000", "a change")

@@ -96,5 +96,6 @@ func TestACompanyReadsWhatBecomesOfItsTrial(t *testing.T) {
 	ended := staff.get("/companies/canyon-tools").body
 	require.Contains(t, ended, "Your trial has ended")
 	require.Contains(t, ended, "Everything that you have stays.")
+	require.Contains(t, staff.get("/companies/canyon-tools/rates").body, "Choose a plan, and everything goes on where you left it.")
 	require.NotContains(t, staff.get("/companies/harborline-logistics").body, `id="trial"`)
 }

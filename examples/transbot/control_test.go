@@ -113,6 +113,24 @@ func TestTheControlRoomOfAnEmptyPlatform(t *testing.T) {
 		require.Equal(t, "pass", staff.state("isolation"))
 		require.Contains(t, staff.item("isolation"), "0 cross-tenant rows")
 	})
+	t.Run("a rollout that was not started is not moved", func(t *testing.T) {
+		for move, want := range map[string]int{"next": 409, "hold": 404, "resume": 404, "back": 404} {
+			require.Equal(t, http.StatusBadRequest, staff.onControl("rollout/"+move).status, "%s without a reason", move)
+			r := staff.onControl("rollout/"+move, "reason", "x")
+			require.Equal(t, want, r.status, move)
+			require.Contains(t, r.body, `role="alert"`, move)
+			if move == "next" {
+				require.Contains(t, r.body, "The objectives hold the next stage: ")
+			}
+		}
+		require.Zero(t, scan[int](s, "select count(*) from tenon.flags where key = 'phase4'"))
+	})
+	t.Run("a launch to come is counted down to", func(t *testing.T) {
+		at := time.Now().UTC().AddDate(0, 0, 9).Format("2006-01-02T15:04")
+		require.Equal(t, http.StatusBadRequest, staff.onControl("launch", "at", at).status, "without a reason")
+		require.Equal(t, http.StatusSeeOther, staff.onControl("launch", "at", at, "reason", "all is ready").status)
+		require.Regexp(t, `Day 0 begins in [89] days`, staff.get("/control").body)
+	})
 	t.Run("nothing is sold", func(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, staff.onControl("look", "look", "billing").status)
 		require.Contains(t, staff.item("billing"), "no account at Stripe")

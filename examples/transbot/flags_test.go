@@ -244,6 +244,9 @@ func TestFlagPages(t *testing.T) {
 			{"ramp", "stages are none", 400, []string{"stages", " ", "reason", "r"}},
 			{"ramp", "stages are not numbers", 400, []string{"stages", "5, many", "reason", "r"}},
 			{"ramp", "hours is not within", 400, []string{"stages", "5", "hours", "-1", "reason", "r"}},
+			{"ramp", "at_least is not within", 400, []string{"stages", "5", "at_least", "100001", "reason", "r"}},
+			{"ramp", "reason is not text", 400, []string{"stages", "5"}},
+			{"revert", "reason is not text", 400, []string{"version", "1"}},
 			{"advance", "contradicts", 409, []string{"reason", "r"}},
 		} {
 			r := staff.onFlag("directory", c.form, c.fields...)

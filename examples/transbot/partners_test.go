@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,11 +24,14 @@ func draft(t *testing.T, person browser, name string, fields ...string) (page st
 	return page
 }
 
+// judged are what the staff alone does with a listing.
+var judged = []string{"publish", "reject", "verify", "unverify", "verify-document"}
+
 // onListing sends a form of a listing's page; the path is the page's own or, for the staff, /directory/….
 func (b browser) onListing(page, move string, fields ...string) reply {
 	b.t.Helper()
 	at := page + "/" + move
-	if _, rest, _ := strings.Cut(page, "/companies/"); move == "publish" || move == "reject" || move == "verify" {
+	if _, rest, _ := strings.Cut(page, "/companies/"); slices.Contains(judged, move) {
 		company, _, id := cut3(rest)
 		at = "/directory/" + company + "/" + id + "/" + move
 	}
@@ -119,6 +123,41 @@ func TestPapersKeepWhoNeedsThemVisible(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, person.onListing(page, "document", "kind", "licence/hazmat", "expires_at", "2999-12-31").status)
 	require.Equal(t, http.StatusSeeOther, staff.onListing(page, "publish", "version", "2").status)
 	require.Contains(t, s.browser().get("/partners?service=hazmat").body, "Dangerous Goods")
+
+	paper := func(version string) int {
+		return staff.onListing(page, "verify-document", "kind", "licence/hazmat", "version", version).status
+	}
+	require.Equal(t, http.StatusNotFound, paper("2"))
+	require.Equal(t, http.StatusSeeOther, paper("1"))
+	require.Contains(t, person.get(page).body, "· verified")
+	for _, move := range []string{"verify", "unverify"} {
+		require.Equal(t, http.StatusSeeOther, staff.onListing(page, move, "reason", "to be sure").status)
+		require.Equal(t, http.StatusNotFound, person.onListing(page, move, "reason", "me too").status, "that is for the staff")
+	}
+	require.Equal(t, http.StatusSeeOther, person.onListing(page, "confirm").status)
+	require.Contains(t, person.get(page+"?done=confirm").body, "it is marked as up to date")
+}
+
+func TestAPartnerThatCannotBeIsRefusedOnThePage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	person := s.signIn(s.company("acme", "pro"))
+	csrf := person.csrf(directoryOf)
+	for _, c := range []struct {
+		says   string
+		fields []string
+	}{
+		{"The name is empty.", nil},
+		{"The website does not begin with http:// or https://.", []string{"company_name", "X", "website", "ftp://x.test"}},
+		{"The e-mail address is not an e-mail address.", []string{"company_name", "X", "contact_email", "nobody"}},
+		{"The e-mail address is empty, and nobody can be invited.", []string{"company_name", "X", "do", "invite"}},
+	} {
+		r := person.post(directoryOf, append(c.fields, "csrf", csrf)...)
+		require.Equal(t, http.StatusBadRequest, r.status, c.says)
+		require.Contains(t, r.body, c.says)
+		require.Contains(t, r.body, "Directory of The acme company", "on the page where the form is")
+	}
+	require.NotContains(t, person.get(directoryOf).body, `href="`+directoryOf+"/", "nothing was kept")
 }
 
 var invitationLink = regexp.MustCompile(`http://[^/]+(/invitations/[A-Za-z0-9_.-]+)`)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/examples/transbot/internal/freight"
 	"github.com/transbotai/tenon/examples/transbot/internal/privacy"
 	"github.com/transbotai/tenon/gdpr"
@@ -164,6 +165,9 @@ func TestADeletedCompanyIsErasedAndTheOtherIsNot(t *testing.T) {
 		return scan[int](s, "select count(*) from companies where id = $1 and deleted_at is not null", id) == 1
 	}, inTime, 100*time.Millisecond)
 
+	for _, days := range []string{"", "0", "101", "many"} {
+		require.Equal(t, http.StatusBadRequest, staff.post("/privacy/skip", "csrf", csrf, "days", days).status, days)
+	}
 	staff.post("/privacy/skip", "csrf", csrf, "days", "15") // what fails meanwhile is tried again
 	var proof reply                                         // whose address changes once, when the desk forgets whose it was
 	require.Eventually(t, func() bool {
@@ -195,5 +199,44 @@ func TestThePageOfTheDeskIsForTheStaff(t *testing.T) {
 	}
 	staff := s.signIn(adminKey)
 	require.Contains(t, staff.get("/privacy").body, "There are none yet.")
-	require.Equal(t, http.StatusNotFound, staff.post("/privacy/skip", "csrf", staff.csrf("/privacy"), "days", "1").status, "that is for the demo")
+	csrf = staff.csrf("/privacy")
+	require.Equal(t, http.StatusNotFound, staff.post("/privacy/skip", "csrf", csrf, "days", "1").status, "that is for the demo")
+	require.Equal(t, http.StatusBadRequest, staff.post("/privacy/holds", "csrf", csrf, "company", "acme").status, "without a reason")
+	require.Equal(t, http.StatusNotFound, staff.get("/privacy/certificate?tenant=acme&request="+tenon.NewID(time.Now())).status)
+}
+
+func TestTheStaffDecidesOnARequest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.company("acme", "pro")
+	staff := s.signIn(adminKey)
+	csrf := staff.csrf("/privacy")
+	r := staff.post("/companies/acme/data/delete", "csrf", csrf, "name", "The acme company", "reason", "they asked by letter")
+	require.Equal(t, "/privacy?done=marked", r.header.Get("Location"), r.body)
+	require.Contains(t, staff.get("/privacy?done=marked").body, "The company was deleted.")
+	id := regexp.MustCompile(`name="request" value="([0-9a-f-]{36})"`).FindStringSubmatch(staff.get("/privacy").body)
+	require.NotNil(t, id)
+	require.Equal(t, http.StatusNotFound, staff.get("/privacy/certificate?tenant=acme&request="+id[1]).status, "nothing is erased yet")
+	for _, c := range []struct {
+		what, text string
+		status     int
+		says       string
+	}{
+		{"typo", "x", 400, "what is not a choice"},
+		{"verified", "by phone", 409, "The request is past that."},
+		{"refused", "no", 409, "The request is past that."},
+		{"extended", "", 400, "is empty"},
+		{"extended", "there is much to look at", 303, "The request was extended."},
+		{"extended", "and more", 409, "It is too late to extend this request, or it was extended before."},
+		{"replanned", "", 303, "A new plan was made."},
+		{"restored", "they stay", 303, "The company was restored."},
+		{"restored", "again", 409, "The request is past that."},
+	} {
+		r := staff.post("/privacy/requests", "csrf", csrf, "tenant", "acme", "request", id[1], "what", c.what, "text", c.text)
+		require.Equal(t, c.status, r.status, "%s: %s", c.what, c.text)
+		if r.status == http.StatusSeeOther {
+			r = staff.get(r.header.Get("Location"))
+		}
+		require.Contains(t, r.body, c.says, "%s: %s", c.what, c.text)
+	}
 }

@@ -66,6 +66,9 @@ func TestQuotesAreListedPageByPageAndByStatus(t *testing.T) {
 	require.NotContains(t, last, "Older quotes")
 
 	quote := regexp.MustCompile(`/rates/([0-9a-f-]{36})"`).FindStringSubmatch(first)[1]
+	odd := b.send("acme", "rates/"+quote, "step", "typo")
+	require.Equal(t, http.StatusBadRequest, odd.status)
+	require.Contains(t, odd.body, "step is none of sent, accepted and booked")
 	require.Equal(t, http.StatusSeeOther, b.send("acme", "rates/"+quote, "step", "send").status)
 	sent := b.get(ratesOf + "?status=sent").body
 	require.Equal(t, 1, strings.Count(sent, "<th scope=\"row\">"))

@@ -75,6 +75,23 @@ func TestOneRestoreDrillAtATime(t *testing.T) {
 	require.Zero(t, scan[int](s, "select count(*) from restore_drills"))
 }
 
+func TestEarlierDrillsSayHowTheyEnded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.exec(`
+insert into restore_drills (id, began_at, began_by, ended_at, passed, failure)
+values (gen_random_uuid(), now() - interval '1 hour', 'staff', now(), true, ''),
+  (gen_random_uuid(), now() - interval '2 hours', 'ines', now(), false, 'It took too long and was broken off.'),
+  (gen_random_uuid(), now() - interval '3 hours', 'jo', now(), true, '')`)
+	page := s.signIn(adminKey).get("/control/restore").body
+	last, earlier, found := strings.Cut(page, "Earlier drills")
+	require.True(t, found, page)
+	require.Contains(t, last, "The last drill <strong>passed</strong>")
+	require.Equal(t, 1, strings.Count(earlier, `<span class="badge health full">failed</span>`))
+	require.Equal(t, 1, strings.Count(earlier, `<span class="badge health ok">passed</span>`))
+	require.Less(t, strings.Index(earlier, "ines"), strings.Index(earlier, "<td>jo</td>"), "the newest first")
+}
+
 // spoils are what may be wrong with a copy, each with the step that says so and what it says.
 var spoils = []struct{ sql, step, says string }{
 	{"delete from public.quotes where id = (select id from public.quotes limit 1)", "Compare every table", "public.quotes has 2 rows in the copy, and had 3"},

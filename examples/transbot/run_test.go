@@ -47,12 +47,16 @@ func TestRun(t *testing.T) {
 
 	t.Run("refuses_what_it_does_not_understand", func(t *testing.T) {
 		t.Parallel()
-		short := func(name string) string { return map[string]string{"TRANSBOT_ADMIN_KEY": "short"}[name] }
+		short := func(of string) func(string) string {
+			return func(name string) string { return map[string]string{of: "short"}[name] }
+		}
 		for _, err := range []error{
 			run(t.Context(), []string{"-port", "1"}, noEnv, io.Discard, io.Discard),
 			run(t.Context(), []string{"start"}, noEnv, io.Discard, io.Discard),
 			run(t.Context(), []string{"-linger", "-1s"}, noEnv, io.Discard, io.Discard),
-			run(t.Context(), nil, short, io.Discard, io.Discard),
+			run(t.Context(), []string{"-partners", "-1"}, noEnv, io.Discard, io.Discard),
+			run(t.Context(), nil, short("TRANSBOT_ADMIN_KEY"), io.Discard, io.Discard),
+			run(t.Context(), nil, short("TRANSBOT_SECRET"), io.Discard, io.Discard),
 		} {
 			require.ErrorIs(t, err, errUsage)
 		}

@@ -97,6 +97,7 @@ func TestADrill(t *testing.T) {
 
 	until("gate go")
 	require.Contains(t, staff.get("/slo").body, `<polyline class="curve"`)
+	require.Equal(t, http.StatusBadRequest, staff.post("/slo/drill", "csrf", staff.csrf("/slo"), "what", "typo").status)
 	require.Equal(t, http.StatusConflict, staff.post("/slo/drill", "csrf", staff.csrf("/slo"), "what", "forgiven").status, "there was none")
 
 	send("/slo/drill", "what", "broken")

@@ -68,6 +68,16 @@ func TestPeopleAndStaffTalk(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, move(person, what, "text", "x").status, "that is for the staff: %s", what)
 	}
 	require.Equal(t, http.StatusNotFound, move(staff, "delete").status)
+
+	require.Equal(t, http.StatusSeeOther, move(staff, "acknowledge").status)
+	require.Equal(t, http.StatusSeeOther, move(staff, "pend", "text", "which number is it?").status)
+	require.Contains(t, person.get(page).body, "waiting for the customer")
+	require.Equal(t, http.StatusConflict, move(staff, "close").status, "it is not solved")
+	require.Equal(t, http.StatusSeeOther, move(staff, "resume").status)
+	require.Equal(t, http.StatusSeeOther, move(staff, "solve", "text", "number 7, it is right now").status)
+	r := move(staff, "close")
+	require.Equal(t, http.StatusSeeOther, r.status)
+	require.Contains(t, staff.get(r.header.Get("Location")).body, "Done.")
 }
 
 func TestAnotherCompanysTicketIsNotThere(t *testing.T) {
@@ -98,6 +108,13 @@ func TestSendingTheSameFormAgainOpensNoTicket(t *testing.T) {
 	r := person.post("/companies/acme/support", "csrf", csrf, "id", id, "priority", "P3", "issue", "")
 	require.Equal(t, http.StatusBadRequest, r.status)
 	require.Equal(t, http.StatusForbidden, person.post("/companies/acme/support", "priority", "P3", "issue", "x").status, "without a token")
+}
+
+func TestWhoHasNoPlanMayAskToo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	page := askForHelp(t, s.signIn(s.company("acme", "")), "P2", "which plan is right for us?")
+	require.Contains(t, s.signIn(adminKey).get(page).body, "which plan is right for us?")
 }
 
 func TestATourIsShownOnceOnEveryDevice(t *testing.T) {

@@ -250,6 +250,16 @@ func TestSlackBody(t *testing.T) {
 	require.NoError(t, json.Unmarshal(body, &message))
 	require.Equal(t, ":warning: *Budget of &lt;uptime&gt; &amp; more*\nlook\n• a: &lt;!channel&gt;\n• b: 2", message["text"])
 
+	for severity, mark := range map[tenon.Severity]string{
+		tenon.SeverityCritical: ":rotating_light:", tenon.SeverityWarning: ":warning:", tenon.SeverityInfo: ":information_source:",
+	} {
+		marked := n
+		marked.Severity = severity
+		body, err := notifyhttp.Slack(marked)
+		require.NoError(t, err)
+		require.Contains(t, string(body), mark+" *Budget")
+	}
+
 	r := newReceiver(t)
 	w, err := notifyhttp.New(r.URL, tenon.Secret{}, &notifyhttp.Options{Format: notifyhttp.Slack})
 	require.NoError(t, err)

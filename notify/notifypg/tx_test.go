@@ -34,6 +34,14 @@ func TestANotificationCommitsWithItsCauseOrNotAtAll(t *testing.T) {
 	}
 }
 
+func TestWhatGoesNowhereIsNotWritten(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	store := notifypg.New(pool, &notifypg.Options{Routing: notify.Routing{To: notify.To()}})
+	require.NoError(t, store.Notify(t.Context(), notifytest.Notification("acme", "k")))
+	require.Zero(t, pgtest.One[int](t, pool, "select count(*) from tenon.notifications"))
+}
+
 func TestARepeatDoesNotAbortTheCallersTransaction(t *testing.T) {
 	t.Parallel()
 	pool := database(t)

@@ -3,6 +3,7 @@ package notifytest
 import (
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -376,6 +377,8 @@ var reviewRules = []rule{
 				{Tenant: r.tenant, ID: r.entry("g", "1").ID},
 				{Tenant: r.tenant + "-other", ID: e.ID},
 				{Tenant: r.tenant, ID: "x"},
+				{Tenant: r.tenant, ID: strings.ReplaceAll(e.ID, "-", "0")},
+				{Tenant: r.tenant, ID: "g" + e.ID[1:]},
 				{},
 			} {
 				r.replay(v, ref, notify.ErrUnknownEntry)

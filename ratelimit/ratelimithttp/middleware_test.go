@@ -105,6 +105,33 @@ func TestOlderFieldsAreSentOnRequestAndNoneWhenSilent(t *testing.T) {
 	})
 }
 
+func TestEachPolicySaysItsWindowWhereThatHasOneLength(t *testing.T) {
+	t.Parallel()
+	calendar := func(n int64, p ratelimit.Period) ratelimit.Limit {
+		return ratelimit.Limit{Algorithm: ratelimit.Calendar, Max: n, Period: p}
+	}
+	lim := newLimiter(t, ratelimit.NoLimit(), calendar(5, ratelimit.Hourly), calendar(6, ratelimit.Daily),
+		calendar(7, ratelimit.Weekly), calendar(8, ratelimit.Monthly))
+	w := serve(ratelimithttp.Middleware(lim, byHeader, nil)(http.HandlerFunc(ok)), "a")
+	require.Equal(t, `"5/hour";q=5;w=3600, "6/day";q=6;w=86400, "7/week";q=7;w=604800, "8/month";q=8`,
+		w.Header().Get("RateLimit-Policy"))
+}
+
+func TestARefusalSaysWhenToComeAgain(t *testing.T) {
+	t.Parallel()
+	for after, want := range map[time.Duration]string{
+		0:                       "Too many requests are being worked on. Please try again when one of them has ended.",
+		time.Millisecond:        "Too many requests. Please try again in a second.",
+		time.Second:             "Too many requests. Please try again in a second.",
+		1500 * time.Millisecond: "Too many requests. Please try again in 2 seconds.",
+	} {
+		w := httptest.NewRecorder()
+		d := ratelimit.Decision{Reason: ratelimit.ReasonLimit, RetryAfter: after}
+		ratelimithttp.Problem(w, httptest.NewRequest(http.MethodGet, "/", nil), d)
+		require.Equal(t, want, requireProblem(t, w, http.StatusTooManyRequests, "rate-limited").Detail)
+	}
+}
+
 func TestNamesOfPoliciesAreQuoted(t *testing.T) {
 	t.Parallel()
 	l := ratelimit.PerMinute(5)

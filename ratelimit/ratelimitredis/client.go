@@ -91,9 +91,10 @@ func (s *Store) exec(ctx context.Context, commands []once) {
 	_, _ = pipe.Exec(ctx)
 }
 
-// translate gives errors of Redis and of the connection their class. What the script itself got wrong keeps none.
+// translate gives errors of Redis and of the connection their class. What the script itself got wrong keeps none, and
+// what has one keeps that.
 func translate(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, tenon.ErrInvalid) {
 		return err
 	}
 	var answer redis.Error

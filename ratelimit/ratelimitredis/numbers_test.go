@@ -46,6 +46,28 @@ func TestAnAnswerThatIsNoArrayOfNumbersIsRefused(t *testing.T) {
 	}
 }
 
+// Servers that are like Redis may pack numbers in other forms.
+func TestEveryFormOfANumberIsRead(t *testing.T) {
+	t.Parallel()
+	for packed, want := range map[string]int64{
+		"\x7f": 127, "\xcc\xff": 255, "\xcd\x01\x00": 256, "\xce\xff\xff\xff\xff": 1<<32 - 1,
+		"\xcf\x00\x20\x00\x00\x00\x00\x00\x00": 1 << 53,
+		"\xd0\x7f":                             127, "\xd1\x01\x00": 256, "\xd2\x7f\xff\xff\xff": 1<<31 - 1,
+		"\xd3\x00\x20\x00\x00\x00\x00\x00\x00": 1 << 53,
+	} {
+		got, err := ratelimitredis.Unpacked("\x91" + packed)
+		require.NoError(t, err, "%q", packed)
+		require.Equal(t, []int64{want}, got, "%q", packed)
+	}
+	for _, negative := range []string{
+		"\xff", "\xd0\xff", "\xd1\xff\xff", "\xd2\x80\x00\x00\x00", "\xd3\xff\xff\xff\xff\xff\xff\xff\xff",
+		"\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+	} {
+		_, err := ratelimitredis.Unpacked("\x91" + negative)
+		require.Error(t, err, "%q", negative)
+	}
+}
+
 func FuzzUnpacked(f *testing.F) {
 	f.Add(string(ratelimitredis.Packed(edges)))
 	f.Add("\x92\x01\xcc\xff")

@@ -177,6 +177,20 @@ func ring(t *testing.T) *redis.Ring {
 	return r
 }
 
+// wrapped is a client of a host's own making.
+type wrapped struct{ redis.UniversalClient }
+
+// Who erases tries again what is away, and must not try this for ever.
+func TestErasingByAClientWhoseServersNobodyKnowsIsInvalidAndNotAway(t *testing.T) {
+	t.Parallel()
+	store := ratelimitredis.New(wrapped{redistest.Client(t)}, &ratelimitredis.Options{Prefix: ours()})
+	_, err := store.Erase(t.Context(), tenon.Subject{Tenant: "acme"})
+	var wrong *tenon.FieldError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, "client", wrong.Field)
+	require.NotErrorIs(t, err, tenon.ErrUnavailable)
+}
+
 func TestAllLimitsOfAKeyLieInOneSlot(t *testing.T) {
 	t.Parallel()
 	c, client := cluster(t)

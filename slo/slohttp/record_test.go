@@ -150,6 +150,18 @@ func TestAFlushReachesTheClient(t *testing.T) {
 	require.Equal(t, http.StatusOK, (<-seen).Status)
 }
 
+func TestAHandlerMayStillSetItsDeadline(t *testing.T) {
+	t.Parallel()
+	set := make(chan error, 1)
+	url, seen := server(t, map[string]http.HandlerFunc{"/": func(w http.ResponseWriter, _ *http.Request) {
+		set <- http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour))
+	}})
+	_, _, err := fetch(t, t.Context(), url)
+	require.NoError(t, err)
+	require.NoError(t, <-set)
+	require.Equal(t, http.StatusOK, (<-seen).Status)
+}
+
 func TestAClientThatWentAwayDoesNotCount(t *testing.T) {
 	t.Parallel()
 	for name, sends := range map[string]func(http.ResponseWriter){

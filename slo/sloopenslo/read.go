@@ -300,7 +300,7 @@ func (r *reading) threshold(name, unit string, o objective) (time.Duration, erro
 	if err != nil || !ok || v <= 0 || v > 1e9 {
 		return 0, tenon.Invalid("value", "is not a positive number")
 	}
-	exact.Mul(exact, new(big.Rat).SetInt64(int64(length/time.Microsecond)))
+	exact.Mul(exact, big.NewRat(int64(length), int64(time.Microsecond)))
 	if !exact.IsInt() || !exact.Num().IsInt64() || exact.Num().Int64() > int64(366*day/time.Microsecond) {
 		return 0, tenon.Invalid("value", "is not of whole microseconds, or longer than a year")
 	}

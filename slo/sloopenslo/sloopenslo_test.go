@@ -146,45 +146,68 @@ func TestSeveralObjectivesOfADocumentAndAnIndicatorElsewhere(t *testing.T) {
 	require.EqualValues(t, 999_900, got[1].Target)
 }
 
-func TestReadRefuses(t *testing.T) {
+func TestReadRefusesByField(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{
-		"what is no YAML":           "a: [",
-		"what is no mapping":        "- a",
-		"another version":           file("openslo/v1", "openslo/v2"),
-		"no window":                 file("    - duration: 28d\n      isRolling: true\n", "    []\n"),
-		"a window of nothing":       file("28d", "0d"),
-		"a unit that is none":       file("28d", "28x"),
-		"too long a window":         file("28d", "93d"),
-		"a great number":            file("28d", "99999999999999999999d"),
-		"two calendar months":       file("28d", "2M", "isRolling: true", "isRolling: false"),
-		"a calendar hour":           file("28d", "1h", "isRolling: true", "isRolling: false"),
-		"a zone that is none":       file("28d", "1M", "isRolling: true", "isRolling: false\n      calendar: {timeZone: Nowhere/At_All}"),
-		"a target over one":         file("0.999", "1.5"),
-		"a target of nothing":       file("0.999", "0"),
-		"a target too fine":         file("0.999", "0.99999999"),
-		"a target of words":         file("0.999", "high"),
-		"no target":                 file("      target: 0.999\n", ""),
-		"two targets":               file("target: 0.999", "target: 0.999\n      targetPercent: 99.9"),
-		"no objectives":             file("    - displayName: most\n      target: 0.999\n", "    []\n"),
-		"no indicator":              file("ratioMetric", "otherMetric"),
-		"a raw ratio":               file("counter: true", "raw: {metricSource: {spec: {}}}"),
-		"ratio time slices":         file("Occurrences", "RatioTimeslices"),
-		"slices without a target":   file("Occurrences", "Timeslices"),
-		"a threshold at least":      latency("lte", "gte"),
-		"a negative threshold":      latency("500", "-1"),
-		"a threshold of no number":  latency("500", ".nan"),
-		"an infinite threshold":     latency("500", ".inf"),
-		"a threshold too fine":      latency("500", "0.0001"),
-		"a unit of thresholds":      latency("  displayName", "  annotations: {tenon/unit: d}\n  displayName"),
-		"an indicator that is away": strings.Replace(file(), "  indicator:", "  indicatorRef: away\n  other:", 1),
-		"a composite":               file("target: 0.999", "target: 0.999\n      compositeWeight: 2"),
-		"too much":                  file() + strings.Repeat("# more\n", 160_000),
-		"too many":                  strings.Repeat("---\napiVersion: openslo/v1\nkind: Service\n", 1001),
-	} {
-		_, _, err := sloopenslo.Read(strings.NewReader(text), nil)
-		require.ErrorIs(t, err, tenon.ErrInvalid, name)
+	slices := func(target string) string {
+		return file("Occurrences", "Timeslices", "target: 0.999", "target: 0.999\n      timeSliceTarget: "+target)
 	}
+	for name, c := range map[string]struct{ text, field string }{
+		"what is no YAML":           {"a: [", "input"},
+		"what is no mapping":        {"- a", "input"},
+		"what is no SLO":            {"apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: web}\nspec: 1\n", "web"},
+		"what is no SLI":            {"apiVersion: openslo/v1\nkind: SLI\nmetadata: {name: good}\nspec: 1\n", "good"},
+		"another version":           {file("openslo/v1", "openslo/v2"), "apiVersion"},
+		"no window":                 {file("    - duration: 28d\n      isRolling: true\n", "    []\n"), "timeWindow"},
+		"a window of nothing":       {file("28d", "0d"), "duration"},
+		"a unit without a number":   {file("28d", "d"), "duration"},
+		"a unit that is none":       {file("28d", "28x"), "duration"},
+		"too long a window":         {file("28d", "93d"), "window.length"},
+		"a great number":            {file("28d", "99999999999999999999d"), "duration"},
+		"two calendar months":       {file("28d", "2M", "isRolling: true", "isRolling: false"), "duration"},
+		"a calendar hour":           {file("28d", "1h", "isRolling: true", "isRolling: false"), "duration"},
+		"a zone that is none":       {file("28d", "1M", "isRolling: true", "isRolling: false\n      calendar: {timeZone: Nowhere/At_All}"), "window.zone"},
+		"a target over one":         {file("0.999", "1.5"), "target"},
+		"a target of nothing":       {file("0.999", "0"), "target"},
+		"a target too fine":         {file("0.999", "0.99999999"), "target"},
+		"a target of words":         {file("0.999", "high"), "target"},
+		"no target":                 {file("      target: 0.999\n", ""), "target"},
+		"two targets":               {file("target: 0.999", "target: 0.999\n      targetPercent: 99.9"), "target"},
+		"no objectives":             {file("    - displayName: most\n      target: 0.999\n", "    []\n"), "objectives"},
+		"an odd indicator":          {file("ratioMetric", "otherMetric"), "indicator"},
+		"no indicator":              {file("  indicator:", "  other:"), "indicator"},
+		"a raw ratio":               {file("counter: true", "raw: {metricSource: {spec: {}}}"), "indicator"},
+		"ratio time slices":         {file("Occurrences", "RatioTimeslices"), "budgetingMethod"},
+		"slices without a target":   {file("Occurrences", "Timeslices"), "timeSliceTarget"},
+		"slices of words":           {slices("most"), "timeSliceTarget"},
+		"slices of nothing":         {slices("0"), "slice"},
+		"a threshold at least":      {latency("lte", "gte"), "op"},
+		"a negative threshold":      {latency("500", "-1"), "value"},
+		"a threshold of no number":  {latency("500", ".nan"), "value"},
+		"an infinite threshold":     {latency("500", ".inf"), "value"},
+		"a threshold too fine":      {latency("500", "0.0001"), "value"},
+		"a unit of thresholds":      {latency("  displayName", "  annotations: {tenon/unit: d}\n  displayName"), sloopenslo.UnitAnnotation},
+		"an indicator that is away": {strings.Replace(file(), "  indicator:", "  indicatorRef: away\n  other:", 1), "indicatorRef"},
+		"a composite":               {file("target: 0.999", "target: 0.999\n      compositeWeight: 2"), "indicator"},
+		"too much":                  {file() + strings.Repeat("# more\n", 160_000), "input"},
+		"too many":                  {strings.Repeat("---\napiVersion: openslo/v1\nkind: Service\n", 1001), "input"},
+	} {
+		_, _, err := sloopenslo.Read(strings.NewReader(c.text), nil)
+		var wrong *tenon.FieldError
+		require.ErrorAs(t, err, &wrong, name)
+		require.Equal(t, c.field, wrong.Field, name)
+	}
+}
+
+func TestAThresholdInATinyUnitIsExactOrRefused(t *testing.T) {
+	t.Parallel()
+	nanoseconds := &sloopenslo.Options{Unit: time.Nanosecond}
+	got, _, err := sloopenslo.Read(strings.NewReader(latency("500", "1500000")), nanoseconds)
+	require.NoError(t, err)
+	require.Equal(t, 1500*time.Microsecond, got[0].Threshold)
+	_, _, err = sloopenslo.Read(strings.NewReader(latency()), nanoseconds)
+	var wrong *tenon.FieldError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, "value", wrong.Field, "half a microsecond")
 }
 
 func TestWriteRefusesAnObjectiveThatCannotBe(t *testing.T) {

@@ -125,6 +125,14 @@ func TestAStoreThatIsAwaySaysSo(t *testing.T) {
 
 func TestADatabaseWithoutTheSchemaSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	_, err := slopg.New(pgtest.Pool(t), nil).Load(t.Context())
-	require.ErrorContains(t, err, "call migrations.Apply with migrations.SLO")
+	const remedy = "call migrations.Apply with migrations.SLO"
+	store := slopg.New(pgtest.Pool(t), nil)
+	_, err := store.Load(t.Context())
+	require.ErrorContains(t, err, remedy)
+	var errs []error
+	for _, err := range store.Export(t.Context(), tenon.Subject{Tenant: "acme"}) {
+		errs = append(errs, err)
+	}
+	require.Len(t, errs, 1, "an export ends where it fails")
+	require.ErrorContains(t, errs[0], remedy)
 }

@@ -180,21 +180,28 @@ select $1, 200, d from unnest(array['NaN', 'Infinity', '-Infinity', '-1', '0', '
 
 func TestRowsThatGoAndAClockThatRunsBackwards(t *testing.T) {
 	t.Parallel()
-	pool := hosted(t)
-	store := slopg.New(pool, &slopg.Options{Tables: tables})
-	define(t, store, uptime())
-	now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
-	for i := range 30 { // each row older than the one before
-		insert(t, pool, event{at: now.Add(-time.Duration(i) * time.Minute), status: 200})
+	daily := uptime()
+	daily.Window = slo.Window{Calendar: slo.Daily}
+	for name, o := range map[string]slo.Objective{"rolling": uptime(), "calendar": daily} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := hosted(t)
+			store := slopg.New(pool, &slopg.Options{Tables: tables})
+			define(t, store, o)
+			now := time.Date(2026, 3, 10, 12, 0, 30, 0, time.UTC)
+			for i := range 30 { // each row older than the one before
+				insert(t, pool, event{at: now.Add(-time.Duration(i) * time.Minute), status: 200})
+			}
+			insert(t, pool, event{at: now.Add(20 * time.Minute), status: 200}) // and one from the future
+			require.NoError(t, store.Fold(t.Context(), now))
+			require.Equal(t, slo.Count{Good: 30, Valid: 30}, count(t, store, o, now.Add(-time.Hour), now))
+			pgtest.Exec(t, pool, "delete from public.api_requests where created_at < $1", now.Add(-15*time.Minute))
+			require.NoError(t, store.Fold(t.Context(), now.Add(-time.Minute))) // the database's clock was set back
+			require.Equal(t, slo.Count{Good: 16, Valid: 16}, count(t, store, o, now.Add(-time.Hour), now))
+			require.NoError(t, store.Fold(t.Context(), now.Add(time.Hour)))
+			require.Equal(t, slo.Count{Good: 17, Valid: 17}, count(t, store, o, now.Add(-time.Hour), now.Add(time.Hour)))
+		})
 	}
-	insert(t, pool, event{at: now.Add(20 * time.Minute), status: 200}) // and one from the future
-	require.NoError(t, store.Fold(t.Context(), now))
-	require.Equal(t, slo.Count{Good: 30, Valid: 30}, count(t, store, uptime(), now.Add(-time.Hour), now))
-	pgtest.Exec(t, pool, "delete from public.api_requests where created_at < $1", now.Add(-15*time.Minute))
-	require.NoError(t, store.Fold(t.Context(), now.Add(-time.Minute))) // the database's clock was set back
-	require.Equal(t, slo.Count{Good: 16, Valid: 16}, count(t, store, uptime(), now.Add(-time.Hour), now))
-	require.NoError(t, store.Fold(t.Context(), now.Add(time.Hour)))
-	require.Equal(t, slo.Count{Good: 17, Valid: 17}, count(t, store, uptime(), now.Add(-time.Hour), now.Add(time.Hour)))
 }
 
 func TestATableThatCannotBeCountedShowsInTheLag(t *testing.T) {
@@ -275,6 +282,11 @@ func TestATableThatDoesNotFitIsRefusedAtStart(t *testing.T) {
 			c.Unit = 7 * time.Second
 			return slopg.FromTable(name, c)
 		},
+		"has a negative Unit": func() slopg.Table {
+			c := good
+			c.Unit = -time.Second
+			return slopg.FromTable(name, c)
+		},
 		`column "x" or true --" does not exist`: func() slopg.Table {
 			c := good
 			c.Duration = slopg.Col(`x" or true --`)
@@ -311,6 +323,23 @@ func TestThresholdsInOtherUnits(t *testing.T) {
 		require.NoError(t, store.Fold(t.Context(), now))
 		require.Equal(t, slo.Count{Good: want, Valid: 3}, count(t, store, latency(), now.Add(-time.Hour), now))
 	}
+}
+
+func TestAThresholdIsStoredAsPeopleWriteIt(t *testing.T) {
+	t.Parallel()
+	pool := database(t)
+	store := slopg.New(pool, nil)
+	define(t, store, uptime())
+	for threshold, want := range map[time.Duration]string{
+		500 * time.Millisecond: "500 ms", 1500 * time.Microsecond: "1500 us", 9 * time.Second: "9000 ms", time.Minute: "60 s",
+		10500 * time.Millisecond: "10500 ms",
+	} {
+		o := latency()
+		o.Threshold = threshold
+		define(t, store, o)
+		require.Equal(t, want, pgtest.One[string](t, pool, "select threshold || ' ' || unit from tenon.slo_targets where name = $1", o.Name))
+	}
+	require.True(t, pgtest.One[bool](t, pool, "select threshold is null and unit = '' from tenon.slo_targets where name = 'uptime'"))
 }
 
 func TestRunFoldsAndPrunes(t *testing.T) {

@@ -2,11 +2,11 @@ package slopg
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/slo"
 )
 
@@ -57,7 +57,7 @@ func writeObjectives(ctx context.Context, tx pgx.Tx, before, after *slo.State) e
 	return differences(before.Objectives, after.Objectives, func(o slo.Objective) slo.Key { return o.Key }, put, gone)
 }
 
-// inUnit writes a threshold as people do: in milliseconds, in seconds from one on, or as fine as it is.
+// inUnit writes a threshold as people do: in milliseconds, in whole seconds from ten on, or as fine as it is.
 func inUnit(d time.Duration) (threshold *int64, unit string) {
 	if d == 0 {
 		return nil, ""
@@ -107,7 +107,9 @@ func writeEpisodes(ctx context.Context, tx pgx.Tx, before, after *slo.State) err
 		_, err := tx.Exec(ctx, putEpisodeSQL, e.Tenant, e.ID, e.Name, string(e.Alert), e.OpenedAt, null(e.ResolvedAt), asJSON(e))
 		return err
 	}
-	gone := func(e slo.Episode) error { return fmt.Errorf("the edit took away the episode %s, which is open", e.ID) }
+	gone := func(e slo.Episode) error {
+		return tenon.Invalid("episodes", "%s is open, and the edit took it away", e.ID)
+	}
 	return differences(before.Episodes, after.Episodes, func(e slo.Episode) string { return e.ID }, put, gone)
 }
 
@@ -124,7 +126,7 @@ func writeOverrides(ctx context.Context, tx pgx.Tx, before, after *slo.State) er
 		return err
 	}
 	gone := func(o slo.Override) error {
-		return fmt.Errorf("the edit took away the override %s, which has not ended", o.ID)
+		return tenon.Invalid("overrides", "%s has not ended, and the edit took it away", o.ID)
 	}
 	return differences(before.Overrides, after.Overrides, func(o slo.Override) string { return o.ID }, put, gone)
 }

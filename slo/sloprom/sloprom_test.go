@@ -228,6 +228,21 @@ func TestTheRulesAreThoseOfTheWorkbook(t *testing.T) {
 	require.Equal(t, want, alerts)
 }
 
+func TestARuleOfATierWithoutASeverityHasOne(t *testing.T) {
+	t.Parallel()
+	o := uptime
+	o.Tiers = []slo.Tier{
+		{Burn: 3_000, Long: 24 * time.Hour, Short: 2 * time.Hour}, {Burn: 14_400, Long: time.Hour, Short: 5 * time.Minute},
+	}
+	found := map[string]string{}
+	for _, rule := range rules(t, &sloprom.RulesOptions{Sources: map[string]sloprom.Source{"uptime": source}}, o).Groups[0].Rules {
+		if rule.Alert != "" {
+			found[rule.Labels["tier"]] = rule.Labels["severity"]
+		}
+	}
+	require.Equal(t, map[string]string{"14.4 over 1h0m0s and 5m0s": "critical", "3 over 24h0m0s and 2h0m0s": "warning"}, found)
+}
+
 // metric finds the names of metrics in an expression.
 var metric = regexp.MustCompile(`tenon_[a-z_:]+`)
 
@@ -257,8 +272,11 @@ func TestTextsSurviveYAML(t *testing.T) {
 	odd := "it's \"odd\": #1\n\ttab ü {{ $value }} \\ - x"
 	r := rules(t, &sloprom.RulesOptions{Watches: []sloprom.Watch{
 		{Name: "Odd", Expr: `m{a="b\\c"} > 1`, Severity: tenon.SeverityInfo, Summary: odd, For: 90 * time.Minute},
+		{Name: "Quick", Expr: "m > 1", Severity: tenon.SeverityInfo, Summary: "x", For: 1500 * time.Millisecond},
 	}})
-	last := r.Groups[len(r.Groups)-1].Rules[0]
+	watches := r.Groups[len(r.Groups)-1].Rules
+	require.Equal(t, "1500ms", watches[1].For)
+	last := watches[0]
 	require.Equal(t, odd, last.Annotations["summary"])
 	require.Equal(t, `m{a="b\\c"} > 1`, last.Expr)
 	require.Equal(t, "90m", last.For)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/slo"
 )
@@ -127,6 +128,15 @@ func (r *rig) fails(what string, err, class error) {
 	r.t.Helper()
 	if !errors.Is(err, class) {
 		r.t.Fatalf("%s: error %v, want %v", what, err, class)
+	}
+}
+
+// refuses fails unless err is a [tenon.ErrInvalid] that names the field.
+func (r *rig) refuses(field string, err error) {
+	r.t.Helper()
+	var wrong *tenon.FieldError
+	if !errors.Is(err, tenon.ErrInvalid) || !errors.As(err, &wrong) || wrong.Field != field {
+		r.t.Fatalf("error %v, want one that names %s", err, field)
 	}
 }
 

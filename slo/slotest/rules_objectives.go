@@ -3,7 +3,6 @@ package slotest
 import (
 	"time"
 
-	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/slo"
 )
@@ -105,6 +104,25 @@ var objectiveRules = group{"objectives", []rule{
 		},
 	},
 	{
+		"exclusions_that_overlap_take_out_what_they_cover",
+		"Time that several exclusions take out is taken out once, in whatever order they were made.",
+		func(r *rig) {
+			r.define(uptime())
+			for ago := time.Minute; ago <= 10*time.Minute; ago += time.Minute {
+				r.record(r.minute(uptime(), ago, 1, 1))
+			}
+			for _, x := range [][2]time.Duration{{4, 2}, {9, 3}, {8, 6}} { // in minutes before now
+				_, err := r.board().Exclude(r.ctx(), slo.Exclusion{
+					From: r.now.Add(-x[0] * time.Minute), To: r.now.Add(-x[1] * time.Minute), Reason: "maintenance",
+				})
+				r.must(err)
+			}
+			s := r.evaluate().Statuses[0]
+			conform.Equal(r.t, "the count", s.Count, slo.Count{Good: 3, Valid: 3})
+			conform.Equal(r.t, "excluded", s.Excluded, 7*time.Minute)
+		},
+	},
+	{
 		"what_is_excluded_already_is_not_excluded_again",
 		"The same time for the same reason is one exclusion, however often it is asked for; another reason is another.",
 		func(r *rig) {
@@ -145,40 +163,64 @@ var badInputRules = group{"bad_input", []rule{
 		"what_cannot_be_promised_is_refused",
 		"A bad objective is refused with its field, and nothing is written.",
 		func(r *rig) {
-			for _, spoil := range []func(o *slo.Objective){
-				func(o *slo.Objective) { o.Target = 1_000_001 },
-				func(o *slo.Objective) { o.Target = 0 },
-				func(o *slo.Objective) { o.Window.Length = 0 },
-				func(o *slo.Objective) { o.Name = "" },
-				func(o *slo.Objective) { o.Kind = "vibes" },
+			for _, bad := range []struct {
+				field string
+				spoil func(o *slo.Objective)
+			}{
+				{"name", func(o *slo.Objective) { o.Name = "" }},
+				{"kind", func(o *slo.Objective) { o.Kind = "vibes" }},
+				{"target", func(o *slo.Objective) { o.Target = 1_000_001 }},
+				{"target", func(o *slo.Objective) { o.Target = -1 }},
+				{"target", func(o *slo.Objective) { o.Target = 0 }},
+				{"window.length", func(o *slo.Objective) { o.Window.Length = 0 }},
+				{"threshold", func(o *slo.Objective) { o.Threshold = time.Second }}, // of a ratio
+				{"threshold", func(o *slo.Objective) { o.Kind, o.Threshold = slo.Latency, -time.Second }},
+				{"threshold", func(o *slo.Objective) { o.Kind, o.Threshold = slo.Latency, time.Microsecond/2 }},
+				{"threshold", func(o *slo.Objective) { o.Kind = slo.Latency }},
+				{"threshold", func(o *slo.Objective) { o.Kind = slo.Freshness }},
+				{"slice", func(o *slo.Objective) { o.Slice = 1 }}, // of a ratio
+				{"slice", func(o *slo.Objective) { o.Kind = slo.TimeSlice }},
+				{"slice", func(o *slo.Objective) { o.Kind, o.Slice = slo.TimeSlice, slo.Whole+1 }},
+				{"budget_alerts", func(o *slo.Objective) { o.BudgetAlerts = []slo.PPM{1, 0} }},
+				{"budget_alerts", func(o *slo.Objective) { o.BudgetAlerts = []slo.PPM{slo.Whole + 1} }},
+				{"tiers.burn", func(o *slo.Objective) { o.Tiers = []slo.Tier{{}} }},
 			} {
 				o := uptime()
-				spoil(&o)
+				bad.spoil(&o)
 				_, err := r.board().Define(r.ctx(), quick(), o)
-				r.fails("a bad objective", err, tenon.ErrInvalid)
+				r.refuses(bad.field, err)
 			}
 			conform.Equal(r.t, "objectives", len(r.load().Objectives), 0)
 		},
 	},
 	{
 		"an_exclusion_has_a_reason_an_end_and_an_objective",
-		"What is excluded must be said why, from when until when, and exist.",
+		"What is excluded must be said why, from when until when, and exist; else its field is named, and nothing is written.",
 		func(r *rig) {
 			good := slo.Exclusion{From: r.now, To: r.now.Add(time.Hour), Reason: "maintenance"}
-			for _, spoil := range []func(x *slo.Exclusion){
-				func(x *slo.Exclusion) { x.Reason = "" },
-				func(x *slo.Exclusion) { x.To = x.From },
-				func(x *slo.Exclusion) { x.Zone = "Atlantis" },
-				func(x *slo.Exclusion) { x.Repeat = slo.EachDay },
+			daily := func(x *slo.Exclusion) { x.Repeat, x.Until = slo.EachDay, x.From.AddDate(1, 0, 0) }
+			for _, bad := range []struct {
+				field string
+				spoil func(x *slo.Exclusion)
+			}{
+				{"reason", func(x *slo.Exclusion) { x.Reason = "" }},
+				{"from", func(x *slo.Exclusion) { x.From = time.Time{} }},
+				{"to", func(x *slo.Exclusion) { x.To = x.From }},
+				{"zone", func(x *slo.Exclusion) { x.Zone = "Atlantis" }},
+				{"repeat", func(x *slo.Exclusion) { x.Repeat = "hour" }},
+				{"to", func(x *slo.Exclusion) { daily(x); x.To = x.From.Add(24 * time.Hour) }},
+				{"until", func(x *slo.Exclusion) { x.Repeat = slo.EachDay }},
+				{"until", func(x *slo.Exclusion) { daily(x); x.Until = x.From.AddDate(10, 0, 1) }},
 			} {
 				x := good
-				spoil(&x)
+				bad.spoil(&x)
 				_, err := r.board().Exclude(r.ctx(), x)
-				r.fails("a bad exclusion", err, tenon.ErrInvalid)
+				r.refuses(bad.field, err)
 			}
 			good.Name = "unknown"
 			_, err := r.board().Exclude(r.ctx(), good)
 			r.fails("an unknown objective", err, slo.ErrUnknownObjective)
+			conform.Equal(r.t, "exclusions", len(r.load().Exclusions), 0)
 		},
 	},
 }}

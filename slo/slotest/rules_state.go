@@ -84,6 +84,60 @@ var stateRules = group{"state", []rule{
 		},
 	},
 	{
+		"what_is_not_over_is_not_taken_away",
+		"An edit that drops an open episode, or an override that has not ended, is refused, and nothing is written.",
+		func(r *rig) {
+			was := full(r.now)
+			_, err := r.store.Change(r.ctx(), func(s *slo.State) (slo.Effects, error) {
+				*s = *was.Clone()
+				return slo.Effects{}, nil
+			})
+			r.must(err)
+			for field, drop := range map[string]func(s *slo.State){
+				"episodes":  func(s *slo.State) { s.Episodes = nil },
+				"overrides": func(s *slo.State) { s.Overrides = nil },
+			} {
+				_, err := r.store.Change(r.ctx(), func(s *slo.State) (slo.Effects, error) {
+					drop(s)
+					return slo.Effects{}, nil
+				})
+				r.refuses(field, err)
+			}
+			conform.Equal(r.t, "the state", r.load(), was)
+		},
+	},
+	{
+		"history_begins_with_the_oldest_and_is_bounded",
+		"Episodes come oldest first, open and resolved, and no more than were asked for.",
+		func(r *rig) {
+			h, ok := r.store.(slo.Historian)
+			if !ok {
+				return
+			}
+			first := full(r.now).Episodes[0]
+			second, third := first, first
+			second.ID, third.ID = tenon.NewID(r.now.Add(time.Second)), tenon.NewID(r.now.Add(2*time.Second))
+			second.Alert, third.Alert = slo.AlertBudget, slo.AlertAbsence
+			_, err := r.store.Change(r.ctx(), func(s *slo.State) (slo.Effects, error) {
+				s.Episodes = []slo.Episode{third, first, second}
+				return slo.Effects{}, nil
+			})
+			r.must(err)
+			second.ResolvedAt = r.now
+			after, err := r.store.Change(r.ctx(), func(s *slo.State) (slo.Effects, error) {
+				s.Episodes[1] = second
+				return slo.Effects{}, nil
+			})
+			r.must(err)
+			conform.Equal(r.t, "what is open", after.Episodes, []slo.Episode{first, third})
+			for limit, want := range [][]slo.Episode{{}, {first}, {first, second}, {first, second, third}, {first, second, third}} {
+				past, err := h.Episodes(r.ctx(), r.now.Add(-time.Second), limit)
+				r.must(err)
+				conform.Equal(r.t, "the history", append([]slo.Episode{}, past...), want)
+			}
+		},
+	},
+	{
 		"changes_at_once_lose_nothing",
 		"Changes take turns: each edit is handed what the one before it stored.",
 		func(r *rig) {

@@ -4,7 +4,6 @@ package partners
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -106,9 +105,6 @@ func (d *Desk) Unpublish(ctx context.Context, ref directory.Ref, reason string) 
 func (d *Desk) Remove(ctx context.Context, ref directory.Ref, reason string) error {
 	return d.inTx(ctx, ref.Tenant, func(book *directory.Book) (int64, error) {
 		dossier, err := book.Unpublish(ctx, ref, reason)
-		if errors.Is(err, directory.ErrStatus) { // it was not listed
-			dossier, err = book.Partner(ctx, ref)
-		}
 		if err != nil {
 			return 0, err
 		}

@@ -166,6 +166,7 @@ var laneFields = map[string]string{
 	"ready_on": "The day", "lanes": "The list",
 	"lane_count": "The number of lanes", "email": "The e-mail address", "company": "The company's name", "person": "Your name",
 	"on": "The day", "at": "The day", "canaries": "Canaries",
+	"company_name": "The name", "contact_email": "The e-mail address", "website": "The website", "description": "The description",
 }
 
 // laneField is what people call a field, of a lane or of another form.

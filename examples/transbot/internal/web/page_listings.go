@@ -132,7 +132,7 @@ func (s *Server) createListing(w http.ResponseWriter, r *http.Request, v visitor
 	if r.PostFormValue("do") == "invite" {
 		i, err := s.Partners.Book.Invite(r.Context(), company, profile)
 		if err == nil {
-			s.showListings(w, r, v, http.StatusOK, s.base(r)+"/invitations/"+url.PathEscape(i.Token), "")
+			s.showListings(w, r, v, http.StatusOK, s.origin(r)+"/invitations/"+url.PathEscape(i.Token), "")
 			return
 		}
 		s.refuseListing(w, r, v, err)
@@ -150,14 +150,6 @@ func (s *Server) refuseListing(w http.ResponseWriter, r *http.Request, v visitor
 	s.note(r, err)
 	status, text := describe(err)
 	s.showListings(w, r, v, status, "", text)
-}
-
-// base is where people reach the platform.
-func (s *Server) base(r *http.Request) string {
-	if s.HTTPS {
-		return "https://" + r.Host
-	}
-	return "http://" + r.Host
 }
 
 func toListing(w http.ResponseWriter, r *http.Request, ref directory.Ref, done string) {
