@@ -109,3 +109,17 @@ func TestAnErrorRepeatsLittleOfWhatItWasGiven(t *testing.T) {
 	require.ErrorIs(t, err, tenon.ErrInvalid)
 	require.Less(t, len(err.Error()), 200)
 }
+
+func TestAReasonThatIsNoShortTextIsRefusedAndNothingWritten(t *testing.T) {
+	t.Parallel()
+	set := load(t, `{"key":"f","type":"bool"}`)
+	for _, reason := range []string{strings.Repeat("x", 4097), "\xff", "a\x00"} {
+		_, err := set.SetDisabled(t.Context(), "f", true, reason)
+		var wrong *tenon.FieldError
+		require.ErrorAs(t, err, &wrong)
+		require.Equal(t, "reason", wrong.Field)
+	}
+	d, err := set.Flag("f")
+	require.NoError(t, err)
+	require.False(t, d.Disabled)
+}

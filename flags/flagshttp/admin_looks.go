@@ -90,9 +90,6 @@ func (a *admin) diffFlag(w http.ResponseWriter, r *http.Request, key string) err
 	if err != nil {
 		return unknownPopulation(err)
 	}
-	if flips == nil {
-		flips = []flags.Flip{}
-	}
 	return answer(w, r, http.StatusOK, 0, map[string]any{"flips": flips})
 }
 

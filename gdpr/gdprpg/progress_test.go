@@ -66,17 +66,20 @@ func TestANewPlanThatLeavesAWorkOutStillCountsIt(t *testing.T) {
 	openBazaar(t, pool)
 	pgtest.Exec(t, pool, likesSQL+", (20, 'zenith', 102)")
 	pgtest.Exec(t, pool, `
+create table bazaar."fed by x" (id int primary key, company_id text references bazaar.companies);
+insert into bazaar."fed by x" values (1, 'acme'), (2, 'acme'), (3, 'zenith');
 create function bazaar.no() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
 create trigger no before delete on bazaar.users for each row execute function bazaar.no()`)
 	d, opts := deletion("acme"), gdprpg.HostOptions{Secret: secret, Rest: -1}
 	opts.Company = likes(gdpr.ColumnRule{Rule: gdpr.Anonymise, Method: gdpr.SetNull})
+	opts.Company.Tables[`bazaar."fed by x"`] = deleted("id", "company_id")
 	first := gdprpg.NewHost(pool, opts)
 	plan, err := first.Plan(t.Context(), d.Subject)
 	require.NoError(t, err)
 	_, err = first.Erase(t.Context(), d, plan)
 	require.ErrorIs(t, err, gdpr.ErrUnfinished)
 
-	pgtest.Exec(t, pool, "drop trigger no on bazaar.users")
+	pgtest.Exec(t, pool, `drop trigger no on bazaar.users; drop table bazaar."fed by x"`)
 	opts.Company = likes(gdpr.ColumnRule{}) // who is liked is no longer anonymised
 	second := gdprpg.NewHost(pool, opts)
 	plan, err = second.Plan(t.Context(), d.Subject)
@@ -87,6 +90,7 @@ create trigger no before delete on bazaar.users for each row execute function ba
 	certificate, err := second.Certify(t.Context(), d, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, rows(certificate.Tables)["bazaar.likes mentions"])
+	require.EqualValues(t, 2, rows(certificate.Tables)[`bazaar."fed by x" owned`])
 }
 
 func TestWhatWasNotErasedIsNotCertified(t *testing.T) {

@@ -149,6 +149,8 @@ var askRules = group{"ask", []rule{
 		r.fails("again", err, gdpr.ErrState)
 		_, err = r.desk().Verify(r.staff(), q.Key, "called back")
 		r.fails("verify", err, gdpr.ErrState)
+		_, err = r.desk().Extend(r.staff(), q.Key, "many tables")
+		r.fails("extend", err, gdpr.ErrState)
 		conform.Equal(r.t, "rows", r.host.of(q.Key), "")
 	}},
 }}

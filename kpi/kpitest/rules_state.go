@@ -336,4 +336,21 @@ var badInputRules = group{"bad input", []rule{
 			r.counts("after all", 0)
 		},
 	},
+	{
+		"what_names_no_event_is_refused",
+		"A correction and a retraction name the event: its tenant and its key.",
+		func(r *rig) {
+			for field, ref := range map[string]kpi.Ref{"tenant": {Key: "k"}, "key": {Tenant: "acme"}} {
+				e := sent(ref.Key, nil)
+				e.Tenant = ref.Tenant
+				_, err := r.tracker().Correct(r.ctx(), e)
+				for _, err := range []error{err, r.tracker().Retract(r.ctx(), ref)} {
+					var wrong *tenon.FieldError
+					if !errors.As(err, &wrong) || wrong.Field != field {
+						r.t.Fatalf("error %v does not name %s", err, field)
+					}
+				}
+			}
+		},
+	},
 }}
