@@ -72,7 +72,7 @@ lint: ## run the linters
 
 .PHONY: ci race nested
 ci: format-check lint race nested ## what must pass before a change lands
-	$(MAKE) fuzz FUZZTIME=5s
+	$(MAKE) fuzz FUZZTIME=3s
 
 race: deps
 	go vet ./...

@@ -64,6 +64,9 @@ var notifying = feature{set: migrations.Notify, writes: []write{
 	{"notifypg.Store.Notify", "", twoNews, func(s *stage, db pgtest.Handle) error {
 		return openOutbox(db).Notify(s.ctx(), news("3")) // the same key again is the same notification
 	}},
+	{"notifypg.Store.NotifyBatch", "", twoNews, func(s *stage, db pgtest.Handle) error {
+		return openOutbox(db).NotifyBatch(s.ctx(), []tenon.Notification{news("3"), news("2"), news("4")})
+	}},
 	{"notifypg.Store.Add", "", twoNews, func(s *stage, db pgtest.Handle) error {
 		entries, err := notify.Routing{}.Entries(news("3"), s.now)
 		if err != nil {
