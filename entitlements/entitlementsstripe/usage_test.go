@@ -161,7 +161,7 @@ func TestUsageOfAMeterThatIsGoneIsToldOf(t *testing.T) {
 	m := newMetered(t)
 	m.report(2*hour, 10)
 	m.shop.opts.Meters = nil
-	m.pass(0)
+	m.pass(time.Minute)
 	works(t, m.till)
 	dead := m.lines(entitlements.UsageDead)
 	require.Len(t, dead, 1)
