@@ -80,7 +80,9 @@ func TestRootImportsTheStandardLibraryAlone(t *testing.T) {
 }
 
 // shared are the packages that cores have in common beside package tenon. They import what cores may.
-var shared = []string{module + "/internal/storeclock", module + "/internal/spool", module + "/internal/tell"}
+var shared = []string{
+	module + "/internal/civil", module + "/internal/spool", module + "/internal/storeclock", module + "/internal/tell",
+}
 
 func TestCoresImportTheStandardLibraryAndTenon(t *testing.T) {
 	t.Parallel()

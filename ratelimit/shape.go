@@ -5,6 +5,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/transbotai/tenon/internal/civil"
+
 	"golang.org/x/time/rate"
 )
 
@@ -66,7 +68,7 @@ func (p Period) start(t time.Time) time.Time {
 	case Monthly:
 		d = 1
 	}
-	return dayStart(y, m, d, t.Location())
+	return civil.DayStart(y, m, d, t.Location())
 }
 
 // after returns when the period after the one that begins at start begins.
@@ -82,7 +84,7 @@ func (p Period) after(start time.Time) time.Time {
 	default:
 		d++
 	}
-	return dayStart(y, m, d, start.Location())
+	return civil.DayStart(y, m, d, start.Location())
 }
 
 // hourStart takes off what is past the hour on the clock: a zone may be half an hour off. Where clocks are put back or
@@ -105,30 +107,6 @@ func hourEnd(start time.Time) time.Time {
 
 func pastHour(t time.Time) time.Duration {
 	return time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
-}
-
-// dayStart returns the first instant of a day, which is not midnight where clocks are put forward at midnight.
-func dayStart(y int, m time.Month, d int, zone *time.Location) time.Time {
-	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
-	if t.Hour() == 0 {
-		return firstOf(t)
-	}
-	if _, end := t.ZoneBounds(); t.Hour() > 12 && !end.IsZero() { // the day before: midnight does not exist
-		return end.In(zone)
-	}
-	start, _ := t.ZoneBounds()
-	return start.In(zone)
-}
-
-// firstOf returns when the clock first showed what it shows at t: earlier, if it was put back since then.
-func firstOf(t time.Time) time.Time {
-	changed, _ := t.ZoneBounds()
-	_, now := t.Zone()
-	_, before := changed.Add(-1).In(t.Location()).Zone()
-	if first := t.Add(time.Duration(now-before) * time.Second); !changed.IsZero() && first.Before(changed) {
-		return first
-	}
-	return t
 }
 
 const (

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/transbotai/tenon/internal/civil"
+
 	"github.com/transbotai/tenon"
 )
 
@@ -112,30 +114,8 @@ func (w Window) Bounds(now time.Time) (from, to time.Time) {
 		month, day = (month-1)/3*3+1, 1
 	}
 	next := map[Calendar][2]int{Weekly: {0, 7}, Monthly: {1, 0}, Quarterly: {3, 0}, Daily: {0, 1}}[w.Calendar]
-	from = midnight(year, month, day, zone)
-	return from.UTC(), midnight(year, month+time.Month(next[0]), day+next[1], zone).UTC()
-}
-
-// midnight is the first instant of a day: not 00:00 where the clock skips midnight, and the first of two where it comes
-// twice.
-func midnight(year int, month time.Month, day int, zone *time.Location) time.Time {
-	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
-	want := time.Date(year, month, day, 12, 0, 0, 0, zone).Day()
-	if t.Day() != want {
-		return t.Add(time.Hour)
-	}
-	return firstOf(t)
-}
-
-// firstOf returns when the clock first showed what it shows at t: earlier, if it was put back since then.
-func firstOf(t time.Time) time.Time {
-	changed, _ := t.ZoneBounds()
-	_, now := t.Zone()
-	_, before := changed.Add(-1).In(t.Location()).Zone()
-	if first := t.Add(time.Duration(now-before) * time.Second); !changed.IsZero() && first.Before(changed) {
-		return first
-	}
-	return t
+	from = civil.DayStart(year, month, day, zone)
+	return from.UTC(), civil.DayStart(year, month+time.Month(next[0]), day+next[1], zone).UTC()
 }
 
 // String describes the window: "24h0m0s", "month in Europe/Berlin".
