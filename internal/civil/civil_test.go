@@ -26,13 +26,20 @@ func TestADayStartsWhereALookAtEveryMinuteFindsIt(t *testing.T) {
 		year  int
 		month time.Month // in which clocks change
 	}{
-		{"UTC", 2026, time.March}, {"Europe/Berlin", 2026, time.March}, {"Europe/Berlin", 2026, time.October},
+		{"UTC", 2026, time.March},
+		{"Europe/Berlin", 2026, time.March},
+		{"Europe/Berlin", 2026, time.October},
 		{"America/Santiago", 2026, time.September}, // forward at midnight
-		{"America/Havana", 2026, time.March}, {"Asia/Beirut", 2026, time.March}, {"Africa/Cairo", 2026, time.April},
+		{"America/Havana", 2026, time.March},
+		{"Asia/Beirut", 2026, time.March},
+		{"Africa/Cairo", 2026, time.April},
 		{"America/Asuncion", 2023, time.March}, // back at midnight
-		{"Asia/Amman", 2021, time.October}, {"America/Scoresbysund", 2024, time.March},
+		{"Asia/Amman", 2021, time.October},
+		{"America/Scoresbysund", 2024, time.March},
 		{"Australia/Lord_Howe", 2026, time.April}, // by half an hour
-		{"Asia/Pyongyang", 2018, time.May}, {"Asia/Kolkata", 2026, time.January}, {"Africa/Casablanca", 2026, time.February},
+		{"Asia/Pyongyang", 2018, time.May},
+		{"Asia/Kolkata", 2026, time.January},
+		{"Africa/Casablanca", 2026, time.February},
 	} {
 		zone, err := time.LoadLocation(c.zone)
 		require.NoError(t, err)
