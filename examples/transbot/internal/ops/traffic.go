@@ -104,7 +104,7 @@ func (r *rows) minute(m, now time.Time, companies []string) {
 	random := rand.New(rand.NewPCG(uint64(m.Unix()), 7))
 	for i := range requestsAMinute {
 		at := m.Add(time.Duration(random.Int64N(int64(time.Minute))))
-		event := calm(random, i)
+		event := calm(random, int(m.Unix()/60)*requestsAMinute+i)
 		event.company = someone(random, companies)
 		if at.Before(now) {
 			event.add(r, at)
@@ -119,11 +119,21 @@ type event struct {
 	took                            time.Duration
 }
 
-// calm draws a request of a service that is well.
+// One in so many requests of a service that is well goes wrong. They are counted, not drawn: chance would now and then
+// give an hour more of them than half a budget.
+const (
+	failsOneIn     = 6000
+	taskFailsOneIn = 720 // a multiple of 3: it is one with a task
+	slowOneIn      = 240 // even: it is one for a quote
+)
+
+// calm draws the request number i of a service that is well.
 func calm(random *rand.Rand, i int) event {
-	e := event{quote: i%2 == 0, task: i%3 == 0, taskFailed: random.IntN(250) == 0}
-	e.failed = random.IntN(6000) == 0
-	e.took = time.Duration((70 + 90*random.ExpFloat64()) * float64(time.Millisecond))
+	e := event{quote: i%2 == 0, task: i%3 == 0, failed: i%failsOneIn == 1, taskFailed: i%taskFailsOneIn == 3}
+	e.took = time.Duration((70 + 90*min(random.ExpFloat64(), 4)) * float64(time.Millisecond))
+	if i%slowOneIn == 2 {
+		e.took += 450 * time.Millisecond
+	}
 	return e
 }
 
@@ -165,7 +175,7 @@ func (d *Desk) Traffic(ctx context.Context) error {
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 7))
 	tick := time.NewTicker(trafficEvery)
 	defer tick.Stop()
-	for i := 0; ; i += burst {
+	for i := random.IntN(failsOneIn); ; i += burst {
 		if err := d.breathe(ctx, random, i); err != nil && ctx.Err() == nil {
 			d.logger.Warn("no traffic", "err", err)
 		}
