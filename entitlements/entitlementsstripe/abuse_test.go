@@ -168,7 +168,7 @@ func TestAnEventThatIsHungUpOnKeepsItsCount(t *testing.T) {
 	store := s.memory()
 	x := s.open(store)
 	s.owners(1)
-	e := s.events(0, entitlementstest.StripeVersion)[0]
+	e := s.events(0)[0]
 	s.fake.Fail(entitlementstest.Fault{Path: "/v1/subscriptions", Status: 500, Times: -1})
 	for range 2 {
 		require.Equal(t, http.StatusServiceUnavailable, deliver(t, x.Handler(), e.body))

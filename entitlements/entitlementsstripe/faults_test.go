@@ -12,7 +12,6 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
 	"github.com/transbotai/tenon/entitlements/entitlementspg"
-	"github.com/transbotai/tenon/entitlements/entitlementstest"
 	"github.com/transbotai/tenon/internal/pgtest"
 )
 
@@ -80,7 +79,7 @@ func (s *shop) newcomer() (o owner, body []byte) {
 	s.t.Helper()
 	skip := len(s.fake.Events())
 	o = s.owners(1)[0]
-	for _, e := range s.events(skip, entitlementstest.StripeVersion) {
+	for _, e := range s.events(skip) {
 		if e.Type == "customer.subscription.created" {
 			body = e.body
 		}

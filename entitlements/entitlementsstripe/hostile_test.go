@@ -48,7 +48,7 @@ func TestWebhooksThatAreNotToBeBelievedChangeNothing(t *testing.T) {
 	_, pool := s.database()
 	x := s.open(s.store(pool))
 	s.owners(1)
-	body := s.events(0, entitlementstest.StripeVersion)[0].body
+	body := s.events(0)[0].body
 	now := time.Now()
 	sign := func(body []byte) string { return entitlementstest.Sign(body, entitlementstest.TestSecret, now) }
 	calls, stored := s.fake.Calls(), rows(t, pool)
@@ -104,7 +104,7 @@ func TestOneSecretReplacesAnother(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, began())
 	o := s.owners(1)[0]
-	body := s.events(0, entitlementstest.StripeVersion)[0].body
+	body := s.events(0)[0].body
 	both := account()
 	both.WebhookSecrets = append(both.WebhookSecrets, tenon.NewSecret("whsec_next"))
 	x := s.open(s.memory())

@@ -39,7 +39,7 @@ func TestWhatWasReadUnderALeaseThatIsLostIsNotWritten(t *testing.T) {
 		_, err := pool.Exec(t.Context(), "update tenon.billing_leases set held_until = '-infinity'") // its time is over
 		require.NoError(t, err)
 		s.api.call("DELETE", "/v1/subscriptions/"+o.subscription, "")
-		all := s.events(0, entitlementstest.StripeVersion)
+		all := s.events(0)
 		require.Equal(t, http.StatusOK, deliver(t, s.open(store).Handler(), all[len(all)-1].body))
 	}})
 	require.Equal(t, http.StatusServiceUnavailable, deliver(t, slow.Handler(), body), "it had read that the subscription lives")
@@ -55,7 +55,7 @@ func TestAnEventWhoseSenderHangsUpWhileAnotherIsAtWorkIsTriedAgain(t *testing.T)
 	s := newShop(t, began())
 	store := s.memory()
 	o := s.owners(1)[0]
-	first, second := s.events(0, entitlementstest.StripeVersion)[0], s.events(0, entitlementstest.StripeVersion)[1]
+	first, second := s.events(0)[0], s.events(0)[1]
 	var x till
 	x = s.open(&overtaken{keeper: store, meanwhile: func() {
 		gone, hangUp := context.WithCancel(t.Context())

@@ -174,7 +174,7 @@ func TestAnEventThatFailsIsDeadAfterABoundAndReplayedByItsID(t *testing.T) {
 	require.NoError(t, err)
 	x := s.open(store)
 	o := s.owners(1)[0]
-	e := s.events(0, entitlementstest.StripeVersion)[0]
+	e := s.events(0)[0]
 	s.fake.Fail(entitlementstest.Fault{Path: "/v1/subscriptions", Status: 500, Times: -1})
 	for range 3 {
 		require.Equal(t, 503, deliver(t, x.Handler(), e.body))

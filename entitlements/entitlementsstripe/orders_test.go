@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -73,21 +74,20 @@ func (s *shop) lives(n int) []life {
 // items. Of the updates it is the one of the trial's end.
 func (s *shop) pick(all []life) {
 	s.t.Helper()
-	old, newer := s.events(0, entitlementstest.StripeVersion), s.events(0, entitlementstest.StripeNewer)
 	byCustomer := map[string]int{}
 	for i, l := range all {
 		byCustomer[l.customer] = i
 	}
-	for n, e := range old {
+	for _, e := range s.events(0, lifecycle...) {
 		i, mine := byCustomer[e.Customer]
+		k := slices.Index(lifecycle, e.Type)
+		if !mine || all[i].events[k].ID != "" {
+			continue
+		}
 		if i%3 == 2 {
-			e = newer[n]
+			e.body = s.fake.Payload(e.ID, entitlementstest.StripeNewer)
 		}
-		for k, kind := range lifecycle {
-			if mine && e.Type == kind && all[i].events[k].ID == "" {
-				all[i].events[k] = e
-			}
-		}
+		all[i].events[k] = e
 	}
 	for _, l := range all {
 		for k, e := range l.events {

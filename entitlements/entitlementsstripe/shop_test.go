@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -148,12 +149,15 @@ type event struct {
 	body     []byte
 }
 
-// events returns the events about customers since the first skip, in the shape of a version.
-func (s *shop) events(skip int, version string) []event {
+// events returns the events about customers since the first skip, of some types or of all.
+func (s *shop) events(skip int, types ...string) []event {
 	s.t.Helper()
 	var found []event
 	for _, e := range s.fake.Events()[skip:] {
-		body := s.fake.Payload(e.ID, version)
+		if len(types) > 0 && !slices.Contains(types, e.Type) {
+			continue
+		}
+		body := s.fake.Payload(e.ID, entitlementstest.StripeVersion)
 		var sent struct {
 			Data struct{ Object struct{ Customer string } }
 		}

@@ -100,7 +100,8 @@ func (b tab) accessible() {
 // picture keeps a picture of the whole page.
 func (b tab) picture(name string) {
 	b.Helper()
-	require.NoError(b, os.WriteFile(b.shot(name), outcome(b, chromedp.Action[[]byte](wholePage)), 0o644))
+	file := b.shots + "/" + name + "-" + b.look.size + "-" + b.look.mode() + ".png"
+	require.NoError(b, os.WriteFile(file, outcome(b, chromedp.Action[[]byte](wholePage)), 0o644))
 }
 
 // wholePage takes the picture, with more regard to time than to its size.

@@ -41,14 +41,16 @@ func (l look) emulate() chromedp.Action[chromedp.Void] {
 	if l.phone() {
 		options = append(options, chromedp.EmulateMobile)
 	}
+	return chromedp.Steps(chromedp.EmulateViewport(l.width, l.height, options...), l.scheme())
+}
+
+// scheme turns the colours of the page that is shown, and of those that come, to light or dark.
+func (l look) scheme() chromedp.Action[chromedp.Void] {
 	scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.mode()}}}
-	return chromedp.Steps(
-		chromedp.EmulateViewport(l.width, l.height, options...),
-		chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-			_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, scheme)
-			return err
-		}),
-	)
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, scheme)
+		return err
+	})
 }
 
 // tab is a person in front of a page of a site, in a browser that knows nothing of other tabs. Its methods fail the test
@@ -60,8 +62,8 @@ type tab struct {
 	ctx  context.Context
 	seen *seen
 
-	mails string                   // the folder of the site's mails
-	shot  func(name string) string // the file of a picture
+	mails string // the folder of the site's mails
+	shots string // the folder for pictures
 }
 
 // open opens an empty tab.
@@ -71,8 +73,7 @@ func (c *chromium) open(t *testing.T, s *site, l look, mails string) tab {
 	ctx, cancel := chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(w.event))
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Do(ctx, l.emulate()))
-	shot := func(name string) string { return c.shots + "/" + name + "-" + l.size + "-" + l.mode() + ".png" }
-	return tab{T: t, site: s, look: l, ctx: ctx, seen: w, mails: mails, shot: shot}
+	return tab{T: t, site: s, look: l, ctx: ctx, seen: w, mails: mails, shots: c.shots}
 }
 
 // in returns the same tab for another test, a step of the first.

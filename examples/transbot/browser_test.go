@@ -33,7 +33,6 @@ type stop struct {
 	name  string // of its pictures
 	fails int64  // the status when it is to fail; 0: it is not
 	tour  bool   // the tour comes up, and stays
-	shows bool   // what people do shows pages that have no line of their own
 	do    func(b tab)
 }
 
@@ -41,7 +40,7 @@ type stop struct {
 var stops = map[who][]stop{
 	nobody: {
 		{route: "/{$}", path: "/", name: "home", do: goToCalculator},
-		{route: "/calculator", path: "/calculator", name: "calculator", do: startTrial, shows: true}, // and /signup, /signup/{lead}/{token}
+		{route: "/calculator", path: "/calculator", name: "calculator", do: startTrial}, // and /signup, /signup/{lead}/{token}
 		{route: "/partners", path: "/partners", name: "partners", do: findPartners},
 		{route: "/partners/{id}", path: "/partners", via: ".result a", name: "partner"},
 		{route: "/signin", path: "/signin", name: "signin", do: mistypeKey},
@@ -51,10 +50,10 @@ var stops = map[who][]stop{
 		{route: "/companies/{company}", path: at, name: "company"},
 		{route: "/companies/{company}/rates", path: at + "/rates?tour=rates", name: "tour", tour: true, do: takeTour},
 		{route: "/companies/{company}/rates", path: at + "/rates", name: "rates", do: askPrice},
-		{route: "/companies/{company}/rates/jobs/{job}", path: at + "/rates", name: "bulk", do: askPrices, shows: true},
+		{route: "/companies/{company}/rates/jobs/{job}", path: at + "/rates", name: "bulk", do: askPrices},
 		{route: "/companies/{company}/directory", path: at + "/directory", name: "listings", do: listPartner},
 		{route: "/companies/{company}/directory/{partner}", path: at + "/directory", via: "table a", name: "listing"},
-		{route: "/invitations/{token}", path: at + "/directory", name: "listings-again", do: invitePartner, shows: true},
+		{route: "/invitations/{token}", path: at + "/directory", name: "listings-again", do: invitePartner},
 		{route: "/companies/{company}/support", path: at + "/support", name: "support", do: openTicket},
 		{route: "/companies/{company}/support/{ticket}", path: at + "/support", via: "table a", name: "ticket", do: writeToUs},
 		{route: "/companies/{company}/billing", path: at + "/billing", name: "billing", do: subscribe},
@@ -82,11 +81,15 @@ var stops = map[who][]stop{
 	},
 }
 
-// Every page is opened and checked on a phone and at a desk, in light and in dark, and used on both. The colours make no
-// difference to what people do, so it is done again in dark only where it shows more pages, or with TENON_SOAK.
+// Every page is opened and used on a phone and at a desk, and looked at in light and in dark. The colours make no difference
+// to what people do, so who uses them has the light ones on, and with TENON_SOAK once more the dark ones.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	c := startChromium(t)
+	schemes := []bool{false, true}
+	if !thorough() {
+		schemes = schemes[:1]
+	}
 	for _, l := range []look{{size: "phone", width: 390, height: 844}, {size: "desktop", width: 1280, height: 900}} {
 		t.Run(l.size, func(t *testing.T) {
 			t.Parallel()
@@ -94,7 +97,7 @@ func TestBrowser(t *testing.T) {
 			s := newSite(t, "-demo", "-partners", "5", "-mail", mails)
 			require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "partners listed") }, time.Minute, 20*time.Millisecond)
 			keys := map[who]string{company: printed(s)["PRO_KEY"], staff: adminKey}
-			for _, l.dark = range []bool{false, true} {
+			for _, l.dark = range schemes {
 				for _, w := range []who{nobody, company, staff} {
 					t.Run(l.mode()+"/"+string(w), func(t *testing.T) { tour(c.open(t, s, l, mails), keys[w], stops[w]) })
 				}
@@ -121,20 +124,24 @@ func (p stop) visit(b tab) {
 		b.dismissTour()
 	}
 	b.inspect(p.name)
-	if p.do != nil && (!b.look.dark || p.shows || thorough()) {
+	if p.do != nil {
 		p.do(b)
 	}
 	b.quiet()
 }
 
-// inspect checks the page that is shown and keeps a picture of it. Each of the slower checks is done in one look or two:
+// inspect checks the page that is shown and keeps pictures of it. Each of the slower checks is done in one look or two:
 // axe-core sees both schemes and both sizes, the keyboard is one of a desk.
 func (b tab) inspect(name string) {
 	b.Helper()
-	b.wellFormed()
-	b.picture(name)
-	if b.look.phone() == b.look.dark {
-		b.accessible()
+	own := b.look.dark
+	for _, b.look.dark = range []bool{!own, own} {
+		b.do(b.look.scheme())
+		b.wellFormed()
+		b.picture(name)
+		if b.look.phone() == b.look.dark {
+			b.accessible()
+		}
 	}
 	if !b.look.phone() && !b.look.dark && b.count("dialog[open]") == 0 {
 		b.walkable()
