@@ -58,7 +58,7 @@ func (b browser) becomes(key, state string) {
 	require.Eventually(b.t, func() bool {
 		m := stateBadge.FindStringSubmatch(b.find(key))
 		return m != nil && m[1] == state
-	}, inTime, 200*time.Millisecond, "%s: %s", key, state)
+	}, inTime, 500*time.Millisecond, "%s: %s", key, state)
 }
 
 func TestTheControlRoomOfAnEmptyPlatform(t *testing.T) {
@@ -267,7 +267,7 @@ func TestTheRolloutFollowsTheObjectives(t *testing.T) {
 	staff := s.signIn(adminKey)
 	until := func(words string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(staff.get("/control").body, words) }, inTime, 200*time.Millisecond, words)
+		require.Eventually(t, func() bool { return strings.Contains(staff.get("/control").body, words) }, inTime, 500*time.Millisecond, words)
 	}
 	until("the guard says <strong>go on")
 	require.Contains(t, staff.get("/control").body, "Day 0 of the launch.")

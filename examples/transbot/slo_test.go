@@ -87,7 +87,7 @@ func TestADrill(t *testing.T) {
 	staff := s.signIn(adminKey)
 	until := func(words string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(staff.get("/slo").body, words) }, inTime, 200*time.Millisecond, words)
+		require.Eventually(t, func() bool { return strings.Contains(staff.get("/slo").body, words) }, inTime, 500*time.Millisecond, words)
 	}
 	send := func(form string, fields ...string) {
 		t.Helper()
