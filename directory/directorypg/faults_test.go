@@ -13,7 +13,6 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/directory/directorypg"
-	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/notify/notifypg"
 )
@@ -128,11 +127,7 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 	for i, w := range works {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			faults := pgtest.InTurn(i)
-			if conform.Soak() {
-				faults = pgtest.Always(pgtest.Faults()...)
-			}
-			pgtest.EveryStep(t, faults, func(n int, fault pgtest.Fault) bool {
+			pgtest.EveryStep(t, pgtest.InTurn(i), func(n int, fault pgtest.Fault) bool {
 				got, fired := play(t, i, n, fault)
 				require.Equal(t, want, got, "%s at step %d", fault, n)
 				return fired

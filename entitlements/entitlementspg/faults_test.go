@@ -41,11 +41,11 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 	pool := database(t)
 	opts := telling(t, pool)
 	at := now()
-	for _, w := range allWork {
+	for i, w := range allWork {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			want, _ := w.run(t, pool, opts, at, 0, pgtest.Fail)
-			pgtest.EveryStep(t, pgtest.Always(pgtest.Faults()...), func(n int, fault pgtest.Fault) bool {
+			pgtest.EveryStep(t, pgtest.InTurn(i), func(n int, fault pgtest.Fault) bool {
 				got, fired := w.run(t, pool, opts, at, n, fault)
 				require.Equal(t, want, got, "%s at step %d", fault, n)
 				return fired

@@ -102,7 +102,7 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 				return outcome(t, pool), faulty.Fired()
 			}
 			want, _ := run(0, pgtest.Fail)
-			pgtest.EveryStep(t, pgtest.Always(pgtest.Faults()...), func(n int, fault pgtest.Fault) bool {
+			pgtest.EveryStep(t, pgtest.InTurn(len(name)), func(n int, fault pgtest.Fault) bool {
 				got, fired := run(n, fault)
 				require.Equal(t, want, got, "%s at step %d", fault, n)
 				return fired

@@ -62,9 +62,6 @@ var matrix = []feature{
 
 // tried returns the faults to try at the n-th statement: all of them, or, where the loops are short, one after another.
 func tried(w write, n int) []pgtest.Fault {
-	if conform.Soak() {
-		return pgtest.Faults()
-	}
 	return pgtest.InTurn(len(w.name()))(n)
 }
 

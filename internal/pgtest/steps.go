@@ -3,14 +3,19 @@ package pgtest
 import (
 	"context"
 	"time"
+
+	"github.com/transbotai/tenon/internal/conform"
 )
 
 // Faults are all that can become of a statement: it was refused, it never arrived, or its answer was lost.
 func Faults() []Fault { return []Fault{Fail, CutBefore, CutAfter} }
 
-// InTurn are the faults for work whose steps suffer one each, the next step the next: a third of the work of [Faults].
-// Works that begin with others suffer others at the same step.
+// InTurn are the faults for work whose steps suffer one each, the next step the next: a third of the work of [Faults], which
+// each step suffers where the long loops were asked for. Works that begin with others suffer others at the same step.
 func InTurn(begin int) func(step int) []Fault {
+	if conform.Soak() {
+		return Always(Faults()...)
+	}
 	return func(step int) []Fault { return Faults()[(begin+step)%len(Faults()):][:1] }
 }
 

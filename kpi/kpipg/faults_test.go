@@ -12,20 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
-	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/kpi"
 	"github.com/transbotai/tenon/kpi/kpipg"
 )
-
-// faults are tried at every statement; one that never arrived and one that did are all that there is, so that the third
-// is for the long run.
-func faults() []pgtest.Fault {
-	if conform.Soak() {
-		return pgtest.Faults()
-	}
-	return []pgtest.Fault{pgtest.CutBefore, pgtest.CutAfter}
-}
 
 // when is the time of what is tracked beforehand, in every run the same.
 var when = time.Now().UTC().Truncate(time.Hour)
@@ -120,7 +110,7 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 				return got, faulty.Fired()
 			}
 			want, _ := run(0, pgtest.Fail)
-			pgtest.EveryStep(t, pgtest.Always(faults()...), func(n int, fault pgtest.Fault) bool {
+			pgtest.EveryStep(t, pgtest.InTurn(len(name)), func(n int, fault pgtest.Fault) bool {
 				got, fired := run(n, fault)
 				require.Equal(t, want, got, "%s at step %d", fault, n)
 				return fired

@@ -101,7 +101,7 @@ func TestWorkThatFailsAtAnyStatementAndIsTriedAgainEndsAsIfNothingHadFailed(t *t
 	for i, w := range works {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			pgtest.EveryStep(t, pgtest.Always(pgtest.Faults()...), func(n int, fault pgtest.Fault) bool {
+			pgtest.EveryStep(t, pgtest.InTurn(i), func(n int, fault pgtest.Fault) bool {
 				got, fired := play(t, i, n, fault)
 				require.Equal(t, want, got, "%s at step %d", fault, n)
 				return fired

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/transbotai/tenon"
-	"github.com/transbotai/tenon/internal/conform"
 	"github.com/transbotai/tenon/internal/pgtest"
 	"github.com/transbotai/tenon/support"
 	"github.com/transbotai/tenon/support/supportpg"
@@ -161,11 +160,7 @@ func TestEveryWriteIsAllOrNothingAtEveryStatement(t *testing.T) { //nolint:paral
 	pgtest.Tell(t, pool)
 	for name, a := range acts {
 		t.Run(name, func(t *testing.T) {
-			faults := pgtest.InTurn(len(name))
-			if conform.Soak() {
-				faults = pgtest.Always(pgtest.Faults()...)
-			}
-			tryEveryStatement(t, pool, a, faults)
+			tryEveryStatement(t, pool, a, pgtest.InTurn(len(name)))
 		})
 	}
 }
