@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/spool"
 )
 
@@ -21,7 +22,7 @@ const (
 	Refuse                 // with [ErrFull], at once
 )
 
-// Options of a [Log]. The zero value of each field has the documented meaning.
+// Options of a [Log]. The zero value of each field has the documented meaning; a negative value means the same.
 type Options struct {
 	// Fields says what becomes of fields before they are stored; see [Policy]. Members of a payload whose names speak of
 	// secrets (password, secret, token, api_key, authorization, cookie and such, at any depth) are redacted unless
@@ -70,26 +71,16 @@ func (o *Options) withDefaults() Options {
 	if v.Personal == nil {
 		v.Personal = []string{"email", "name", "first_name", "last_name", "phone", "address"}
 	}
-	if v.Queue <= 0 {
-		v.Queue = 10_000
-	}
-	if v.Batch <= 0 {
-		v.Batch = 1000
-	}
-	setDefault(&v.Linger, 50*time.Millisecond)
-	setDefault(&v.SealEvery, 200*time.Millisecond)
-	setDefault(&v.CheckpointEvery, time.Minute)
-	setDefault(&v.Drain, 10*time.Second)
+	v.Queue = option.Positive(v.Queue, 10_000)
+	v.Batch = option.Positive(v.Batch, 1000)
+	v.Linger = option.Positive(v.Linger, 50*time.Millisecond)
+	v.SealEvery = option.Positive(v.SealEvery, 200*time.Millisecond)
+	v.CheckpointEvery = option.Positive(v.CheckpointEvery, time.Minute)
+	v.Drain = option.Positive(v.Drain, 10*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault(field *time.Duration, value time.Duration) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Log is where things are recorded, looked up, proven and exported. Its methods may be called concurrently.

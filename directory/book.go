@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
@@ -15,7 +16,7 @@ type Limits interface {
 	Limit(ctx context.Context, tenant string) (int64, error)
 }
 
-// Options of a [Book]. The zero value of each field has the documented meaning.
+// Options of a [Book]. The zero value of each field has the documented meaning; a negative value means the same.
 type Options struct {
 	// Policy says which documents partners need, and when somebody is told.
 	Policy Policy
@@ -44,20 +45,14 @@ func (o *Options) withDefaults() Options {
 	if v.Key.IsZero() {
 		v.Key = newKey()
 	}
-	setDefault(&v.InvitationTTL, 30*24*time.Hour)
-	setDefault(&v.Every, time.Minute)
-	setDefault(&v.Batch, 500)
-	setDefault(&v.Timeout, 5*time.Second)
+	v.InvitationTTL = option.Positive(v.InvitationTTL, 30*24*time.Hour)
+	v.Every = option.Positive(v.Every, time.Minute)
+	v.Batch = option.Positive(v.Batch, 500)
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Book is the directory: it lists partners, finds them and watches their papers. Its methods may be called

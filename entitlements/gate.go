@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/spool"
 )
 
@@ -38,9 +39,7 @@ func (o *Options) withDefaults() Options {
 	v.MaxAge = orDuration(v.MaxAge, 5*time.Second)
 	v.Timeout = orDuration(v.Timeout, 5*time.Second)
 	v.Drain = orDuration(v.Drain, 10*time.Second)
-	if v.MaxTenants <= 0 {
-		v.MaxTenants = 10_000
-	}
+	v.MaxTenants = option.Positive(v.MaxTenants, 10_000)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
@@ -49,26 +51,13 @@ func (o *Options) withDefaults() Options {
 		v = *o
 	}
 	const month = 30 * 24 * time.Hour
-	never := v.MarkEvery < 0
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&v.Refresh, 5 * time.Second},
-		{&v.Every, 10 * time.Second},
-		{&v.MarkEvery, time.Hour},
-		{&v.Timeout, 5 * time.Second},
-		{&v.Drain, 10 * time.Second},
-		{&v.Unseen, month},
-		{&v.Constant, month},
-	} {
-		if *d.field <= 0 {
-			*d.field = d.value
-		}
-	}
-	if never {
-		v.MarkEvery = -1
-	}
+	v.Refresh = option.Positive(v.Refresh, 5*time.Second)
+	v.Every = option.Positive(v.Every, 10*time.Second)
+	v.MarkEvery = cmp.Or(v.MarkEvery, time.Hour)
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
+	v.Drain = option.Positive(v.Drain, 10*time.Second)
+	v.Unseen = option.Positive(v.Unseen, month)
+	v.Constant = option.Positive(v.Constant, month)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

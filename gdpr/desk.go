@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // Act is what somebody wants to do with a subject's data.
@@ -123,22 +124,16 @@ func (o *Options) withDefaults() Options {
 	}
 	v.Grace = max(cmp.Or(v.Grace, 14*24*time.Hour), 0)
 	v.Warn = cmp.Or(v.Warn, 7*24*time.Hour)
-	setDefault(&v.KeepFiles, 7*24*time.Hour)
-	setDefault(&v.Backoff, 10*time.Second)
-	setDefault(&v.MaxBackoff, time.Hour)
-	setDefault(&v.Every, 5*time.Second)
-	setDefault(&v.Lease, time.Minute)
-	setDefault(&v.Timeout, 5*time.Second)
+	v.KeepFiles = option.Positive(v.KeepFiles, 7*24*time.Hour)
+	v.Backoff = option.Positive(v.Backoff, 10*time.Second)
+	v.MaxBackoff = option.Positive(v.MaxBackoff, time.Hour)
+	v.Every = option.Positive(v.Every, 5*time.Second)
+	v.Lease = option.Positive(v.Lease, time.Minute)
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault(field *time.Duration, value time.Duration) {
-	if *field <= 0 {
-		*field = value
-	}
 }
 
 // Desk takes requests and sees them through. Its methods may be called concurrently, by many processes.

@@ -1,6 +1,7 @@
 package kpi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/spool"
 )
 
@@ -51,13 +53,13 @@ func (o *BatcherOptions) withDefaults() BatcherOptions {
 	if o != nil {
 		v = *o
 	}
-	v.MaxPending = max(orElse(v.MaxPending, 10_000), 1)
-	v.MaxBatch = min(max(orElse(v.MaxBatch, 500), 1), MaxEvents)
-	v.Flush = orElse(v.Flush, 200*time.Millisecond)
-	v.Full = orElse(v.Full, Wait)
-	v.Writers = max(orElse(v.Writers, 2), 1)
-	v.Retry = positive(v.Retry, time.Second)
-	v.Drain = positive(v.Drain, 10*time.Second)
+	v.MaxPending = option.Positive(v.MaxPending, 10_000)
+	v.MaxBatch = min(option.Positive(v.MaxBatch, 500), MaxEvents)
+	v.Flush = cmp.Or(v.Flush, 200*time.Millisecond)
+	v.Full = cmp.Or(v.Full, Wait)
+	v.Writers = option.Positive(v.Writers, 2)
+	v.Retry = option.Positive(v.Retry, time.Second)
+	v.Drain = option.Positive(v.Drain, 10*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
@@ -29,8 +30,8 @@ func (o *BoardOptions) withDefaults() BoardOptions {
 	if o != nil {
 		v = *o
 	}
-	v.Every = positive(v.Every, 5*time.Minute)
-	v.Timeout = positive(v.Timeout, 30*time.Second)
+	v.Every = option.Positive(v.Every, 5*time.Minute)
+	v.Timeout = option.Positive(v.Timeout, 30*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -1,8 +1,8 @@
 package kpi
 
 import (
+	"cmp"
 	"fmt"
-	"time"
 
 	"github.com/transbotai/tenon"
 )
@@ -304,22 +304,5 @@ func (k KPI) frame() (frame, error) {
 	if k.Last < 0 || k.Last > maxPeriods {
 		return frame{}, tenon.Invalid("last", "%d is not within 0 and %d", k.Last, maxPeriods)
 	}
-	return newFrame(orElse(k.Grain, Daily), k.Zone)
-}
-
-// positive returns d, or what a duration of zero or less means.
-func positive(d, zero time.Duration) time.Duration {
-	if d <= 0 {
-		return zero
-	}
-	return d
-}
-
-// orElse returns v, or what a zero v means.
-func orElse[T comparable](v, zero T) T {
-	var none T
-	if v == none {
-		return zero
-	}
-	return v
+	return newFrame(cmp.Or(k.Grain, Daily), k.Zone)
 }

@@ -1,6 +1,7 @@
 package kpi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
@@ -37,8 +39,8 @@ func (o *TrackerOptions) withDefaults() TrackerOptions {
 	if o != nil {
 		v = *o
 	}
-	v.Unfit = orElse(v.Unfit, Refuse)
-	v.Timeout = positive(v.Timeout, 5*time.Second)
+	v.Unfit = cmp.Or(v.Unfit, Refuse)
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
 	return v
 }
 

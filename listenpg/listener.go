@@ -13,12 +13,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // ErrIndirect says that a pooler stands between the process and Postgres.
 var ErrIndirect = fmt.Errorf("listening needs a direct connection, not one through a pooler: %w", tenon.ErrInvalid)
 
-// Options sets what a [Listener] does. The zero value and nil give the defaults.
+// Options sets what a [Listener] does. The zero value and nil give the defaults; so does a negative value.
 type Options struct {
 	Keepalive  time.Duration // a silent connection is asked this often; default 30 s, negative never
 	Timeout    time.Duration // for connecting and for an answer; default 10 s, negative none
@@ -64,24 +65,16 @@ func withDefaults(opts *Options) Options {
 	if opts != nil {
 		o = *opts
 	}
-	setDefault(&o.Keepalive, 30*time.Second)
-	setDefault(&o.Timeout, 10*time.Second)
-	setDefault(&o.MinBackoff, 100*time.Millisecond)
-	setDefault(&o.MaxBackoff, 30*time.Second)
-	setDefault(&o.Drain, 10*time.Second)
-	if o.Queue <= 0 {
-		o.Queue = 64
-	}
+	o.Keepalive = option.Positive(o.Keepalive, 30*time.Second)
+	o.Timeout = option.Positive(o.Timeout, 10*time.Second)
+	o.MinBackoff = option.Positive(o.MinBackoff, 100*time.Millisecond)
+	o.MaxBackoff = option.Positive(o.MaxBackoff, 30*time.Second)
+	o.Drain = option.Positive(o.Drain, 10*time.Second)
+	o.Queue = option.Positive(o.Queue, 64)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o
-}
-
-func setDefault(d *time.Duration, value time.Duration) {
-	if *d == 0 {
-		*d = value
-	}
 }
 
 // Subscribe calls fn with the payload of each notification on channel, and with "" when notifications may have been

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,10 +12,12 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
-// Options of an [Outbox]. The zero value of each field has the documented meaning.
+// Options of an [Outbox]. The zero value of each field has the documented meaning; a negative value means the same, but where
+// it says otherwise.
 type Options struct {
 	// Routing says where notifications go. With a nil To, each goes to every destination of the Outbox.
 	Routing Routing
@@ -47,26 +50,18 @@ func (o *Options) withDefaults(destinations map[string]tenon.Notifier) Options {
 	if v.Routing.To == nil {
 		v.Routing.To = To(slices.Sorted(maps.Keys(destinations))...)
 	}
-	if v.Workers <= 0 {
-		v.Workers = 8
-	}
-	setDefault(&v.Timeout, 30*time.Second)
-	setDefault(&v.Backoff, time.Second)
-	setDefault(&v.MaxBackoff, 5*time.Minute)
-	setDefault(&v.GiveUp, 24*time.Hour)
-	setDefault(&v.Keep, 30*24*time.Hour)
-	setDefault(&v.Poll, time.Second)
-	setDefault(&v.Drain, 10*time.Second)
+	v.Workers = option.Positive(v.Workers, 8)
+	v.Timeout = option.Positive(v.Timeout, 30*time.Second)
+	v.Backoff = option.Positive(v.Backoff, time.Second)
+	v.MaxBackoff = option.Positive(v.MaxBackoff, 5*time.Minute)
+	v.GiveUp = cmp.Or(v.GiveUp, 24*time.Hour)
+	v.Keep = cmp.Or(v.Keep, 30*24*time.Hour)
+	v.Poll = option.Positive(v.Poll, time.Second)
+	v.Drain = option.Positive(v.Drain, 10*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault(field *time.Duration, value time.Duration) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Outbox writes notifications down and delivers them later, each at least once, to destinations that may be away for

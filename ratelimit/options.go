@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // Options of a [Limiter]. The zero value of each field has the documented meaning.
@@ -44,22 +46,14 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	v.MaxKeys = or(v.MaxKeys, 65_536)
-	v.LimitsFor = or(v.LimitsFor, 5*time.Second)
-	v.Timeout = or(v.Timeout, 50*time.Millisecond)
-	v.Pause = or(v.Pause, time.Second)
-	v.Batch = or(v.Batch, 256)
-	v.Flights = or(v.Flights, 1)
+	v.MaxKeys = option.Positive(v.MaxKeys, 65_536)
+	v.LimitsFor = option.Positive(v.LimitsFor, 5*time.Second)
+	v.Timeout = option.Positive(v.Timeout, 50*time.Millisecond)
+	v.Pause = option.Positive(v.Pause, time.Second)
+	v.Batch = option.Positive(v.Batch, 256)
+	v.Flights = option.Positive(v.Flights, 1)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
-	}
-	return v
-}
-
-// or returns v, or other when v is not positive.
-func or[T int | time.Duration](v, other T) T {
-	if v <= 0 {
-		return other
 	}
 	return v
 }

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
-// Options of a [Board]. The zero value of each field has the documented meaning.
+// Options of a [Board]. The zero value of each field has the documented meaning; a negative value means the same.
 type Options struct {
 	// Every is how often Run evaluates; 0 means 15 seconds.
 	Every time.Duration
@@ -34,23 +35,17 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	setDefault(&v.Every, 15*time.Second)
-	setDefault(&v.FreezeAbove, Whole/2)
-	setDefault(&v.ThawAt, v.FreezeAbove*4/5)
+	v.Every = option.Positive(v.Every, 15*time.Second)
+	v.FreezeAbove = option.Positive(v.FreezeAbove, Whole/2)
+	v.ThawAt = option.Positive(v.ThawAt, v.FreezeAbove*4/5)
 	v.ThawAt = min(v.ThawAt, v.FreezeAbove) // above it, what froze releases would thaw them at once
-	setDefault(&v.MaxOverride, 24*time.Hour)
-	setDefault(&v.MaxTenantObjectives, 1000)
-	setDefault(&v.Timeout, 5*time.Second)
+	v.MaxOverride = option.Positive(v.MaxOverride, 24*time.Hour)
+	v.MaxTenantObjectives = option.Positive(v.MaxTenantObjectives, 1000)
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault[T int | time.Duration | PPM](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Board knows the objectives and how they do. Its methods may be called concurrently.

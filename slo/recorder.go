@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
@@ -24,7 +25,7 @@ const (
 	Bad
 )
 
-// RecorderOptions of a [Recorder]. The zero value of each field has the documented meaning.
+// RecorderOptions of a [Recorder]. The zero value of each field has the documented meaning; a negative value means the same.
 type RecorderOptions struct {
 	// Flush is how often Run hands the counts to the store; 0 means 10 seconds. It is what a crash may lose.
 	Flush time.Duration
@@ -49,11 +50,11 @@ func (o *RecorderOptions) withDefaults() RecorderOptions {
 	if o != nil {
 		v = *o
 	}
-	setDefault(&v.Flush, 10*time.Second)
-	setDefault(&v.Sample, 10*time.Second)
-	setDefault(&v.MaxPending, 1440)
-	setDefault(&v.Timeout, 5*time.Second)
-	setDefault(&v.Drain, 10*time.Second)
+	v.Flush = option.Positive(v.Flush, 10*time.Second)
+	v.Sample = option.Positive(v.Sample, 10*time.Second)
+	v.MaxPending = option.Positive(v.MaxPending, 1440)
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
+	v.Drain = option.Positive(v.Drain, 10*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

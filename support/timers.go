@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // Work says how timers are handled, by kind. Kinds that begin with "support." are this package's own.
@@ -87,27 +88,17 @@ func (o *TimersOptions) withDefaults() TimersOptions {
 	if o != nil {
 		v = *o
 	}
-	if v.Workers <= 0 {
-		v.Workers = 2
-	}
-	if v.Attempts == 0 {
-		v.Attempts = 20
-	}
-	setDefault(&v.Lease, time.Minute)
-	setDefault(&v.Backoff, time.Second)
-	setDefault(&v.MaxBackoff, time.Hour)
-	setDefault(&v.Poll, time.Second)
-	setDefault(&v.Drain, 10*time.Second)
+	v.Workers = option.Positive(v.Workers, 2)
+	v.Attempts = cmp.Or(v.Attempts, 20)
+	v.Lease = option.Positive(v.Lease, time.Minute)
+	v.Backoff = option.Positive(v.Backoff, time.Second)
+	v.MaxBackoff = option.Positive(v.MaxBackoff, time.Hour)
+	v.Poll = option.Positive(v.Poll, time.Second)
+	v.Drain = option.Positive(v.Drain, 10*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault(field *time.Duration, value time.Duration) {
-	if *field <= 0 {
-		*field = value
-	}
 }
 
 // Timers do things later, each in a transaction, whatever happens to processes meanwhile. Its methods may be called

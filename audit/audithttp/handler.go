@@ -10,6 +10,7 @@ import (
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
 	"github.com/transbotai/tenon/internal/httpjson"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // ViewerFunc returns who asks, from the request's authentication, and whose records they may read. An error of the class
@@ -46,9 +47,7 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	if v.MaxExport <= 0 {
-		v.MaxExport = 256 << 20
-	}
+	v.MaxExport = option.Positive(v.MaxExport, 256<<20)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/audit"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // RecordOptions of [Record]. The zero value of each field has the documented meaning.
@@ -56,15 +57,11 @@ func (o *RecordOptions) withDefaults() RecordOptions {
 	if v.Action == nil {
 		v.Action = routeOf
 	}
-	if v.MaxBody <= 0 {
-		v.MaxBody = 64 << 10
-	}
+	v.MaxBody = option.Positive(v.MaxBody, 64<<10)
 	if v.Methods == nil {
 		v.Methods = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	}
-	if v.Timeout <= 0 {
-		v.Timeout = 5 * time.Second
-	}
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/transbotai/tenon/directory"
 	"github.com/transbotai/tenon/internal/httpjson"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // TenantFunc returns the tenant that sent r, by what the host's authentication has found out. An error, and an empty
@@ -48,12 +49,8 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	if v.MaxBody <= 0 {
-		v.MaxBody = 128 << 10
-	}
-	if v.MaxFile <= 0 {
-		v.MaxFile = 16 << 20
-	}
+	v.MaxBody = option.Positive(v.MaxBody, 128<<10)
+	v.MaxFile = option.Positive(v.MaxFile, 16<<20)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // TenantFunc returns whose request r is, by what the host's authentication has found out. An empty tenant and an error
@@ -57,9 +58,9 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	v.HoldFor = positive(v.HoldFor, 5*time.Minute)
-	v.Timeout = positive(v.Timeout, 10*time.Second)
-	v.RetryAfter = positive(v.RetryAfter, defaultRetryAfter)
+	v.HoldFor = option.Positive(v.HoldFor, 5*time.Minute)
+	v.Timeout = option.Positive(v.Timeout, 10*time.Second)
+	v.RetryAfter = option.Positive(v.RetryAfter, defaultRetryAfter)
 	if v.Challenge == "" {
 		v.Challenge = "Bearer"
 	}
@@ -70,13 +71,6 @@ func (o *Options) withDefaults() Options {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func positive(d, other time.Duration) time.Duration {
-	if d <= 0 {
-		return other
-	}
-	return d
 }
 
 // service is what the three entrances share.

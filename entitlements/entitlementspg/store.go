@@ -1,6 +1,7 @@
 package entitlementspg
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/internal/pgtx"
 )
@@ -34,7 +36,8 @@ type Listener interface {
 // Channel is the channel on which changes are told: the payload is a tenant, or empty when the catalogue changed.
 const Channel = "tenon_entitlements"
 
-// Options of a [Store]. The zero value of each field has the documented meaning.
+// Options of a [Store]. The zero value of each field has the documented meaning; a negative value means the same, but where it
+// says otherwise.
 type Options struct {
 	// Notifier makes the notifier that is told of thresholds, in the transaction that crosses them; its error undoes
 	// the operation. Nil: nobody is told.
@@ -68,11 +71,11 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	setDefault(&v.Connections, 4)
-	setDefault(&v.Batch, 1000)
-	setDefault(&v.Timeout, 5*time.Second)
-	setDefault(&v.KeepKeys, 90*24*time.Hour)
-	setDefault(&v.Every, time.Minute)
+	v.Connections = option.Positive(v.Connections, 4)
+	v.Batch = option.Positive(v.Batch, 1000)
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
+	v.KeepKeys = cmp.Or(v.KeepKeys, 90*24*time.Hour)
+	v.Every = option.Positive(v.Every, time.Minute)
 	if v.TrialReminders == nil {
 		v.TrialReminders = []time.Duration{72 * time.Hour}
 	}
@@ -80,12 +83,6 @@ func (o *Options) withDefaults() Options {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Store keeps entitlements in Postgres.

@@ -1,6 +1,7 @@
 package entitlementsstripe
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/transbotai/tenon"
 	"github.com/transbotai/tenon/entitlements"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // Account is the account at Stripe that sells.
@@ -63,7 +65,8 @@ type Meter struct {
 	Feature string
 }
 
-// Options of a [Biller]. The zero value of each field has the documented meaning.
+// Options of a [Biller]. The zero value of each field has the documented meaning; a negative value means the same, but where it
+// says otherwise.
 type Options struct {
 	// Backend makes the calls; nil: one over HTTP to Address, which logs nothing. A Backend is given the key.
 	Backend stripe.Backend
@@ -109,18 +112,18 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	setDefault(&v.Address, stripe.APIURL)
-	setDefault(&v.Timeout, 10*time.Second)
-	setDefault(&v.Retries, 2)
-	setDefault(&v.Rate, 20)
-	setDefault(&v.Burst, 20)
-	setDefault(&v.Tolerance, 5*time.Minute)
-	setDefault(&v.MaxBody, 256<<10)
-	setDefault(&v.Grace, 72*time.Hour)
-	setDefault(&v.LeaseTTL, 30*time.Second)
-	setDefault(&v.LeaseWait, 10*time.Second)
-	setDefault(&v.Attempts, 8)
-	setDefault(&v.Every, time.Minute)
+	v.Address = cmp.Or(v.Address, stripe.APIURL)
+	v.Timeout = option.Positive(v.Timeout, 10*time.Second)
+	v.Retries = cmp.Or(v.Retries, 2)
+	v.Rate = option.Positive(v.Rate, 20)
+	v.Burst = option.Positive(v.Burst, 20)
+	v.Tolerance = option.Positive(v.Tolerance, 5*time.Minute)
+	v.MaxBody = option.Positive(v.MaxBody, 256<<10)
+	v.Grace = cmp.Or(v.Grace, 72*time.Hour)
+	v.LeaseTTL = option.Positive(v.LeaseTTL, 30*time.Second)
+	v.LeaseWait = option.Positive(v.LeaseWait, 10*time.Second)
+	v.Attempts = option.Positive(v.Attempts, 8)
+	v.Every = option.Positive(v.Every, time.Minute)
 	v.Retries, v.Grace = max(0, v.Retries), max(0, v.Grace)
 	if v.Backend == nil {
 		v.Backend = newBackend(v.Address, v.Timeout)
@@ -129,13 +132,6 @@ func (o *Options) withDefaults() Options {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // prices is what Stripe's prices stand for.

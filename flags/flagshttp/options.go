@@ -8,6 +8,7 @@ import (
 
 	"github.com/transbotai/tenon/flags"
 	"github.com/transbotai/tenon/internal/httpjson"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // WhoFunc returns for whom r asks, by what the host's authentication has found out. One without a tenant and without
@@ -56,18 +57,14 @@ func (o *Options) withDefaults() Options {
 	if v.Visible == nil {
 		v.Visible = func(string) bool { return true }
 	}
-	if v.RetryAfter <= 0 {
-		v.RetryAfter = 5 * time.Second
-	}
+	v.RetryAfter = option.Positive(v.RetryAfter, 5*time.Second)
 	if v.Challenge == "" {
 		v.Challenge = "Bearer"
 	}
 	if v.Vary == nil {
 		v.Vary = []string{"Authorization", "Cookie"}
 	}
-	if v.MaxBody <= 0 {
-		v.MaxBody = 1 << 20
-	}
+	v.MaxBody = option.Positive(v.MaxBody, 1<<20)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/internal/httpjson"
+	"github.com/transbotai/tenon/internal/option"
 )
 
 // Options of [Events] and [Figures]. The zero value of each field has the documented meaning.
@@ -32,12 +33,8 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	if v.MaxBody <= 0 {
-		v.MaxBody = 1 << 20
-	}
-	if v.MaxEvents <= 0 {
-		v.MaxEvents = 100
-	}
+	v.MaxBody = option.Positive(v.MaxBody, 1<<20)
+	v.MaxEvents = option.Positive(v.MaxEvents, 100)
 	return v
 }
 

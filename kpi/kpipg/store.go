@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/pgerr"
 	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/internal/pgtx"
@@ -58,9 +59,7 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	if v.Every == 0 {
-		v.Every = 2 * time.Second
-	}
+	v.Every = option.Positive(v.Every, 2*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -16,10 +16,11 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/notify"
 )
 
-// Options of a [Webhook]. The zero value of each field has the documented meaning.
+// Options of a [Webhook]. The zero value of each field has the documented meaning; a negative value means the same.
 type Options struct {
 	// Next is a second secret that signs too, while the receiver changes from one to the other.
 	Next tenon.Secret
@@ -65,12 +66,10 @@ func New(address string, secret tenon.Secret, opts *Options) (*Webhook, error) {
 	if w.options.Format == nil {
 		w.options.Format = JSON
 	}
-	if w.options.Attempts <= 0 {
-		w.options.Attempts = 3
-	}
-	setDefault(&w.options.Backoff, 500*time.Millisecond)
-	setDefault(&w.options.Timeout, 20*time.Second)
-	setDefault(&w.options.MaxBody, 256<<10)
+	w.options.Attempts = option.Positive(w.options.Attempts, 3)
+	w.options.Backoff = option.Positive(w.options.Backoff, 500*time.Millisecond)
+	w.options.Timeout = option.Positive(w.options.Timeout, 20*time.Second)
+	w.options.MaxBody = option.Positive(w.options.MaxBody, 256<<10)
 	if err := w.checkAddress(); err != nil {
 		return nil, fmt.Errorf("notifyhttp: %w", err)
 	}
@@ -80,12 +79,6 @@ func New(address string, secret tenon.Secret, opts *Options) (*Webhook, error) {
 
 // Format shows the host alone, whatever the verb: the rest of the address, the secrets and the headers may be secret.
 func (w *Webhook) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "webhook to "+w.host) }
-
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
-}
 
 // checkAddress does not say the address, which may be secret.
 func (w *Webhook) checkAddress() error {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/internal/pgrun"
 	"github.com/transbotai/tenon/internal/pgtx"
 	"github.com/transbotai/tenon/slo"
@@ -23,7 +24,7 @@ type DB interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Options of a [Store]. The zero value of each field has the documented meaning.
+// Options of a [Store]. The zero value of each field has the documented meaning; a negative value means the same.
 type Options struct {
 	// Tables are the host's tables from which objectives are counted, by the objective's name. Where a Table has a
 	// Tenant, the objectives of tenants by that name are counted from their rows; the system's from all.
@@ -51,19 +52,13 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	setDefault(&v.Lookback, time.Hour)
-	setDefault(&v.Every, 10*time.Second)
-	setDefault(&v.Keep, 100*24*time.Hour)
+	v.Lookback = option.Positive(v.Lookback, time.Hour)
+	v.Every = option.Positive(v.Every, 10*time.Second)
+	v.Keep = option.Positive(v.Keep, 100*24*time.Hour)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func setDefault(field *time.Duration, value time.Duration) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // Store keeps objectives and counts in Postgres.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/transbotai/tenon/internal/httpjson"
+	"github.com/transbotai/tenon/internal/option"
 	"github.com/transbotai/tenon/support"
 )
 
@@ -52,9 +53,7 @@ func (o *Options) withDefaults() Options {
 	if v.Plan == nil {
 		v.Plan = func(*http.Request, string) (string, error) { return "", nil }
 	}
-	if v.MaxBody <= 0 {
-		v.MaxBody = 128 << 10
-	}
+	v.MaxBody = option.Positive(v.MaxBody, 128<<10)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
