@@ -81,7 +81,8 @@ func TestRootImportsTheStandardLibraryAlone(t *testing.T) {
 
 // shared are the packages that cores have in common beside package tenon. They import what cores may.
 var shared = []string{
-	module + "/internal/civil", module + "/internal/spool", module + "/internal/storeclock", module + "/internal/tell",
+	module + "/internal/civil", module + "/internal/option", module + "/internal/spool", module + "/internal/storeclock",
+	module + "/internal/tell",
 }
 
 func TestCoresImportTheStandardLibraryAndTenon(t *testing.T) {

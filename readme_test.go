@@ -37,7 +37,7 @@ func TestACoreBringsNothingAlong(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./entitlements").Output()
 	require.NoError(t, err)
-	brought := []string{module, module + "/entitlements", module + "/internal/spool", module + "/internal/tell"}
+	brought := []string{module, module + "/entitlements", module + "/internal/option", module + "/internal/spool", module + "/internal/tell"}
 	require.ElementsMatch(t, brought, strings.Fields(string(out)))
 }
 
