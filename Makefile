@@ -72,8 +72,7 @@ lint: ## run the linters
 
 .PHONY: ci style race nested
 ci: ## what must pass before a change lands
-	@$(MAKE) -j2 style deps # one compiles while the other waits for the network
-	$(MAKE) race nested
+	$(MAKE) style race nested
 	$(MAKE) fuzz FUZZTIME=10000x
 
 # What is linted as it is built for the race detector need not be compiled again for the tests.
