@@ -17,7 +17,8 @@ select pg_try_advisory_xact_lock(hashtextextended('tenon.audit_seal', 0))`
 
 // placeSQL says how far sealing has come. The place is that of the last leaf, so that nobody can move it without moving
 // leaves; in a new epoch it is where that begins. foreign says that the rows were written on another server, or that
-// this one counts from a lower number than it did.
+// this one counts from a lower number than it did, as a copy of that server does: the last leaf tells, and before an
+// epoch has one, the rows.
 const placeSQL = `
 select s.epoch,
   coalesce(l.leaf_index + 1, 0),
@@ -25,7 +26,13 @@ select s.epoch,
   case when l.epoch = s.epoch then l.id else '00000000-0000-0000-0000-000000000000' end,
   s.mixed,
   s.system <> (select system_identifier::text from pg_control_system())
-    or coalesce(l.epoch = s.epoch and l.xid >= pg_snapshot_xmax(pg_current_snapshot()), false)
+    or case when l.epoch = s.epoch then l.xid >= pg_snapshot_xmax(pg_current_snapshot())
+      else exists (
+        select
+        from tenon.audit_log a
+        where a.xid >= pg_snapshot_xmax(pg_current_snapshot())
+          and a.xid > s.mixed)
+      end
 from tenon.audit_state s
 left join (
   select leaf_index, epoch, xid, id

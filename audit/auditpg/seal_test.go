@@ -106,3 +106,23 @@ func TestARestoredLogGoesOnInANewEpoch(t *testing.T) {
 		})
 	}
 }
+
+// As after a dump was restored, before its first sealing, on a server that was copied rather than made: it has the same
+// identifier, and counts from a lower number.
+func TestALogRestoredBeforeItsFirstSealingIsNotAccused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.record(12)
+	w.exec("update tenon.audit_log set xid = (xid::text::bigint + 1000000000)::text::xid8")
+	require.Empty(t, w.verify().Faults, "before it is sealed")
+	w.record(3)
+	w.checkpoint()
+	w.sound()
+	require.Len(t, w.sealedIDs(), 15)
+	w.exec("select tenon.audit_new_epoch()")
+	w.exec("insert into tenon.audit_log (tenant_id, id, ts, action, xid) select 'acme', tenon.audit_id(now()), now(), 'again', '9000000000000'")
+	require.Empty(t, w.verify().Faults, "restored once more before the first sealing of an epoch")
+	w.checkpoint()
+	w.sound()
+	require.Len(t, w.sealedIDs(), 16)
+}

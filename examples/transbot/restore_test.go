@@ -114,6 +114,13 @@ func TestARestoreDrillFindsWhatIsWrong(t *testing.T) {
 	for range 3 {
 		require.Equal(t, http.StatusCreated, s.ask(key, "/api/quotes", lane).status)
 	}
+	require.Eventually(t, func() bool {
+		return scan[int](s, `
+select count(*)
+from tenon.audit_log
+join tenon.audit_leaves using (tenant_id, id)
+where action = 'INSERT' and target = 'public.quotes'`) == 3
+	}, inTime, 100*time.Millisecond, "records are sealed soon after they were made")
 	done := make(map[string]bool)
 	report, err := drills(s, func(ctx context.Context, copied *pgx.Conn) error {
 		_, err := copied.Exec(ctx, "set session_replication_role = replica") // as somebody who gets around triggers
