@@ -20,7 +20,7 @@ help: ## print this
 
 .PHONY: deps deps-postgres deps-pgbouncer
 deps: ## install what tests need and this machine lacks: Postgres, PgBouncer, Redis, stripe-mock, curl, Chromium, Node with TypeScript
-	@scripts/deps postgres pgbouncer redis stripe-mock curl chromium typescript
+	@scripts/deps typescript chromium curl redis pgbouncer postgres stripe-mock
 
 deps-postgres: ## only Postgres
 	@scripts/deps postgres
@@ -71,21 +71,26 @@ lint: ## run the linters
 	@for m in . $(nested); do (cd $$m && $(lint) run ./...) || exit 1; done
 
 .PHONY: ci style race nested
+# Nobody takes a debugger to what CI builds.
+ci: export GOFLAGS = $(strip $(shell go env GOFLAGS) -gcflags=all=-dwarf=false)
 ci: ## what must pass before a change lands
-	$(MAKE) style race nested
+	$(MAKE) -j2 style deps
+	$(MAKE) race nested
 	$(MAKE) fuzz FUZZTIME=10000x
 
 # What is linted as it is built for the race detector need not be compiled again for the tests.
 style: format-check
-	@GOFLAGS="$$(go env GOFLAGS) -race" $$(go tool -modfile=$(top)/tools/lint/go.mod -n golangci-lint) run ./...
-	@for m in $(nested); do (cd $$m && $(lint) run ./...) || exit 1; done
+	@linter=$$(go tool -modfile=$(top)/tools/lint/go.mod -n golangci-lint) && export GOFLAGS="$$(go env GOFLAGS) -race" && \
+	for m in . $(nested); do (cd $$m && $$linter run ./...) || exit 1; done
 
 # The linters have vetted everything already. The race detector makes collecting garbage dear, and has each program sleep for
 # a second before it ends.
+raced := GOGC=400 GORACE=atexit_sleep_ms=50 go test -race -vet=off -count=1 -timeout 30m -json
+
 race: deps
-	GOGC=400 GORACE=atexit_sleep_ms=50 go test -race -vet=off -count=1 -timeout 30m -json ./... | go run ./scripts/testreport
+	$(raced) ./... | go run ./scripts/testreport
 
 nested: deps
 	@for m in $(nested); do \
-		echo "in $$m:" && (cd $$m && go test -vet=off -count=1 -json ./...) | go run ./scripts/testreport || exit 1; \
+		echo "in $$m:" && (cd $$m && $(raced) ./...) | go run ./scripts/testreport || exit 1; \
 	done

@@ -55,7 +55,7 @@ func compareCold(ctx context.Context, l *lab.Lab, s *report.Section) error {
 // coldRound asks everything of a new gate and returns how long that took, in milliseconds.
 func (db *database) coldRound(goroutines int, preload bool) measure.Contender {
 	return func(ctx context.Context) (float64, error) {
-		gate := entitlements.NewGate(entitlementspg.New(db.pool, nil), nil)
+		gate := entitlements.NewGate(entitlementspg.New(db.pool, nil), patient)
 		errs := make([]error, goroutines)
 		var wg sync.WaitGroup
 		start := time.Now()

@@ -24,6 +24,9 @@ type database struct {
 	pool *pgxpool.Pool
 }
 
+// patient waits for a store as long as a machine that is busy may need.
+var patient = &entitlements.Options{Timeout: time.Minute}
+
 // newDatabase makes a world in a new database and lets every tenant use every feature once, so that the counters are
 // there.
 func newDatabase(ctx context.Context, l *lab.Lab, name string, tenants, features int) (*database, error) {
@@ -36,7 +39,7 @@ func newDatabase(ctx context.Context, l *lab.Lab, name string, tenants, features
 	if db.pool, err = openPool(ctx, url); err != nil {
 		return nil, err
 	}
-	if db.world, err = newWorld(ctx, entitlements.NewGate(entitlementspg.New(db.pool, nil), nil), tenants, features); err == nil {
+	if db.world, err = newWorld(ctx, entitlements.NewGate(entitlementspg.New(db.pool, nil), patient), tenants, features); err == nil {
 		err = db.warm(ctx)
 	}
 	if err != nil {

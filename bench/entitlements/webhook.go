@@ -108,7 +108,7 @@ func (h *hook) fill(ctx context.Context, tenants int) error {
 // open makes the Biller and lets every tenant's subscription become known.
 func (h *hook) open(ctx context.Context, priceID string) error {
 	store := entitlementspg.New(h.pool, nil)
-	gate := entitlements.NewGate(store, nil)
+	gate := entitlements.NewGate(store, patient)
 	if _, err := gate.ApplyCatalog(ctx, entitlements.Catalog{
 		Features: []entitlements.Feature{{Key: "feature-0", Kind: entitlements.Boolean}},
 		Plans: []entitlements.Plan{{ID: plan, Features: map[string]entitlements.Allowance{

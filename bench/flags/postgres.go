@@ -101,7 +101,7 @@ func newFleet(ctx context.Context, url string) (*fleet, error) {
 
 // await waits until every set has told of a flag.
 func (f *fleet) await(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for told := 0; told < instances; {
 		select {

@@ -39,7 +39,7 @@ values ($1, $2, 'bench', $3, $4)`
 
 // furnish adds companies with keys, each with a quote to be read.
 func (s *service) furnish(ctx context.Context, n int) error {
-	gate := entitlements.NewGate(entitlementspg.New(s.pool, nil), nil)
+	gate := entitlements.NewGate(entitlementspg.New(s.pool, nil), &entitlements.Options{Timeout: time.Minute})
 	now := time.Now()
 	for i := range n {
 		id := fmt.Sprintf("bench-%d", i)

@@ -17,6 +17,7 @@ var errNoChromium = errors.New("no Chromium is on this machine: run make deps, o
 
 // chromiums are where a Chromium may be, by name on PATH or by path; scripts/deps knows the same.
 var chromiums = []string{
+	"chromium-headless-shell", // without windows, and so with less work
 	"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
 	"/Applications/Chromium.app/Contents/MacOS/Chromium",
 	"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
