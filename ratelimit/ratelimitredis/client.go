@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/msgpack"
 )
 
 // once is a command that go-redis does not send again by itself, whatever the client's MaxRetries: a first one that was
@@ -24,7 +25,7 @@ func newOnce(ctx context.Context, command, script string, c *call) once {
 	for _, key := range c.keys {
 		args = append(args, key)
 	}
-	return once{redis.NewStringCmd(ctx, append(args, packed(c.numbers))...)}
+	return once{redis.NewStringCmd(ctx, append(args, msgpack.Pack(c.numbers))...)}
 }
 
 // answer is what came of a call.

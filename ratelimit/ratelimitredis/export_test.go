@@ -22,9 +22,3 @@ func SettleAt(ctx context.Context, s *Store, now time.Time, ops ...ratelimit.Op)
 	outcomes := make([]ratelimit.Outcome, len(ops))
 	return outcomes, done.outcomes(a.text, outcomes)
 }
-
-// Packed and Unpacked are what goes to the script and back.
-var (
-	Packed   = packed
-	Unpacked = unpacked
-)

@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/transbotai/tenon"
+	"github.com/transbotai/tenon/internal/msgpack"
 	"github.com/transbotai/tenon/ratelimit"
 )
 
@@ -141,12 +142,12 @@ const facts = 8
 
 // outcomes reads the script's answer into the batch's outcomes.
 func (c *call) outcomes(answer string, to []ratelimit.Outcome) error {
-	v, err := unpacked(answer)
+	v, err := msgpack.Unpack(answer)
 	if err != nil {
-		return err
+		return fmt.Errorf("the script's answer is %w", err)
 	}
 	if len(v) != facts*len(c.places) {
-		return fmt.Errorf("%w of %d outcomes", errAnswer, len(c.places))
+		return fmt.Errorf("the script's answer has %d numbers for %d outcomes", len(v), len(c.places))
 	}
 	for i, place := range c.places {
 		f := v[facts*i:]

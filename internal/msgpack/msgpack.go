@@ -1,12 +1,11 @@
-package ratelimitredis
+// Package msgpack writes and reads whole numbers of at least 0 as one MessagePack array, which Redis' Lua reads and writes in
+// one call. See the specification at https://github.com/msgpack/msgpack/blob/master/spec.md.
+package msgpack
 
 import (
 	"encoding/binary"
 	"errors"
 )
-
-// The script takes and returns its numbers as one MessagePack array, which Lua reads and writes in one call. They are
-// whole, and at least 0. See the specification at https://github.com/msgpack/msgpack/blob/master/spec.md.
 
 // appendNumber appends v in its shortest form.
 func appendNumber(b []byte, v int64) []byte {
@@ -22,8 +21,8 @@ func appendNumber(b []byte, v int64) []byte {
 	}
 }
 
-// packed returns an array of the numbers.
-func packed(numbers []int64) []byte {
+// Pack returns an array of the numbers.
+func Pack(numbers []int64) []byte {
 	b := make([]byte, 0, 5+4*len(numbers))
 	b = binary.BigEndian.AppendUint32(append(b, 0xdd), uint32(len(numbers)))
 	for _, v := range numbers {
@@ -32,13 +31,14 @@ func packed(numbers []int64) []byte {
 	return b
 }
 
-var errAnswer = errors.New("the script's answer is not an array of numbers")
+// ErrNotNumbers refuses what is no array of such numbers.
+var ErrNotNumbers = errors.New("not an array of whole numbers of at least 0")
 
-// unpacked returns the numbers of an array.
-func unpacked(s string) ([]int64, error) {
+// Unpack returns the numbers of an array, in whatever form they are; the error is [ErrNotNumbers].
+func Unpack(s string) ([]int64, error) {
 	n, s, err := readLength(s)
 	if err != nil || n > len(s) { // a number takes a byte or more
-		return nil, errAnswer
+		return nil, ErrNotNumbers
 	}
 	numbers := make([]int64, n)
 	for i := range numbers {
@@ -47,14 +47,14 @@ func unpacked(s string) ([]int64, error) {
 		}
 	}
 	if s != "" {
-		return nil, errAnswer
+		return nil, ErrNotNumbers
 	}
 	return numbers, nil
 }
 
 func readLength(s string) (n int, rest string, err error) {
 	if s == "" {
-		return 0, "", errAnswer
+		return 0, "", ErrNotNumbers
 	}
 	switch first := s[0]; {
 	case first>>4 == 0x9:
@@ -66,12 +66,12 @@ func readLength(s string) (n int, rest string, err error) {
 		v, rest, err := readUint(s[1:], 4)
 		return int(v), rest, err
 	}
-	return 0, "", errAnswer
+	return 0, "", ErrNotNumbers
 }
 
 func readNumber(s string) (v int64, rest string, err error) {
 	if s == "" {
-		return 0, "", errAnswer
+		return 0, "", ErrNotNumbers
 	}
 	switch first := s[0]; {
 	case first < 0x80:
@@ -80,22 +80,22 @@ func readNumber(s string) (v int64, rest string, err error) {
 		return readUint(s[1:], 1<<(first-0xcc))
 	case first >= 0xd0 && first <= 0xd3: // signed, which a number of at least 0 may be too
 		if len(s) > 1 && s[1] >= 0x80 {
-			return 0, "", errAnswer
+			return 0, "", ErrNotNumbers
 		}
 		return readUint(s[1:], 1<<(first-0xd0))
 	}
-	return 0, "", errAnswer
+	return 0, "", ErrNotNumbers
 }
 
 func readUint(s string, size int) (v int64, rest string, err error) {
 	if len(s) < size {
-		return 0, "", errAnswer
+		return 0, "", ErrNotNumbers
 	}
 	for i := range size {
 		v = v<<8 | int64(s[i])
 	}
 	if v < 0 {
-		return 0, "", errAnswer
+		return 0, "", ErrNotNumbers
 	}
 	return v, s[size:], nil
 }
