@@ -10,7 +10,7 @@ import (
 	"github.com/transbotai/tenon/internal/spool"
 )
 
-// Options of a [Gate]. The zero value of each field has the documented meaning.
+// Options of a [Gate]. The zero value of each field has the documented meaning; a negative value means the same.
 type Options struct {
 	// Refresh is how often Run brings the views that are in use up to date; 0 means 1 second.
 	Refresh time.Duration
@@ -35,22 +35,15 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		v = *o
 	}
-	v.Refresh = orDuration(v.Refresh, time.Second)
-	v.MaxAge = orDuration(v.MaxAge, 5*time.Second)
-	v.Timeout = orDuration(v.Timeout, 5*time.Second)
-	v.Drain = orDuration(v.Drain, 10*time.Second)
+	v.Refresh = option.Positive(v.Refresh, time.Second)
+	v.MaxAge = option.Positive(v.MaxAge, 5*time.Second)
+	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
+	v.Drain = option.Positive(v.Drain, 10*time.Second)
 	v.MaxTenants = option.Positive(v.MaxTenants, 10_000)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}
 	return v
-}
-
-func orDuration(d, other time.Duration) time.Duration {
-	if d == 0 {
-		return other
-	}
-	return d
 }
 
 // Gate answers who may use what, how much, and how much is left. Its methods may be called concurrently. [Gate.Check]

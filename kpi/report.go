@@ -118,7 +118,7 @@ type reading struct {
 
 // resolve fills in what the query leaves open.
 func (k KPI) resolve(q Query, now time.Time) (r reading, err error) {
-	q.Grain, q.Zone = cmp.Or(cmp.Or(q.Grain, k.Grain), Daily), cmp.Or(cmp.Or(q.Zone, k.Zone), "UTC")
+	q.Grain, q.Zone = cmp.Or(q.Grain, k.Grain, Daily), cmp.Or(q.Zone, k.Zone, "UTC")
 	if err := firstOf(checkText("tenant", q.Tenant), checkText("zone", q.Zone)); err != nil {
 		return r, err
 	}
@@ -128,7 +128,7 @@ func (k KPI) resolve(q Query, now time.Time) (r reading, err error) {
 	}
 	switch {
 	case q.From.IsZero() && q.To.IsZero():
-		r.edges, err = r.frame.last(cmp.Or(cmp.Or(q.Last, k.Last), 30), now)
+		r.edges, err = r.frame.last(cmp.Or(q.Last, k.Last, 30), now)
 	case q.From.IsZero() || q.To.IsZero() || q.Last != 0:
 		err = tenon.Invalid("from", "and to go together, and without last")
 	case q.From.Year() < 1970 || q.To.Year() > 9000:

@@ -1,6 +1,7 @@
 package listenpg
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -19,7 +20,8 @@ import (
 // ErrIndirect says that a pooler stands between the process and Postgres.
 var ErrIndirect = fmt.Errorf("listening needs a direct connection, not one through a pooler: %w", tenon.ErrInvalid)
 
-// Options sets what a [Listener] does. The zero value and nil give the defaults; so does a negative value.
+// Options sets what a [Listener] does. The zero value and nil give the defaults; so does a negative value, but where it says
+// otherwise.
 type Options struct {
 	Keepalive  time.Duration // a silent connection is asked this often; default 30 s, negative never
 	Timeout    time.Duration // for connecting and for an answer; default 10 s, negative none
@@ -65,11 +67,11 @@ func withDefaults(opts *Options) Options {
 	if opts != nil {
 		o = *opts
 	}
-	o.Keepalive = option.Positive(o.Keepalive, 30*time.Second)
-	o.Timeout = option.Positive(o.Timeout, 10*time.Second)
+	o.Keepalive = cmp.Or(o.Keepalive, 30*time.Second)
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	o.MinBackoff = option.Positive(o.MinBackoff, 100*time.Millisecond)
 	o.MaxBackoff = option.Positive(o.MaxBackoff, 30*time.Second)
-	o.Drain = option.Positive(o.Drain, 10*time.Second)
+	o.Drain = cmp.Or(o.Drain, 10*time.Second)
 	o.Queue = option.Positive(o.Queue, 64)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -1,6 +1,7 @@
 package slo
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -11,7 +12,8 @@ import (
 	"github.com/transbotai/tenon/internal/storeclock"
 )
 
-// Options of a [Board]. The zero value of each field has the documented meaning; a negative value means the same.
+// Options of a [Board]. The zero value of each field has the documented meaning; a negative value means the same, but where it
+// says otherwise.
 type Options struct {
 	// Every is how often Run evaluates; 0 means 15 seconds.
 	Every time.Duration
@@ -40,7 +42,7 @@ func (o *Options) withDefaults() Options {
 	v.ThawAt = option.Positive(v.ThawAt, v.FreezeAbove*4/5)
 	v.ThawAt = min(v.ThawAt, v.FreezeAbove) // above it, what froze releases would thaw them at once
 	v.MaxOverride = option.Positive(v.MaxOverride, 24*time.Hour)
-	v.MaxTenantObjectives = option.Positive(v.MaxTenantObjectives, 1000)
+	v.MaxTenantObjectives = cmp.Or(v.MaxTenantObjectives, 1000)
 	v.Timeout = option.Positive(v.Timeout, 5*time.Second)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)

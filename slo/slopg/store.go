@@ -1,6 +1,7 @@
 package slopg
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -24,7 +25,8 @@ type DB interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Options of a [Store]. The zero value of each field has the documented meaning; a negative value means the same.
+// Options of a [Store]. The zero value of each field has the documented meaning; a negative value means the same, but where it
+// says otherwise.
 type Options struct {
 	// Tables are the host's tables from which objectives are counted, by the objective's name. Where a Table has a
 	// Tenant, the objectives of tenants by that name are counted from their rows; the system's from all.
@@ -54,7 +56,7 @@ func (o *Options) withDefaults() Options {
 	}
 	v.Lookback = option.Positive(v.Lookback, time.Hour)
 	v.Every = option.Positive(v.Every, 10*time.Second)
-	v.Keep = option.Positive(v.Keep, 100*24*time.Hour)
+	v.Keep = cmp.Or(v.Keep, 100*24*time.Hour)
 	if v.Logger == nil {
 		v.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -374,6 +374,26 @@ func TestRunFoldsAndPrunes(t *testing.T) {
 	require.ErrorIs(t, slopg.New(tx, nil).Run(t.Context()), tenon.ErrInvalid)
 }
 
+func TestRunKeepsCountsForEverWhereItIsToldTo(t *testing.T) {
+	t.Parallel()
+	pool := hosted(t)
+	store := slopg.New(pool, &slopg.Options{Tables: tables, Every: 50 * time.Millisecond, Keep: -1})
+	define(t, store, uptime(), latency())
+	now, err := store.Clock(t.Context())
+	require.NoError(t, err)
+	old := slo.Minute{
+		Key: uptime().Key, Measure: uptime().Measure(), At: now.Add(-101 * 24 * time.Hour).Truncate(time.Minute), Instance: "old", Valid: 1,
+	}
+	require.NoError(t, store.Record(t.Context(), []slo.Minute{old}))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- store.Run(ctx) }()
+	require.Eventually(t, func() bool { return !store.Stats().LastRun.IsZero() }, 30*time.Second, 20*time.Millisecond)
+	cancel()
+	require.NoError(t, <-ended)
+	require.Equal(t, int64(1), pgtest.One[int64](t, pool, "select count(*) from tenon.slo_rollups where instance = 'old'"))
+}
+
 func TestRunRestsAfterAFoldThatTookLong(t *testing.T) {
 	t.Parallel()
 	pool := hosted(t)

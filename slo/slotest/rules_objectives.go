@@ -75,6 +75,9 @@ var objectiveRules = group{"objectives", []rule{
 			r.define(uptime(), of("acme"), of("globex"))
 			_, err := r.board().Define(r.ctx(), of("initech"))
 			r.fails("a third tenant", err, slo.ErrTooMany)
+			r.opts.MaxTenantObjectives = -1
+			_, err = r.board().Define(r.ctx(), of("initech"))
+			r.fails("where tenants may have none", err, slo.ErrTooMany)
 			m := r.minute(of("acme"), time.Minute, 1, 2)
 			r.record(m)
 			report := r.evaluate()
